@@ -1,0 +1,1 @@
+"""The WhatsApp gateway of a company's main application."""

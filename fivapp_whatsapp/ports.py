@@ -1,0 +1,476 @@
+"""The seams: what the gateway needs of a connection service, a database, a clock and a counter.
+
+Bridges in connectors/, db/ and metrics.py implement these; the core knows nothing else of them. Times at
+these seams are datetimes with zone UTC, ids are text.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+import msgspec
+
+from .models import (
+    Account,
+    Author,
+    Contact,
+    Conversation,
+    ConversationPatch,
+    Event,
+    Message,
+    OutgoingMessage,
+    Page,
+    Role,
+    SendResult,
+    Session,
+    SessionUpdate,
+    StatusChange,
+    Tenant,
+    WebhookEvent,
+)
+
+
+class Clock(Protocol):
+    """Tells the time where time decides."""
+
+    def now(self) -> datetime:
+        """Return the UTC time."""
+        ...
+
+    def monotonic(self) -> float:
+        """Return seconds that never go back."""
+        ...
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        """Return the UTC time."""
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """Return seconds that never go back."""
+        return time.monotonic()
+
+
+# --- the connection service ----------------------------------------------------------------------
+
+
+class OutgoingSend(msgspec.Struct, frozen=True, kw_only=True):
+    """What a connector is asked to send: one stored message to one address."""
+
+    session_id: str
+    to: str
+    client_message_id: str
+    message: OutgoingMessage
+    quoted_native_id: str | None = None
+
+
+class Connector(Protocol):
+    """Our adapter to one kind of connection service.
+
+    Every call ends within its deadline and raises only ConnectorError: ConnectorUnavailable when nothing
+    was done, ConnectorRejected for a final no, OutcomeUnknown when a send may have taken effect.
+    """
+
+    name: str
+
+    async def capabilities(self) -> frozenset[str]:
+        """Return what the service can do beyond text.
+
+        Of: `media`, `quote`, `idempotent_send`, `lookup`, `typing`, `groups`, `pairing_code`.
+        """
+        ...
+
+    async def start_session(self, session_id: str, name: str) -> SessionUpdate:
+        """Start a session; the QR may come with the answer or only later, by `session_status`."""
+        ...
+
+    async def session_status(self, session_id: str) -> SessionUpdate:
+        """Ask for a session's status; an unknown session is `disconnected`. `qr_code` is a data URL."""
+        ...
+
+    async def stop_session(self, session_id: str) -> None:
+        """End a session; one that is not there is no error."""
+        ...
+
+    async def send(self, send: OutgoingSend) -> SendResult:
+        """Send one message."""
+        ...
+
+    async def find_sent(self, session_id: str, client_message_id: str) -> SendResult | None:
+        """Look up a send by our id, where `lookup` is a capability; None when it never arrived."""
+        ...
+
+    def verify_webhook(self, key: str | None, headers: Mapping[str, str], body: bytes) -> bool:
+        """Tell, in constant time, whether a webhook is from our service; `key` is what its header or URL gave."""
+        ...
+
+    def decode_webhook(self, body: bytes) -> list[WebhookEvent]:
+        """Read a webhook's body. Raises UnreadableWebhook for a body that says nothing we know."""
+        ...
+
+    async def check(self) -> None:
+        """Raise ConnectorError unless the service answers and takes our key."""
+        ...
+
+    async def close(self) -> None:
+        """Close connections."""
+        ...
+
+
+# --- the database --------------------------------------------------------------------------------
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """What became of one webhook: counts of its events."""
+
+    stored: int = 0
+    duplicates: int = 0
+    quarantined: int = 0
+    statuses: int = 0
+
+
+class Queued(msgspec.Struct, frozen=True):
+    """A send that was committed: the pending message, and whether this call made it (False: a replay of the key)."""
+
+    message: Message
+    created: bool
+    claimed: bool
+
+
+class OutboxItem(msgspec.Struct, frozen=True):
+    """A send that this process may make now: it holds the lease until it says how it went."""
+
+    tenant_id: str
+    message_id: str
+    conversation_id: str
+    attempt: int
+    expires_at: datetime
+    send: OutgoingSend
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """How a send went. `kind`: accepted, failed, unknown, or retry (provably not sent) after `retry_after` seconds."""
+
+    kind: str
+    native_id: str | None = None
+    at: datetime | None = None
+    code: str | None = None
+    detail: str | None = None
+    retry_after: float | None = None
+
+
+class ConversationFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which conversations a list holds.
+
+    `view`: to_answer, mine, unassigned, groups, bots, closed, label, or None for all that are not closed.
+    """
+
+    view: str | None = None
+    user_id: str | None = None
+    label: str | None = None
+    query: str | None = None
+    session_id: str | None = None
+
+
+class EventPage(msgspec.Struct, frozen=True):
+    """Events after a cursor, oldest first, and the head of the log when they were read."""
+
+    events: Sequence[Event]
+    head: int
+
+
+class LogState(msgspec.Struct, frozen=True):
+    """A tenant's event log: its epoch changes when the log was replaced; `oldest` is the first seq still kept."""
+
+    epoch: str
+    head: int
+    oldest: int
+
+
+class StoreCheck(msgspec.Struct, frozen=True):
+    """What `doctor` and readiness want to know of the database."""
+
+    database: str
+    durable: bool
+    detail: str
+    migrations_pending: int
+    quarantined: int
+    outbox_waiting: int
+    outbox_unknown: int
+
+
+class Store(Protocol):
+    """Everything that is kept. All writes go through one group commit; an answer means it is on disk.
+
+    Raises StoreUnavailable when the database does not answer (nothing was stored), Overloaded when too
+    many writes wait. A tenant only ever sees its own objects: others do not exist.
+    """
+
+    async def start(self) -> None:
+        """Open the database, migrate it, start the writer."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what was submitted and close."""
+        ...
+
+    async def check(self) -> StoreCheck:
+        """Tell how the database is."""
+        ...
+
+    def changes(self) -> AsyncIterator[tuple[str, int]]:
+        """Yield (tenant, head) after each commit of any process; a wake-up may be late by a second, none is lost."""
+        ...
+
+    # tenants and accounts
+    async def add_tenant(self, tenant_id: str, name: str) -> Tenant:
+        """Add a tenant. Raises AlreadyExists."""
+        ...
+
+    async def tenants(self) -> list[Tenant]:
+        """List all tenants by id."""
+        ...
+
+    async def tenant(self, tenant_id: str) -> Tenant | None:
+        """Return a tenant, or None."""
+        ...
+
+    async def suspend_tenant(self, tenant_id: str, suspended: bool) -> Tenant:
+        """Suspend a tenant or lift it. Raises TenantNotFound."""
+        ...
+
+    async def add_account(self, tenant_id: str, login: str, name: str, role: Role, password_hash: str) -> Account:
+        """Add a local account. Raises TenantNotFound, AlreadyExists."""
+        ...
+
+    async def change_account(
+        self,
+        tenant_id: str,
+        login: str,
+        *,
+        password_hash: str | None = None,
+        role: Role | None = None,
+        disabled: bool | None = None,
+    ) -> Account:
+        """Change a local account. Raises AccountNotFound."""
+        ...
+
+    async def account(self, tenant_id: str, login: str) -> tuple[Account, str] | None:
+        """Return an account and its password hash, or None."""
+        ...
+
+    async def account_by_id(self, tenant_id: str, account_id: str) -> Account | None:
+        """Return an account by its id, or None."""
+        ...
+
+    async def accounts(self, tenant_id: str) -> list[Account]:
+        """List a tenant's accounts by login."""
+        ...
+
+    # sessions
+    async def add_session(self, tenant_id: str, session_id: str, name: str, connector: str) -> Session:
+        """Return the session of this id, made when it is not there. Emits session.updated when made."""
+        ...
+
+    async def session(self, tenant_id: str, session_id: str) -> Session | None:
+        """Return a session of this tenant, or None."""
+        ...
+
+    async def sessions(self, tenant_id: str) -> list[Session]:
+        """List a tenant's sessions by id."""
+        ...
+
+    async def running_sessions(self) -> list[Session]:
+        """List the sessions of all tenants whose desired state is running."""
+        ...
+
+    async def change_session(
+        self,
+        tenant_id: str,
+        session_id: str,
+        *,
+        desired: str | None = None,
+        name: str | None = None,
+        update: SessionUpdate | None = None,
+        problem: str | msgspec.UnsetType | None = msgspec.UNSET,
+        error: str | msgspec.UnsetType | None = msgspec.UNSET,
+        new_epoch: bool = False,
+        deleted: bool = False,
+    ) -> Session:
+        """Change a session; emits session.updated only when something that a browser sees changed.
+
+        `update` of a session whose desired state is stopped cannot bring it back to life. Raises
+        SessionNotFound.
+        """
+        ...
+
+    # receiving
+    async def receive(self, connector: str, events: Sequence[WebhookEvent], raw: bytes) -> Receipt:
+        """Store what one webhook tells, in one transaction with its dedupe marks and events; answers after the commit.
+
+        Events that name no session of ours are quarantined (the raw body, once), never an error.
+        """
+        ...
+
+    async def quarantine(self, connector: str, raw: bytes, reason: str, session_id: str | None = None) -> None:
+        """Keep a body that could not be read."""
+        ...
+
+    async def quarantined(self, session_id: str | None = None, limit: int = 100) -> list[tuple[str, str, bytes]]:
+        """List waiting quarantined bodies, oldest first: (id, connector, raw)."""
+        ...
+
+    async def settle_quarantined(self, quarantine_id: str) -> None:
+        """Mark a quarantined body as processed."""
+        ...
+
+    # conversations and messages
+    async def open_conversation(
+        self, tenant_id: str, session_id: str, chat_id: str, title: str | None = None
+    ) -> Conversation:
+        """Return the conversation with a chat, made when it is not there. Raises SessionNotFound."""
+        ...
+
+    async def conversation(self, tenant_id: str, conversation_id: str) -> Conversation | None:
+        """Return a conversation, or None."""
+        ...
+
+    async def conversations(self, tenant_id: str, where: ConversationFilter, before: int | None, limit: int) -> Page:
+        """List conversations by their last activity, newest first; `before` and `next_cursor` are positions."""
+        ...
+
+    async def change_conversation(
+        self, tenant_id: str, conversation_id: str, patch: ConversationPatch, by: Author
+    ) -> Conversation:
+        """Change a conversation and emit conversation.updated when something changed.
+
+        Raises ConversationNotFound, MessageNotFound.
+        """
+        ...
+
+    async def contact(self, tenant_id: str, contact_id: str) -> Contact | None:
+        """Return a contact with its addresses, or None."""
+        ...
+
+    async def add_note(
+        self, tenant_id: str, conversation_id: str, text: str, author: Author, *, system: bool = False
+    ) -> Message:
+        """Add a note (never sent) or a system line. Raises ConversationNotFound."""
+        ...
+
+    async def message(self, tenant_id: str, message_id: str) -> Message | None:
+        """Return a message, or None."""
+        ...
+
+    async def messages(self, tenant_id: str, conversation_id: str, before: int | None, limit: int) -> Page:
+        """List a conversation's messages, newest first. Raises ConversationNotFound."""
+        ...
+
+    async def timeline(self, tenant_id: str, message_id: str) -> list[StatusChange]:
+        """List what happened to a message, oldest first. Raises MessageNotFound."""
+        ...
+
+    # sending
+    async def queue_message(
+        self,
+        tenant_id: str,
+        conversation_id: str,
+        message: OutgoingMessage,
+        author: Author,
+        *,
+        owner: str,
+        lease_seconds: float,
+        expires_at: datetime,
+        idempotency_key: tuple[str, str] | None = None,
+        fingerprint: str = "",
+    ) -> Queued:
+        """Commit a pending message and its outbox row.
+
+        `idempotency_key` is (principal, key): the same key gives the first message again; with another
+        `fingerprint` it raises IdempotencyMismatch. The row is claimed for `owner` at once unless an older
+        send of this conversation waits. Raises ConversationNotFound.
+        """
+        ...
+
+    async def claim_sends(
+        self, owner: str, limit: int, lease_seconds: float, sessions: Collection[str] | None = None
+    ) -> list[OutboxItem]:
+        """Take up to `limit` sends that are due, at most one per conversation, oldest first.
+
+        Sends whose time is over become `expired`; sends whose lease ran out while they were in flight become
+        `unknown`, for whether they went out is not known.
+        """
+        ...
+
+    async def outbox_item(self, owner: str, tenant_id: str, message_id: str) -> OutboxItem | None:
+        """Return the send that `owner` holds the lease of, or None."""
+        ...
+
+    async def record_outcome(self, item: OutboxItem, owner: str, outcome: Outcome) -> Message:
+        """Store how a send went: the status moves up only, parked statuses of its native id are applied.
+
+        Does nothing but return the message when the lease is no longer `owner`'s.
+        """
+        ...
+
+    async def resolve_message(self, tenant_id: str, message_id: str, status: str) -> Message:
+        """Settle an `unknown` message as `sent` by a person's word, or cancel a queued one as `cancelled`.
+
+        Raises MessageNotFound, Conflict.
+        """
+        ...
+
+    # the event log
+    async def log_state(self, tenant_id: str) -> LogState:
+        """Return where a tenant's log stands."""
+        ...
+
+    async def events(self, tenant_id: str, after: int, limit: int) -> EventPage:
+        """Return events with seq above `after`, oldest first, contents read from the rows as they are now."""
+        ...
+
+    async def notify(self, tenant_id: str, notification: Mapping[str, Any]) -> None:
+        """Log a `notification` event: `{code, detail, sessionId?}`, small facts for people."""
+        ...
+
+    async def forget_old(self, events_before: datetime) -> int:
+        """Drop events, idempotency keys and parked statuses that are out of their time; returns how many events."""
+        ...
+
+
+# --- counters --------------------------------------------------------------------------------------
+
+
+class Metrics(Protocol):
+    """Where counts and times go; a name here is a metric in docs/metrics.md."""
+
+    def count(self, name: str, amount: float = 1, **labels: str) -> None:
+        """Add to a counter."""
+        ...
+
+    def observe(self, name: str, value: float, **labels: str) -> None:
+        """Add a value (seconds, or a size) to a histogram."""
+        ...
+
+    def gauge(self, name: str, value: float, **labels: str) -> None:
+        """Set a gauge."""
+        ...
+
+
+class NoMetrics:
+    """Counts nothing."""
+
+    def count(self, name: str, amount: float = 1, **labels: str) -> None:
+        """Do nothing."""
+
+    def observe(self, name: str, value: float, **labels: str) -> None:
+        """Do nothing."""
+
+    def gauge(self, name: str, value: float, **labels: str) -> None:
+        """Do nothing."""

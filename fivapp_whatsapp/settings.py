@@ -1,0 +1,157 @@
+"""Settings, from the environment or a `.env` file: one frozen struct, one table of names.
+
+`load_settings()` reads them; `.env.example` names each one, and a test holds the two together.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from dotenv import dotenv_values
+from msgspec import Meta
+
+from .errors import SettingsError
+
+Seconds = Annotated[float, Meta(gt=0, le=86_400)]
+Port = Annotated[int, Meta(ge=0, le=65_535)]
+Count = Annotated[int, Meta(ge=1, le=10_000_000)]
+
+
+class Secret(str):
+    """A text that shows nothing of itself in a repr or a log."""
+
+    def __repr__(self) -> str:
+        return "Secret('***')" if self else "Secret('')"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything that an operator can set; the names in the environment are those of `ENVIRONMENT`."""
+
+    connection_service_url: str = "http://localhost:3001"
+    connection_service_api_key: Secret = Secret("")
+    database_url: Secret = Secret("sqlite:///fivapp.db")
+
+    host: str = "127.0.0.1"
+    port: Port = 8000
+    public_url: str = ""
+    allowed_origins: list[str] = []
+
+    jwt_secret: Secret = Secret("")
+    jwt_public_key: str = ""
+    jwt_jwks_url: str = ""
+    jwt_audience: str = ""
+    jwt_issuer: str = ""
+    jwt_cookie: str = ""
+    jwt_claim_user: str = "sub"
+    jwt_claim_tenant: str = "tenantId"
+    jwt_claim_role: str = "role"
+    jwt_claim_name: str = "name"
+    session_hours: Annotated[float, Meta(gt=0, le=720)] = 12.0
+
+    webhook_keys: list[Secret] = []
+    webhook_body_limit: Count = 1_048_576
+    webhook_pending_limit: Count = 10_000
+    body_limit: Count = 262_144
+
+    rate_user: Count = 200
+    rate_user_burst: Count = 400
+    rate_tenant: Count = 1_000
+    rate_failed_logins: Count = 20
+    trusted_proxies: list[str] = []
+
+    connector_timeout: Seconds = 10.0
+    connector_connections: Count = 64
+    send_wait: Seconds = 8.0
+    send_expiry: Seconds = 600.0
+    poll_pairing: Seconds = 2.0
+    poll_connected: Seconds = 30.0
+
+    events_kept_days: Annotated[float, Meta(gt=0, le=3650)] = 7.0
+    sockets_per_user: Count = 20
+    sockets_per_tenant: Count = 500
+
+    plugins: list[str] | None = None
+    log_level: str = "info"
+    log_format: str = "json"
+    demo: bool = False
+
+    @property
+    def accepted_webhook_keys(self) -> tuple[str, ...]:
+        """Return what a webhook's key may be: FIVAPP_WEBHOOK_KEYS, else the connection service's key."""
+        keys = [key for key in self.webhook_keys if key]
+        return tuple(keys) or ((self.connection_service_api_key,) * bool(self.connection_service_api_key))
+
+
+_UNPREFIXED = ("connection_service_url", "connection_service_api_key", "database_url")
+ENVIRONMENT: dict[str, str] = {
+    (name if name in _UNPREFIXED else f"fivapp_{name}").upper(): name for name in Settings.__struct_fields__
+}
+_LISTS = frozenset(("allowed_origins", "webhook_keys", "trusted_proxies", "plugins"))
+
+
+def load_settings(
+    environment: Mapping[str, str] | None = None, *, env_file: str | Path | None = ".env", **overrides: Any
+) -> Settings:
+    """Read the settings: `overrides` win over the environment, which wins over the `.env` file.
+
+    A name that ends in `_FILE` is read from the file that it names (for secrets). Raises SettingsError
+    with the names of all settings that cannot be used, never with a value.
+    """
+    environment = os.environ if environment is None else environment
+    texts = {k: v for k, v in (dotenv_values(env_file) if env_file else {}).items() if v is not None}
+    texts.update(environment)
+    values: dict[str, Any] = {}
+    problems: list[str] = []
+    for variable, name in ENVIRONMENT.items():
+        text = texts.get(variable)
+        if text is None and (path := texts.get(f"{variable}_FILE")):
+            text = _read(variable, path, problems)
+        if text is None or (text == "" and name not in _LISTS):
+            continue
+        values[name] = _split(text) if name in _LISTS else text
+    unknown = sorted(
+        k for k in texts if k.startswith("FIVAPP_") and k.removesuffix("_FILE") not in ENVIRONMENT and k not in _OTHERS
+    )
+    problems += [f"{name}: there is no such setting" for name in unknown]
+    return _convert({**values, **overrides}, problems)
+
+
+# Read by tests and tools, not by the gateway.
+_OTHERS = frozenset(("FIVAPP_TEST_POSTGRES_URL",))
+
+
+def _read(variable: str, path: str, problems: list[str]) -> str | None:
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as exc:
+        problems.append(f"{variable}_FILE: {type(exc).__name__}")
+        return None
+
+
+def _split(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _convert(values: dict[str, Any], problems: list[str]) -> Settings:
+    names = {name: variable for variable, name in ENVIRONMENT.items()}
+    good: dict[str, Any] = {}
+    for name, value in values.items():
+        # Field by field, so that one start-up names every mistake and not only the first.
+        try:
+            msgspec.convert({name: value}, Settings, strict=False, dec_hook=_decode)
+            good[name] = value
+        except msgspec.ValidationError as exc:
+            problems.append(f"{names.get(name, name)}: {str(exc).partition(' - at')[0]}")
+    if problems:
+        raise SettingsError("These settings cannot be used: " + "; ".join(sorted(problems)))
+    return msgspec.convert(good, Settings, strict=False, dec_hook=_decode)
+
+
+def _decode(kind: type, value: Any) -> Any:
+    if kind is Secret and isinstance(value, str):
+        return Secret(value)
+    raise TypeError(f"Expected {kind.__name__}")

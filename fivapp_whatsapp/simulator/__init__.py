@@ -1,0 +1,1 @@
+"""The simulated connection service: fake phones for demos and tests."""

@@ -1,0 +1,1 @@
+"""The bridge to browsers and programs: Litestar -> Gateway."""
