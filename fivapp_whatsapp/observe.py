@@ -1,0 +1,100 @@
+"""How the core tells what it does: one structured line per operation, tied together by a correlation id.
+
+What is logged here is a fact with a known name: ids, counts, codes. `logs.py` renders the lines and drops
+every fact whose name it does not know, so that no text, phone or secret gets out by carelessness.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from contextvars import ContextVar
+from types import TracebackType
+from typing import Any
+
+import structlog
+
+from .errors import ConnectorError, GatewayError, Overloaded, SettingsError, StoreError
+
+correlation_id: ContextVar[str] = ContextVar("fivapp_correlation_id", default="")
+
+# Worth an operator's look; the other GatewayErrors are the caller's own mistakes.
+_TROUBLE = (ConnectorError, StoreError, Overloaded, SettingsError)
+
+
+def new_correlation_id() -> str:
+    """Make an id of 16 hex digits, the current one of this task and the tasks it starts, and return it."""
+    new = secrets.token_hex(8)
+    correlation_id.set(new)
+    return new
+
+
+def get_logger(name: str) -> structlog.typing.FilteringBoundLogger:
+    """Return a logger whose lines carry `logger: name`; it follows whatever `configure_logging` last set."""
+    logger: structlog.typing.FilteringBoundLogger = structlog.get_logger(logger=name)
+    return logger
+
+
+class Operation:
+    """One thing that the gateway does; leaving it writes the line.
+
+    `outcome` may be set inside for an end that is no exception, such as `duplicate` or `unknown`.
+    """
+
+    __slots__ = ("_facts", "_name", "_quiet", "_started", "outcome")
+
+    def __init__(self, name: str, facts: dict[str, Any], quiet: bool) -> None:
+        self._name = name
+        self._facts = facts
+        self._quiet = quiet
+        self._started = 0.0
+        self.outcome = "ok"
+
+    def add(self, **facts: Any) -> None:
+        """Add facts that are known only now."""
+        self._facts.update(facts)
+
+    def __enter__(self) -> Operation:
+        self._started = time.perf_counter()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        elapsed = time.perf_counter() - self._started
+        level = "debug" if self._quiet else "info"
+        if error is not None:
+            level = self._fail(error, level)
+        write = getattr(_log, level)
+        write(self._name, outcome=self.outcome, duration_ms=round(elapsed * 1000, 3), **self._facts)
+
+    def _fail(self, error: BaseException, level: str) -> str:
+        """Note how it failed and return the line's level."""
+        self.outcome = error_code(error)
+        if isinstance(error, _TROUBLE):
+            self._facts["detail"] = error.detail
+            return "warning"
+        if isinstance(error, GatewayError) or not isinstance(error, Exception):
+            return level
+        self._facts["exc_info"] = error
+        return "error"
+
+
+def operation(name: str, *, quiet: bool = False, **facts: Any) -> Operation:
+    """Time a block and write exactly one line at its end: `with operation("message.send", session_id=…) as op:`.
+
+    The same in sync and async functions, as nothing here waits. The line has `outcome` ("ok", what the block
+    set, or the error's code), `duration_ms`, and the facts. The error goes on. `quiet` is for what runs all the
+    time: its success is a debug line. The name is fixed text, never made of what somebody sent.
+    """
+    return Operation(name, facts, quiet)
+
+
+def error_code(error: BaseException) -> str:
+    """Return the code under which an error is logged and counted."""
+    if isinstance(error, GatewayError):
+        return error.code
+    return "internal_error" if isinstance(error, Exception) else "cancelled"
+
+
+_log = structlog.get_logger()
