@@ -30,8 +30,8 @@ def new_correlation_id() -> str:
 
 
 def get_logger(name: str) -> structlog.typing.FilteringBoundLogger:
-    """Return a logger whose lines carry `logger: name`; it follows whatever `configure_logging` last set."""
-    logger: structlog.typing.FilteringBoundLogger = structlog.get_logger(logger=name)
+    """Return a logger whose lines carry `logger_name`; it follows whatever `configure_logging` last set."""
+    logger: structlog.typing.FilteringBoundLogger = structlog.get_logger(logger_name=name)
     return logger
 
 

@@ -1,0 +1,211 @@
+"""Prometheus metrics: one table that declares them all, and the watch over the event loop's lag.
+
+docs/metrics.md explains each; a test holds table, page and every call in the package together. No label
+carries a tenant, a phone or an id: their values would grow without end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import msgspec
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from . import ports
+from .observe import get_logger
+
+_log = get_logger("metrics")
+
+Sampler = Callable[[], float | Mapping[str, float]]
+# A label whose values turn out to be endless stops here, and is counted under `other` from then on.
+_MAX_SERIES = 500
+_OTHER = "other"
+
+_FAST = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+_SLOW = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+_SIZES = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0)
+
+
+class Metric(msgspec.Struct, frozen=True):
+    """A metric as it is declared; `/metrics` shows it as `fivapp_<name>`."""
+
+    name: str
+    kind: Literal["counter", "gauge", "histogram"]
+    help: str
+    labels: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = ()
+
+
+METRICS: tuple[Metric, ...] = (
+    Metric("messages_received_total", "counter", "Incoming messages stored."),
+    Metric("messages_sent_total", "counter", "Outgoing messages that the connection service accepted."),
+    Metric("messages_failed_total", "counter", "Outgoing messages that ended as failed or expired."),
+    Metric("messages_unknown_total", "counter", "Sends whose outcome is not known."),
+    Metric("messages_duplicated_total", "counter", "Incoming messages that were already stored."),
+    Metric("webhooks_total", "counter", "Webhooks by what they were answered.", ("answer",)),
+    Metric("webhooks_quarantined_total", "counter", "Webhook bodies kept aside as not understood."),
+    Metric("session_status", "gauge", "Sessions in each status.", ("status",)),
+    Metric("commit_size", "histogram", "Jobs that shared one commit.", (), _SIZES),
+    Metric("commit_seconds", "histogram", "Time of one commit, begin to durable.", (), _FAST),
+    Metric("send_seconds", "histogram", "Time of one call that sends a message.", ("outcome",), _SLOW),
+    Metric("sockets", "gauge", "Open WebSockets and event streams."),
+    Metric("queue_length", "gauge", "What waits: writer, outbox, sockets.", ("queue",)),
+    Metric("event_loop_lag_seconds", "histogram", "How late the event loop woke a timer.", (), _FAST),
+    Metric("http_requests_total", "counter", "HTTP requests answered.", ("route", "status")),
+    Metric("http_request_seconds", "histogram", "Time from an HTTP request to its answer.", ("route",), _FAST),
+)
+
+
+class PrometheusMetrics(ports.Metrics):
+    """Counters, gauges and histograms in a registry of their own, so that two gateways share a process in peace.
+
+    A name, kind or label that `METRICS` does not declare raises LookupError; with `strict=False`, as servers
+    run it, it is logged once and ignored, for a wrong counter must not undo what it counts.
+    """
+
+    def __init__(self, *, strict: bool = True) -> None:
+        self.registry = CollectorRegistry()
+        self._strict = strict
+        self._declared = {metric.name: metric for metric in METRICS}
+        self._families = {metric.name: _family(metric, self.registry) for metric in METRICS}
+        self._series: dict[tuple[Any, ...], Any] = {}
+        self._sizes = dict.fromkeys(self._declared, 0)
+        self._samplers: list[tuple[str, Sampler, dict[str, str]]] = []
+        self._reported: set[str] = set()
+        ProcessCollector(registry=self.registry)
+
+    def count(self, name: str, amount: float = 1, **labels: str) -> None:
+        """Add to a counter."""
+        key = (name, *labels.items()) if labels else (name,)
+        series = self._series.get(key) or self._find(key, "counter")
+        if series is not None:
+            series.inc(amount)
+
+    def observe(self, name: str, value: float, **labels: str) -> None:
+        """Add a value (seconds, or a size) to a histogram."""
+        key = (name, *labels.items()) if labels else (name,)
+        series = self._series.get(key) or self._find(key, "histogram")
+        if series is not None:
+            series.observe(value)
+
+    def gauge(self, name: str, value: float, **labels: str) -> None:
+        """Set a gauge."""
+        key = (name, *labels.items()) if labels else (name,)
+        series = self._series.get(key) or self._find(key, "gauge")
+        if series is not None:
+            series.set(value)
+
+    def sample(self, name: str, callback: Sampler, **labels: str) -> None:
+        """Ask `callback` for a gauge's value at each render.
+
+        Where one label of the gauge is left out, it returns a mapping of that label's values; a value that is
+        no longer in it becomes 0.
+        """
+        metric = self._declared.get(name)
+        missing = set(metric.labels) - set(labels) if metric is not None else set()
+        if metric is None or metric.kind != "gauge" or set(labels) - set(metric.labels) or len(missing) > 1:
+            self._complain(f"no gauge {name} with labels {sorted(labels)}")
+            return
+        self._samplers.append((name, callback, labels))
+
+    def render(self) -> tuple[bytes, str]:
+        """Return the page for Prometheus and its content type."""
+        for name, callback, labels in self._samplers:
+            try:
+                self._take(name, callback(), labels)
+            except Exception as error:  # the other numbers are wanted, above all when something is broken
+                if f"sample {name}" not in self._reported:
+                    self._reported.add(f"sample {name}")
+                    _log.error("metrics.sample_failed", metric=name, exc_info=error)
+        return generate_latest(self.registry), CONTENT_TYPE_LATEST
+
+    def _take(self, name: str, value: float | Mapping[str, float], labels: dict[str, str]) -> None:
+        missing = [label for label in self._declared[name].labels if label not in labels]
+        if not missing:
+            self.gauge(name, float(value), **labels)  # type: ignore[arg-type]  # a mapping raises, and is logged
+            return
+        values = dict(value)  # type: ignore[arg-type]
+        for key in [key for key in list(self._series) if key[0] == name]:
+            known = dict(key[1:])
+            if all(known.get(label) == wanted for label, wanted in labels.items()):
+                values.setdefault(known[missing[0]], 0)
+        for entry, amount in values.items():
+            self.gauge(name, amount, **labels, **{missing[0]: entry})
+
+    def _find(self, key: tuple[Any, ...], kind: str) -> Any:
+        """Return the series of a key that was not seen before, or None when there is no such metric."""
+        name, labels = key[0], dict(key[1:])
+        metric = self._declared.get(name)
+        if metric is None or metric.kind != kind or set(labels) != set(metric.labels):
+            self._complain(f"no {kind} {name} with labels {sorted(labels)}")
+            return None
+        family = self._families[name]
+        if not labels:
+            self._series[key] = family
+            return family
+        if self._sizes[name] >= _MAX_SERIES:
+            self._report(f"{name} has too many series")
+            return family.labels(**dict.fromkeys(labels, _OTHER))
+        self._sizes[name] += 1
+        self._series[key] = family.labels(**labels)
+        return self._series[key]
+
+    def _complain(self, problem: str) -> None:
+        if self._strict:
+            raise LookupError(f"METRICS declares {problem}")
+        self._report(problem)
+
+    def _report(self, problem: str) -> None:
+        if problem not in self._reported:
+            self._reported.add(problem)
+            _log.error("metrics.misused", detail=problem)
+
+
+class LoopLag:
+    """Measures how late the event loop wakes a timer: what every request waits beyond its own work.
+
+    More than `limit` seconds is also a line in the log, at most one in `pause` seconds, with the worst since
+    the line before.
+    """
+
+    def __init__(
+        self, metrics: ports.Metrics, *, interval: float = 0.5, limit: float = 0.1, pause: float = 10.0
+    ) -> None:
+        self._metrics = metrics
+        self._interval = interval
+        self._limit = limit
+        self._pause = pause
+        self._worst = 0.0
+        self._warned_at = -math.inf
+
+    async def run(self) -> None:
+        """Measure until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + self._interval
+            await asyncio.sleep(self._interval)
+            now = loop.time()
+            self.note(max(0.0, now - due), now)
+
+    def note(self, lag: float, now: float) -> None:
+        """Take one measurement: seconds of lag, at a monotonic time."""
+        self._metrics.observe("event_loop_lag_seconds", lag)
+        self._worst = max(self._worst, lag)
+        if self._worst > self._limit and now - self._warned_at >= self._pause:
+            _log.warning("event_loop.lag", lag_ms=round(self._worst * 1000, 1))
+            self._warned_at = now
+            self._worst = 0.0
+
+
+def _family(metric: Metric, registry: CollectorRegistry) -> Any:
+    """Make a metric of prometheus_client."""
+    if metric.kind == "histogram":
+        return Histogram(
+            metric.name, metric.help, metric.labels, namespace="fivapp", registry=registry, buckets=metric.buckets
+        )
+    kind = Counter if metric.kind == "counter" else Gauge
+    return kind(metric.name, metric.help, metric.labels, namespace="fivapp", registry=registry)
