@@ -98,6 +98,10 @@ class Connector(Protocol):
         """End a session; one that is not there is no error."""
         ...
 
+    async def pairing_code(self, session_id: str, phone: str) -> str:
+        """Ask for a code to type on the phone, where `pairing_code` is a capability; `phone` is an address."""
+        ...
+
     async def send(self, send: OutgoingSend) -> SendResult:
         """Send one message."""
         ...
@@ -135,23 +139,38 @@ class Receipt(msgspec.Struct, frozen=True):
     statuses: int = 0
 
 
-class Queued(msgspec.Struct, frozen=True):
-    """A send that was committed: the pending message, and whether this call made it (False: a replay of the key)."""
+class Quarantined(msgspec.Struct, frozen=True):
+    """A webhook's body that waits until it can be read, or until its session is known."""
 
-    message: Message
-    created: bool
-    claimed: bool
+    id: str
+    connector: str
+    reason: str
+    session_id: str | None
+    raw: bytes
+    received_at: datetime
 
 
 class OutboxItem(msgspec.Struct, frozen=True):
     """A send that this process may make now: it holds the lease until it says how it went."""
 
     tenant_id: str
+    connector: str
     message_id: str
     conversation_id: str
     attempt: int
     expires_at: datetime
     send: OutgoingSend
+
+
+class Queued(msgspec.Struct, frozen=True):
+    """A send that was committed: the pending message, and the send itself when this process may make it at once.
+
+    `created` is False when the Idempotency-Key was known: then `message` is the first one.
+    """
+
+    message: Message
+    created: bool
+    item: OutboxItem | None = None
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -274,8 +293,13 @@ class Store(Protocol):
         ...
 
     # sessions
-    async def add_session(self, tenant_id: str, session_id: str, name: str, connector: str) -> Session:
-        """Return the session of this id, made when it is not there. Emits session.updated when made."""
+    async def add_session(
+        self, tenant_id: str, session_id: str, name: str, connector: str, *, exists_ok: bool = True
+    ) -> Session:
+        """Return the session of this id, made when it is not there. Emits session.updated when made.
+
+        Raises TenantNotFound, and AlreadyExists unless `exists_ok`.
+        """
         ...
 
     async def session(self, tenant_id: str, session_id: str) -> Session | None:
@@ -311,23 +335,22 @@ class Store(Protocol):
         ...
 
     # receiving
-    async def receive(self, connector: str, events: Sequence[WebhookEvent], raw: bytes) -> Receipt:
+    async def receive(
+        self, connector: str, events: Sequence[WebhookEvent], raw: bytes, *, quarantine_id: str | None = None
+    ) -> Receipt:
         """Store what one webhook tells, in one transaction with its dedupe marks and events; answers after the commit.
 
-        Events that name no session of ours are quarantined (the raw body, once), never an error.
+        Events that name no session of ours are quarantined (the raw body, once), never an error. With
+        `quarantine_id` the body comes out of quarantine: it is marked as processed when every session is known.
         """
         ...
 
-    async def quarantine(self, connector: str, raw: bytes, reason: str, session_id: str | None = None) -> None:
+    async def quarantine(self, connector: str, raw: bytes, reason: str) -> None:
         """Keep a body that could not be read."""
         ...
 
-    async def quarantined(self, session_id: str | None = None, limit: int = 100) -> list[tuple[str, str, bytes]]:
-        """List waiting quarantined bodies, oldest first: (id, connector, raw)."""
-        ...
-
-    async def settle_quarantined(self, quarantine_id: str) -> None:
-        """Mark a quarantined body as processed."""
+    async def quarantined(self, session_id: str | None = None, limit: int = 100) -> list[Quarantined]:
+        """List waiting quarantined bodies, oldest first; with `session_id` those that name it."""
         ...
 
     # conversations and messages
@@ -406,10 +429,6 @@ class Store(Protocol):
         Sends whose time is over become `expired`; sends whose lease ran out while they were in flight become
         `unknown`, for whether they went out is not known.
         """
-        ...
-
-    async def outbox_item(self, owner: str, tenant_id: str, message_id: str) -> OutboxItem | None:
-        """Return the send that `owner` holds the lease of, or None."""
         ...
 
     async def record_outcome(self, item: OutboxItem, owner: str, outcome: Outcome) -> Message:

@@ -1,0 +1,521 @@
+"""Gateway: the one object that users hold. It connects sessions, sends, receives and reads, for each tenant.
+
+Every method that serves a tenant takes its id first and sees nothing of another tenant.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import structlog
+
+from . import addresses
+from .errors import (
+    CapabilityMissing,
+    Conflict,
+    ConnectorUnavailable,
+    ConversationNotFound,
+    InvalidInput,
+    InvalidWebhookKey,
+    MessageNotFound,
+    Overloaded,
+    RecipientMismatch,
+    SessionNotConnected,
+    SessionNotFound,
+    StoreError,
+    UnreadableWebhook,
+)
+from .feed import Feed
+from .models import (
+    Author,
+    Conversation,
+    ConversationPatch,
+    Message,
+    MessageKind,
+    MessageStatus,
+    Model,
+    OutgoingMessage,
+    Page,
+    Session,
+    SessionProblem,
+    SessionStatus,
+    SessionUpdate,
+    StatusChange,
+)
+from .monitor import Monitor
+from .observe import operation
+from .outbox import LEASE_SECONDS, Outbox, Sent
+from .ports import Clock, Connector, ConversationFilter, Metrics, NoMetrics, Queued, Receipt, Store, SystemClock
+from .settings import Settings
+
+_log = structlog.get_logger(__name__)
+_API = Author(kind="api")
+_DRAIN_SECONDS = 20.0
+_FORGET_EVERY_SECONDS = 3600.0
+
+
+class SessionView(Model, frozen=True, kw_only=True):
+    """A session as it is now, with its QR code (a data URL) while one is shown."""
+
+    session: Session
+    qr_code: str | None = None
+
+
+class Gateway:
+    """Owns the conversations of all tenants; the connection services are settings.
+
+    `connectors` maps a name to a connector; `default_connector` names the one of new sessions. Use it as an
+    async context manager, or call `start` and `stop`.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        connectors: Mapping[str, Connector],
+        settings: Settings,
+        *,
+        default_connector: str = "connection_service",
+        clock: Clock | None = None,
+        metrics: Metrics | None = None,
+    ) -> None:
+        self.store = store
+        self.settings = settings
+        self.clock = clock or SystemClock()
+        self.metrics = metrics or NoMetrics()
+        self.connectors = dict(connectors)
+        self.default_connector = default_connector
+        self.feed = Feed(store, metrics=self.metrics)
+        self.outbox = Outbox(store, self.connectors, clock=self.clock, metrics=self.metrics)
+        self.monitor = Monitor(
+            store,
+            self.connectors,
+            clock=self.clock,
+            metrics=self.metrics,
+            pairing_seconds=settings.poll_pairing,
+            connected_seconds=settings.poll_connected,
+            on_connected=self._connected,
+        )
+        self._tasks: list[asyncio.Task[None]] = []
+        self._background: set[asyncio.Task[None]] = set()
+
+    # --- running -------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Open the store and begin to work."""
+        await self.store.start()
+        for name, work in (
+            ("feed", self.feed.run),
+            ("outbox", self.outbox.run),
+            ("monitor", self.monitor.run),
+            ("quarantine", self._release_all),
+            ("forget", self._forget),
+        ):
+            self._tasks.append(asyncio.create_task(_supervise(name, work), name=name))
+
+    async def stop(self) -> None:
+        """Finish what is in flight and close everything."""
+        await self.outbox.drain(_DRAIN_SECONDS)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
+        await self.feed.close()
+        for connector in self.connectors.values():
+            await connector.close()
+        await self.store.close()
+
+    async def __aenter__(self) -> Gateway:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.stop()
+
+    @property
+    def running(self) -> bool:
+        """Tell whether `start` has been called and nothing has stopped since."""
+        return bool(self._tasks) and not any(task.done() for task in self._tasks)
+
+    # --- sessions ------------------------------------------------------------------------------
+
+    async def connect(self, tenant_id: str, session_id: str | None = None, name: str | None = None) -> SessionView:
+        """Connect a session: it is committed first, then the service is asked to start it.
+
+        `session_id` is absent or the tenant's own id for its first session, which is made on the way. Raises
+        SessionNotFound for any other id that is not there, ConnectorError when the service fails: the
+        session stays, wanting to run.
+        """
+        with operation("connect", tenant_id=tenant_id, session_id=session_id):
+            session = await self._session_to_connect(tenant_id, session_id, name)
+            session = await self.store.change_session(
+                tenant_id, session.id, desired="running", name=name, new_epoch=session.desired != "running"
+            )
+            try:
+                update = await self._connector(session).start_session(session.id, session.name)
+            except ConnectorUnavailable as exc:
+                await self.store.change_session(
+                    tenant_id, session.id, problem=SessionProblem.UNREACHABLE, error=exc.detail
+                )
+                raise
+            session = await self.monitor.report(session, update)
+            return await self._view(session, update)
+
+    async def status(self, tenant_id: str, session_id: str | None = None) -> SessionView:
+        """Return a session's status, asked of the service while the session is to run; else as it is stored.
+
+        A first session that was never connected is `disconnected`. A service that does not answer leaves the
+        last known status with the problem `unreachable`.
+        """
+        session = await self.store.session(tenant_id, session_id or tenant_id)
+        if session is None:
+            if session_id in (None, tenant_id):
+                return SessionView(session=self._never_connected(tenant_id))
+            raise SessionNotFound
+        if session.desired != "running":
+            return SessionView(session=session)
+        try:
+            session, update = await self.monitor.ask(session)
+        except ConnectorUnavailable as exc:
+            return SessionView(
+                session=msgspec.structs.replace(session, problem=SessionProblem.UNREACHABLE, error=exc.detail)
+            )
+        return await self._view(session, update)
+
+    async def disconnect(self, tenant_id: str, session_id: str | None = None) -> Session:
+        """Disconnect a session: the wish is committed first, so that it holds when the service does not answer."""
+        with operation("disconnect", tenant_id=tenant_id, session_id=session_id):
+            session = await self.session(tenant_id, session_id or tenant_id)
+            await self.store.change_session(tenant_id, session.id, desired="stopped")
+            await self._connector(session).stop_session(session.id)
+            stopped = SessionUpdate(session_id=session.id, status=SessionStatus.DISCONNECTED)
+            return await self.store.change_session(tenant_id, session.id, update=stopped)
+
+    async def sessions(self, tenant_id: str) -> list[Session]:
+        """List a tenant's sessions."""
+        return await self.store.sessions(tenant_id)
+
+    async def session(self, tenant_id: str, session_id: str) -> Session:
+        """Return a session. Raises SessionNotFound."""
+        session = await self.store.session(tenant_id, session_id)
+        if session is None:
+            raise SessionNotFound
+        return session
+
+    async def add_session(self, tenant_id: str, label: str | None = None, name: str | None = None) -> Session:
+        """Add a session: the tenant's first without a label, `<tenant>.<label>` with one. Raises AlreadyExists."""
+        session_id = f"{tenant_id}.{label}" if label else tenant_id
+        return await self.store.add_session(
+            tenant_id, session_id, name or _default_name(session_id), self.default_connector, exists_ok=False
+        )
+
+    async def rename_session(self, tenant_id: str, session_id: str, name: str) -> Session:
+        """Give a session another name. Raises SessionNotFound."""
+        return await self.store.change_session(tenant_id, session_id, name=name)
+
+    async def remove_session(self, tenant_id: str, session_id: str) -> None:
+        """Disconnect a session and take it off the list; its conversations stay."""
+        session = await self.session(tenant_id, session_id)
+        if session.desired == "running":
+            await self.disconnect(tenant_id, session_id)
+        await self.store.change_session(tenant_id, session_id, deleted=True)
+
+    async def pairing_code(self, tenant_id: str, session_id: str, phone: str) -> str:
+        """Ask for a code to type on the phone instead of a scan. Raises CapabilityMissing where there is none."""
+        session = await self.session(tenant_id, session_id)
+        await self._require(session, "pairing_code", "pair by a code; scan the QR code instead")
+        return await self._connector(session).pairing_code(session.id, addresses.normalize(phone))
+
+    # --- receiving -----------------------------------------------------------------------------
+
+    async def receive(self, connector: str, key: str | None, headers: Mapping[str, str], body: bytes) -> Receipt:
+        """Take in one webhook: verify, decode, store; answers after the commit.
+
+        Raises InvalidWebhookKey (nothing is stored), StoreUnavailable and Overloaded (nothing is stored, the
+        sender is to try again). A body that cannot be read is quarantined, never an error.
+        """
+        bridge = self.connectors[connector]
+        if not bridge.verify_webhook(key, headers, body):
+            self.metrics.count("webhooks_total", answer="unauthorized")
+            raise InvalidWebhookKey
+        try:
+            events = bridge.decode_webhook(body)
+        except UnreadableWebhook as exc:
+            await self._store_or_count(self.store.quarantine(connector, body, exc.detail))
+            self.metrics.count("webhooks_total", answer="quarantined")
+            self.metrics.count("webhooks_quarantined_total")
+            return Receipt(quarantined=1)
+        receipt: Receipt = await self._store_or_count(self.store.receive(connector, events, body))
+        self._count(receipt)
+        for event in events:
+            if isinstance(event, SessionUpdate) and event.status is SessionStatus.CONNECTED:
+                self._later(self._release(event.session_id))
+                self.outbox.wake()
+        return receipt
+
+    async def _store_or_count(self, storing: Awaitable[Any]) -> Any:
+        try:
+            return await storing
+        except Overloaded:
+            self.metrics.count("webhooks_total", answer="overloaded")
+            raise
+        except StoreError:
+            self.metrics.count("webhooks_total", answer="unavailable")
+            raise
+
+    def _count(self, receipt: Receipt) -> None:
+        count = self.metrics.count
+        if receipt.stored:
+            count("messages_received_total", receipt.stored)
+        if receipt.duplicates:
+            count("messages_duplicated_total", receipt.duplicates)
+        if receipt.quarantined:
+            count("webhooks_quarantined_total", receipt.quarantined)
+        count("webhooks_total", answer="quarantined" if receipt.quarantined else "stored")
+
+    # --- sending -------------------------------------------------------------------------------
+
+    async def send(
+        self,
+        tenant_id: str,
+        conversation_id: str,
+        message: OutgoingMessage,
+        *,
+        author: Author = _API,
+        idempotency_key: tuple[str, str] | None = None,
+        wait: float | None = None,
+    ) -> Sent:
+        """Send a message: the row is committed first, then the call is made.
+
+        Waits up to `wait` seconds (setting FIVAPP_SEND_WAIT) for the outcome; a message that is still
+        `pending` afterwards goes on without the caller. `idempotency_key` is (principal, key): the same key
+        gives the first message again and sends nothing. Raises ConversationNotFound, RecipientMismatch,
+        InvalidInput, CapabilityMissing, SessionNotConnected, IdempotencyMismatch.
+        """
+        with operation("send", tenant_id=tenant_id, conversation_id=conversation_id) as op:
+            conversation = await self.conversation(tenant_id, conversation_id)
+            session = await self.session(tenant_id, conversation.session_id)
+            await self._check_send(conversation, session, message)
+            queued = await self.store.queue_message(
+                tenant_id,
+                conversation_id,
+                message,
+                author,
+                owner=self.outbox.owner,
+                lease_seconds=LEASE_SECONDS,
+                expires_at=self.clock.now() + timedelta(seconds=self.settings.send_expiry),
+                idempotency_key=idempotency_key,
+                fingerprint=_fingerprint(conversation_id, message),
+            )
+            sent = await self._outcome(tenant_id, queued, self.settings.send_wait if wait is None else wait)
+            op.add(message_id=sent.message.id, status=sent.message.status.value)
+            return sent
+
+    async def retry(self, tenant_id: str, message_id: str, *, author: Author = _API) -> Sent:
+        """Send a `failed`, `expired`, `cancelled` or `unknown` message again, as a new one that names the old.
+
+        A message is retried once: the second call gives the first retry again. Raises MessageNotFound, Conflict.
+        """
+        old = await self.message(tenant_id, message_id)
+        if old.direction != "outgoing" or old.status not in _MAY_RETRY:
+            raise Conflict(f"A message that is {old.status} is not sent again.")
+        again = OutgoingMessage(
+            text=old.text,
+            kind=old.kind,
+            media=old.media,
+            quoted_message_id=old.quoted_message_id,
+            retry_of=old.id,
+        )
+        key = ("retry", old.id)
+        return await self.send(tenant_id, old.conversation_id, again, author=author, idempotency_key=key)
+
+    async def resolve(self, tenant_id: str, message_id: str, as_: str) -> Message:
+        """Settle an `unknown` message as `sent`, or a waiting one as `cancelled`, by a person's word."""
+        with operation("resolve", tenant_id=tenant_id, message_id=message_id):
+            return await self.store.resolve_message(tenant_id, message_id, as_)
+
+    async def _check_send(self, conversation: Conversation, session: Session, message: OutgoingMessage) -> None:
+        if message.to is not None and not addresses.same_chat(message.to, conversation.chat_id):
+            raise RecipientMismatch
+        if session.desired != "running":
+            raise SessionNotConnected("No WhatsApp connection found for this conversation")
+        if message.media is not None or message.kind is not MessageKind.TEXT:
+            await self._require(session, "media", "send files")
+        elif not (message.text or "").strip():
+            raise InvalidInput("A message needs a text.", errors=[{"pointer": "#/text", "code": "required"}])
+        if message.quoted_message_id is not None:
+            await self._require(session, "quote", "quote messages")
+
+    async def _require(self, session: Session, capability: str, what: str) -> None:
+        if capability not in await self._connector(session).capabilities():
+            raise CapabilityMissing(f"The connection service of this session cannot {what}.")
+
+    async def _outcome(self, tenant_id: str, queued: Queued, wait: float) -> Sent:
+        message = queued.message
+        if message.status is not MessageStatus.PENDING:
+            return Sent(message)
+        ended = self.outbox.expect(message.id)
+        if queued.item is not None:
+            self.outbox.start(queued.item)
+        else:
+            self.outbox.wake()
+        try:
+            # Shielded: two requests with one key wait for the same end.
+            return await asyncio.wait_for(asyncio.shield(ended), wait)
+        except TimeoutError:
+            return Sent(await self.store.message(tenant_id, message.id) or message)
+
+    # --- reading and handling conversations -----------------------------------------------------
+
+    async def conversations(
+        self, tenant_id: str, where: ConversationFilter | None = None, *, before: int | None = None, limit: int = 50
+    ) -> Page:
+        """List conversations by their last activity, newest first."""
+        return await self.store.conversations(tenant_id, where or ConversationFilter(), before, limit)
+
+    async def conversation(self, tenant_id: str, conversation_id: str) -> Conversation:
+        """Return a conversation. Raises ConversationNotFound."""
+        conversation = await self.store.conversation(tenant_id, conversation_id)
+        if conversation is None:
+            raise ConversationNotFound
+        return conversation
+
+    async def open_conversation(
+        self, tenant_id: str, to: str, *, session_id: str | None = None, title: str | None = None
+    ) -> Conversation:
+        """Return the conversation with an address, made when it is not there. Raises SessionNotFound, InvalidInput."""
+        session = await self.session(tenant_id, session_id or tenant_id)
+        return await self.store.open_conversation(tenant_id, session.id, addresses.normalize(to), title)
+
+    async def change_conversation(
+        self, tenant_id: str, conversation_id: str, patch: ConversationPatch, *, by: Author = _API
+    ) -> Conversation:
+        """Change a conversation: who answers, read up to, status, assignee, labels."""
+        if patch.status == "snoozed" and not isinstance(patch.snoozed_until, msgspec.UnsetType | None):
+            if patch.snoozed_until <= self.clock.now():
+                raise InvalidInput("snoozedUntil must lie in the future.", errors=[_pointer("snoozedUntil", "past")])
+        elif patch.status == "snoozed":
+            raise InvalidInput("Snoozing needs snoozedUntil.", errors=[_pointer("snoozedUntil", "required")])
+        return await self.store.change_conversation(tenant_id, conversation_id, patch, by)
+
+    async def add_note(self, tenant_id: str, conversation_id: str, text: str, *, author: Author) -> Message:
+        """Add a private note to a conversation; it is never sent."""
+        return await self.store.add_note(tenant_id, conversation_id, text, author)
+
+    async def messages(
+        self, tenant_id: str, conversation_id: str, *, before: int | None = None, limit: int = 50
+    ) -> Page:
+        """List a conversation's messages, newest first. Raises ConversationNotFound."""
+        return await self.store.messages(tenant_id, conversation_id, before, limit)
+
+    async def message(self, tenant_id: str, message_id: str) -> Message:
+        """Return a message. Raises MessageNotFound."""
+        message = await self.store.message(tenant_id, message_id)
+        if message is None:
+            raise MessageNotFound
+        return message
+
+    async def timeline(self, tenant_id: str, message_id: str) -> list[StatusChange]:
+        """List what happened to a message, oldest first. Raises MessageNotFound."""
+        return await self.store.timeline(tenant_id, message_id)
+
+    # --- helpers ---------------------------------------------------------------------------------
+
+    def _connector(self, session: Session) -> Connector:
+        return self.connectors[session.connector]
+
+    async def _session_to_connect(self, tenant_id: str, session_id: str | None, name: str | None) -> Session:
+        if session_id in (None, tenant_id):
+            return await self.store.add_session(
+                tenant_id, tenant_id, name or _default_name(tenant_id), self.default_connector
+            )
+        return await self.session(tenant_id, session_id or tenant_id)
+
+    def _never_connected(self, tenant_id: str) -> Session:
+        now = self.clock.now()
+        return Session(
+            id=tenant_id,
+            tenant_id=tenant_id,
+            name=_default_name(tenant_id),
+            connector=self.default_connector,
+            status_at=now,
+            created_at=now,
+        )
+
+    async def _view(self, session: Session, update: SessionUpdate) -> SessionView:
+        # A QR is handed on only while it can be scanned, and is stored nowhere.
+        shown = update.qr_code if session.status in (SessionStatus.QR_READY, SessionStatus.CONNECTING) else None
+        return SessionView(session=session, qr_code=shown)
+
+    async def _connected(self, session: Session) -> None:
+        self.outbox.wake()
+        await self._release(session.id)
+
+    async def _release_all(self) -> None:
+        """Try quarantined bodies once at the start: the decoder may have been mended since."""
+        await self._release(None)
+        await asyncio.Event().wait()
+
+    async def _release(self, session_id: str | None) -> None:
+        for waiting in await self.store.quarantined(session_id):
+            bridge = self.connectors.get(waiting.connector)
+            if bridge is None:
+                continue
+            try:
+                events: Sequence[Any] = bridge.decode_webhook(waiting.raw)
+            except UnreadableWebhook:
+                continue
+            receipt = await self.store.receive(waiting.connector, events, waiting.raw, quarantine_id=waiting.id)
+            self.metrics.count("messages_received_total", receipt.stored)
+
+    def _later(self, work: Awaitable[None]) -> None:
+        task: asyncio.Task[None] = asyncio.ensure_future(_logged(work))
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    async def _forget(self) -> None:
+        while True:
+            await self.store.forget_old(self.clock.now() - timedelta(days=self.settings.events_kept_days))
+            await asyncio.sleep(_FORGET_EVERY_SECONDS)
+
+
+_MAY_RETRY = frozenset({MessageStatus.FAILED, MessageStatus.EXPIRED, MessageStatus.CANCELLED, MessageStatus.UNKNOWN})
+
+
+def _default_name(session_id: str) -> str:
+    return f"WhatsApp Connection {session_id}"
+
+
+def _pointer(field: str, code: str) -> dict[str, str]:
+    return {"pointer": f"#/{field}", "code": code}
+
+
+def _fingerprint(conversation_id: str, message: OutgoingMessage) -> str:
+    content = msgspec.json.encode([conversation_id, message], order="deterministic")
+    return hashlib.sha256(content).hexdigest()
+
+
+async def _logged(work: Awaitable[None]) -> None:
+    try:
+        await work
+    except StoreError as exc:
+        _log.warning("background_work_failed", error=exc.code)
+
+
+async def _supervise(name: str, work: Callable[[], Awaitable[None]]) -> None:
+    """Run `work` for ever: what fails is logged and begun again, so that one fault never ends a service."""
+    delay = 0.1
+    while True:
+        started = asyncio.get_running_loop().time()
+        try:
+            await work()
+        except Exception:
+            _log.exception("task_failed", task=name)
+        if asyncio.get_running_loop().time() - started > 60:
+            delay = 0.1
+        await asyncio.sleep(delay)
+        delay = min(delay * 2, 30.0)

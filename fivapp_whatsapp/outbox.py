@@ -1,0 +1,145 @@
+"""Sends queued messages: the row is committed first, then the call is made, then its outcome is stored.
+
+A process holds a lease on each send that it makes. A send that may have gone out is never made again: when
+its outcome is not known it becomes `unknown`, and a person decides.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+
+from .errors import ConnectorError, ConnectorRejected, ConnectorUnavailable, StoreError
+from .models import Message, SendResult, new_id
+from .ports import Clock, Connector, Metrics, OutboxItem, Outcome, Store
+
+_log = structlog.get_logger(__name__)
+LEASE_SECONDS = 30.0
+_RETRY_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
+_IN_FLIGHT = 64
+
+
+class Sent:
+    """How a send ended for the request that waits for it: the message, and the service's own answer."""
+
+    __slots__ = ("message", "raw")
+
+    def __init__(self, message: Message, raw: Any = None) -> None:
+        self.message = message
+        self.raw = raw
+
+
+class Outbox:
+    """Makes the sends of one process; several processes share the work by leases in the store."""
+
+    def __init__(self, store: Store, connectors: Mapping[str, Connector], *, clock: Clock, metrics: Metrics) -> None:
+        self.owner = new_id()
+        self._store = store
+        self._connectors = connectors
+        self._clock = clock
+        self._metrics = metrics
+        self._wake = asyncio.Event()
+        self._slots = asyncio.Semaphore(_IN_FLIGHT)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._waiting: dict[str, asyncio.Future[Sent]] = {}
+
+    def expect(self, message_id: str) -> asyncio.Future[Sent]:
+        """Return a future of the send's end in this process; it stays open when another process makes the send."""
+        future = self._waiting.get(message_id)
+        if future is None:
+            future = self._waiting[message_id] = asyncio.get_running_loop().create_future()
+            future.add_done_callback(lambda _: self._waiting.pop(message_id, None))
+        return future
+
+    def start(self, item: OutboxItem) -> None:
+        """Make a send that this process holds the lease of."""
+        task = asyncio.create_task(self._deliver(item), name=f"send {item.message_id}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def wake(self) -> None:
+        """Look for sends that are due."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Make sends as they become due; runs until cancelled."""
+        while True:
+            try:
+                free = max(0, _IN_FLIGHT - len(self._tasks))
+                items = await self._store.claim_sends(self.owner, free, LEASE_SECONDS) if free else []
+                for item in items:
+                    self.start(item)
+                if items:
+                    continue
+            except StoreError as exc:
+                _log.warning("outbox_claim_failed", error=exc.code)
+            # Timers, other processes' rows and lost wake-ups are found within a second.
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), 1.0)
+            self._wake.clear()
+
+    async def drain(self, seconds: float) -> None:
+        """Wait for the sends in flight, at most so long; what is left keeps its lease and ends as `unknown`."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=seconds)
+
+    @property
+    def in_flight(self) -> int:
+        """Return how many sends this process makes now."""
+        return len(self._tasks)
+
+    async def _deliver(self, item: OutboxItem) -> None:
+        async with self._slots:
+            started = self._clock.monotonic()
+            outcome, raw = await self._call(item)
+            self._metrics.observe("send_seconds", self._clock.monotonic() - started, outcome=outcome.kind)
+        message = await self._record(item, outcome)
+        if outcome.kind != "retry" and (future := self._waiting.get(item.message_id)) and not future.done():
+            future.set_result(Sent(message, raw))
+        self.wake()
+
+    async def _call(self, item: OutboxItem) -> tuple[Outcome, Any]:
+        try:
+            result: SendResult = await self._connectors[item.connector].send(item.send)
+        except ConnectorUnavailable as exc:
+            delay = exc.retry_after or _backoff(item.attempt)
+            return Outcome(kind="retry", code=exc.code, detail=exc.detail, retry_after=delay), None
+        except ConnectorRejected as exc:
+            return Outcome(kind="failed", code=exc.reason, detail=exc.detail), None
+        except ConnectorError as exc:
+            return Outcome(kind="unknown", code=exc.code, detail=exc.detail), None
+        except Exception as exc:
+            # A defect of the connector after the request may have gone out: never blindly again.
+            _log.exception("connector_defect")
+            return Outcome(kind="unknown", code="connector_defect", detail=type(exc).__name__), None
+        return Outcome(kind="accepted", native_id=result.native_id, at=result.at), result.raw
+
+    async def _record(self, item: OutboxItem, outcome: Outcome) -> Message:
+        """Store the outcome; while the database is away this waits, for forgetting it would be a second send."""
+        while True:
+            try:
+                message = await self._store.record_outcome(item, self.owner, outcome)
+            except StoreError as exc:
+                _log.warning("outcome_not_stored", error=exc.code, message_id=item.message_id)
+                await asyncio.sleep(1)
+            else:
+                self._metrics.count(_COUNTERS[outcome.kind])
+                return message
+
+
+def _backoff(attempt: int) -> float:
+    seconds = _RETRY_SECONDS[min(attempt, len(_RETRY_SECONDS)) - 1]
+    return seconds * random.uniform(0.5, 1)  # noqa: S311  # jitter, no secret
+
+
+_COUNTERS: Mapping[str, str] = {
+    "accepted": "messages_sent_total",
+    "failed": "messages_failed_total",
+    "unknown": "messages_unknown_total",
+    "retry": "sends_retried_total",
+}

@@ -1,0 +1,56 @@
+"""The state machines of messages and sessions as pure functions: what a report may change, and what it may not."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from .models import MessageStatus, Session, SessionProblem, SessionStatus, SessionUpdate
+
+# Statuses that only a person can mend; entering one is told to people once.
+NEEDS_A_PERSON = frozenset({SessionStatus.LOGGED_OUT, SessionStatus.RESTRICTED, SessionStatus.FAILED})
+# A send waits in these; in all others nothing can come of waiting.
+MAY_RECONNECT = frozenset({SessionStatus.CONNECTED, SessionStatus.RECONNECTING, SessionStatus.CONNECTING})
+
+
+def higher(current: MessageStatus, reported: MessageStatus) -> MessageStatus:
+    """Return the status after a report: the maximum, so that order and repetition of reports do not matter."""
+    return reported if reported.rank > current.rank else current
+
+
+def apply_update(session: Session, update: SessionUpdate, now: datetime) -> Session:
+    """Return the session after the connection service told its status.
+
+    A session that a person stopped stays stopped, whatever late news says. An answer of any kind ends
+    `unreachable`.
+    """
+    status = update.status
+    if session.desired == "stopped" and status not in (SessionStatus.DISCONNECTED, SessionStatus.LOGGED_OUT):
+        status = session.status
+    changes: dict[str, Any] = {"last_seen_at": now}
+    if session.problem is SessionProblem.UNREACHABLE:
+        changes["problem"] = None
+    if status is not session.status:
+        changes |= {"status": status, "status_at": now, "error": update.reason}
+    elif update.reason and status is not SessionStatus.CONNECTED:
+        changes["error"] = update.reason
+    if status is SessionStatus.CONNECTED:
+        changes |= {"phone": update.phone or session.phone, "profile_name": update.profile_name or session.profile_name}
+        changes["error"] = None
+    return msgspec.structs.replace(session, **changes)
+
+
+def visible_change(before: Session, after: Session) -> bool:
+    """Tell whether a browser would see a difference: the time of the last sign of life alone is none."""
+    return before != msgspec.structs.replace(after, last_seen_at=before.last_seen_at)
+
+
+def notification(before: Session, after: Session) -> dict[str, Any] | None:
+    """Return what people must be told about this change of a session, or None."""
+    if after.status is not before.status and after.status in NEEDS_A_PERSON:
+        return {"code": f"session_{after.status}", "sessionId": after.id, "detail": after.error}
+    if after.problem is not before.problem and after.problem is not None:
+        return {"code": f"session_{after.problem}", "sessionId": after.id, "detail": after.error}
+    return None
