@@ -8,11 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Mapping
-from typing import Any, Literal
+import threading
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping
+from itertools import accumulate
+from typing import Any, Literal, TypeVar
 
 import msgspec
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.core import Metric as PrometheusFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from . import ports
@@ -60,44 +65,83 @@ METRICS: tuple[Metric, ...] = (
 )
 
 
+class _Number:
+    """A counter's or a gauge's value."""
+
+    __slots__ = ("value",)
+
+    def __init__(self) -> None:
+        self.value = 0.0
+
+    def read(self) -> float:
+        return self.value
+
+
+class _Histogram:
+    """How many values fell under each bound (the last place: above all of them), and their sum."""
+
+    __slots__ = ("bounds", "counts", "total")
+
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.total = 0.0
+
+    def read(self) -> tuple[list[int], float]:
+        return list(self.counts), self.total
+
+
+_Key = str | tuple[Any, ...]
+_S = TypeVar("_S", _Number, _Histogram)
+
+
 class PrometheusMetrics(ports.Metrics):
     """Counters, gauges and histograms in a registry of their own, so that two gateways share a process in peace.
 
     A name, kind or label that `METRICS` does not declare raises LookupError; with `strict=False`, as servers
-    run it, it is logged once and ignored, for a wrong counter must not undo what it counts.
+    run it, it is logged once and ignored, for a wrong counter must not undo what it counts. Any thread may
+    call. The values are kept here and handed to prometheus_client at render: its own counters cost four times
+    as much, and a message passes several.
     """
 
     def __init__(self, *, strict: bool = True) -> None:
         self.registry = CollectorRegistry()
         self._strict = strict
+        self._lock = threading.Lock()
         self._declared = {metric.name: metric for metric in METRICS}
-        self._families = {metric.name: _family(metric, self.registry) for metric in METRICS}
-        self._series: dict[tuple[Any, ...], Any] = {}
-        self._sizes = dict.fromkeys(self._declared, 0)
+        # By kind, name and labels in the order of the call; the families below hold each series once.
+        self._counters: dict[_Key, _Number] = {}
+        self._gauges: dict[_Key, _Number] = {}
+        self._histograms: dict[_Key, _Histogram] = {}
+        self._families: dict[str, dict[tuple[str, ...], _Number | _Histogram]] = {m.name: {} for m in METRICS}
         self._samplers: list[tuple[str, Sampler, dict[str, str]]] = []
         self._reported: set[str] = set()
+        for metric in METRICS:
+            if not metric.labels:  # so that Prometheus sees the first step from 0 to 1
+                self._families[metric.name][()] = _new_series(metric)
+        self.registry.register(self)
         ProcessCollector(registry=self.registry)
 
     def count(self, name: str, amount: float = 1, **labels: str) -> None:
         """Add to a counter."""
-        key = (name, *labels.items()) if labels else (name,)
-        series = self._series.get(key) or self._find(key, "counter")
-        if series is not None:
-            series.inc(amount)
+        key = (name, *labels.items()) if labels else name
+        series = self._counters.get(key) or self._find(self._counters, key, name, "counter", labels)
+        with self._lock:
+            series.value += amount
 
     def observe(self, name: str, value: float, **labels: str) -> None:
         """Add a value (seconds, or a size) to a histogram."""
-        key = (name, *labels.items()) if labels else (name,)
-        series = self._series.get(key) or self._find(key, "histogram")
-        if series is not None:
-            series.observe(value)
+        key = (name, *labels.items()) if labels else name
+        series = self._histograms.get(key) or self._find(self._histograms, key, name, "histogram", labels)
+        with self._lock:
+            series.counts[bisect_left(series.bounds, value)] += 1
+            series.total += value
 
     def gauge(self, name: str, value: float, **labels: str) -> None:
         """Set a gauge."""
-        key = (name, *labels.items()) if labels else (name,)
-        series = self._series.get(key) or self._find(key, "gauge")
-        if series is not None:
-            series.set(value)
+        key = (name, *labels.items()) if labels else name
+        series = self._gauges.get(key) or self._find(self._gauges, key, name, "gauge", labels)
+        series.value = value
 
     def sample(self, name: str, callback: Sampler, **labels: str) -> None:
         """Ask `callback` for a gauge's value at each render.
@@ -123,36 +167,42 @@ class PrometheusMetrics(ports.Metrics):
                     _log.error("metrics.sample_failed", metric=name, exc_info=error)
         return generate_latest(self.registry), CONTENT_TYPE_LATEST
 
+    def collect(self) -> Iterator[PrometheusFamily]:
+        """Yield everything in prometheus_client's words."""
+        for metric in METRICS:
+            with self._lock:
+                values = [(labels, series.read()) for labels, series in self._families[metric.name].items()]
+            yield _family(metric, values)
+
     def _take(self, name: str, value: float | Mapping[str, float], labels: dict[str, str]) -> None:
         missing = [label for label in self._declared[name].labels if label not in labels]
-        if not missing:
+        if not isinstance(value, Mapping) or not missing:
             self.gauge(name, float(value), **labels)  # type: ignore[arg-type]  # a mapping raises, and is logged
             return
-        values = dict(value)  # type: ignore[arg-type]
-        for key in [key for key in list(self._series) if key[0] == name]:
-            known = dict(key[1:])
-            if all(known.get(label) == wanted for label, wanted in labels.items()):
+        values = dict(value)
+        for series_labels in list(self._families[name]):
+            known = dict(zip(self._declared[name].labels, series_labels, strict=True))
+            if labels.items() <= known.items():
                 values.setdefault(known[missing[0]], 0)
         for entry, amount in values.items():
             self.gauge(name, amount, **labels, **{missing[0]: entry})
 
-    def _find(self, key: tuple[Any, ...], kind: str) -> Any:
-        """Return the series of a key that was not seen before, or None when there is no such metric."""
-        name, labels = key[0], dict(key[1:])
+    def _find(self, cache: dict[_Key, _S], key: _Key, name: str, kind: str, labels: dict[str, str]) -> _S:
+        """Return the series of a key that this kind's calls did not use before."""
         metric = self._declared.get(name)
-        if metric is None or metric.kind != kind or set(labels) != set(metric.labels):
+        if metric is None or metric.kind != kind or labels.keys() != set(metric.labels):
             self._complain(f"no {kind} {name} with labels {sorted(labels)}")
-            return None
+            return _new_series(Metric(name, kind, ""))  # type: ignore[return-value,arg-type]  # counts for nobody
         family = self._families[name]
-        if not labels:
-            self._series[key] = family
-            return family
-        if self._sizes[name] >= _MAX_SERIES:
+        values = tuple(str(labels[label]) for label in metric.labels)
+        with self._lock:
+            full = len(family) >= _MAX_SERIES and values not in family
+            series = family.setdefault((_OTHER,) * len(values) if full else values, _new_series(metric))
+            if not full:
+                cache[key] = series  # type: ignore[assignment]  # the kind was checked above
+        if full:
             self._report(f"{name} has too many series")
-            return family.labels(**dict.fromkeys(labels, _OTHER))
-        self._sizes[name] += 1
-        self._series[key] = family.labels(**labels)
-        return self._series[key]
+        return series  # type: ignore[return-value]
 
     def _complain(self, problem: str) -> None:
         if self._strict:
@@ -201,11 +251,22 @@ class LoopLag:
             self._worst = 0.0
 
 
-def _family(metric: Metric, registry: CollectorRegistry) -> Any:
-    """Make a metric of prometheus_client."""
+def _new_series(metric: Metric) -> _Number | _Histogram:
+    return _Histogram(metric.buckets) if metric.kind == "histogram" else _Number()
+
+
+def _family(metric: Metric, values: list[tuple[tuple[str, ...], Any]]) -> PrometheusFamily:
+    """Say one metric in prometheus_client's words."""
+    name = f"fivapp_{metric.name}"
     if metric.kind == "histogram":
-        return Histogram(
-            metric.name, metric.help, metric.labels, namespace="fivapp", registry=registry, buckets=metric.buckets
-        )
-    kind = Counter if metric.kind == "counter" else Gauge
-    return kind(metric.name, metric.help, metric.labels, namespace="fivapp", registry=registry)
+        histogram = HistogramMetricFamily(name, metric.help, labels=metric.labels)
+        bounds = [*(str(bound) for bound in metric.buckets), "+Inf"]
+        for labels, (counts, total) in values:
+            buckets = list(zip(bounds, accumulate(counts), strict=True))
+            histogram.add_metric(labels, buckets, total)
+        return histogram
+    kind = CounterMetricFamily if metric.kind == "counter" else GaugeMetricFamily
+    family = kind(name, metric.help, labels=metric.labels)
+    for labels, value in values:
+        family.add_metric(labels, value)
+    return family
