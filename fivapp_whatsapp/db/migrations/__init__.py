@@ -1,0 +1,1 @@
+"""Migrations, oldest first by their names; one that was released is never changed."""
