@@ -15,15 +15,15 @@ from itertools import accumulate
 from typing import Any, Literal, TypeVar
 
 import msgspec
+import structlog
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.core import Metric as PrometheusFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from . import ports
-from .observe import get_logger
 
-_log = get_logger("metrics")
+_log = structlog.get_logger(__name__)
 
 Sampler = Callable[[], float | Mapping[str, float]]
 # A label whose values turn out to be endless stops here, and is counted under `other` from then on.

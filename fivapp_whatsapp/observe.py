@@ -29,12 +29,6 @@ def new_correlation_id() -> str:
     return new
 
 
-def get_logger(name: str) -> structlog.typing.FilteringBoundLogger:
-    """Return a logger whose lines carry `logger_name`; it follows whatever `configure_logging` last set."""
-    logger: structlog.typing.FilteringBoundLogger = structlog.get_logger(logger_name=name)
-    return logger
-
-
 class Operation:
     """One thing that the gateway does; leaving it writes the line.
 
@@ -97,4 +91,4 @@ def error_code(error: BaseException) -> str:
     return "internal_error" if isinstance(error, Exception) else "cancelled"
 
 
-_log = structlog.get_logger()
+_log = structlog.get_logger(__name__)
