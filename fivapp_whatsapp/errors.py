@@ -242,6 +242,13 @@ class Overloaded(GatewayError):
 
 
 class SettingsError(GatewayError):
-    """The settings cannot be used."""
+    """The settings cannot be used.
+
+    `problems` has one sentence for each, which never holds a value.
+    """
 
     code = "settings_error"
+
+    def __init__(self, detail: str | None = None, *, problems: Sequence[str] = ()) -> None:
+        super().__init__(detail or ("These settings cannot be used: " + "; ".join(problems) if problems else None))
+        self.problems = tuple(problems)

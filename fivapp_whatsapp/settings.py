@@ -147,7 +147,7 @@ def _convert(values: dict[str, Any], problems: list[str]) -> Settings:
         except msgspec.ValidationError as exc:
             problems.append(f"{names.get(name, name)}: {str(exc).partition(' - at')[0]}")
     if problems:
-        raise SettingsError("These settings cannot be used: " + "; ".join(sorted(problems)))
+        raise SettingsError(problems=sorted(problems))
     return msgspec.convert(good, Settings, strict=False, dec_hook=_decode)
 
 
