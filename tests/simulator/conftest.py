@@ -1,0 +1,148 @@
+"""A simulator that runs under uvicorn on a free port, and a receiver that keeps the webhooks it gets."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+import uvicorn
+from litestar import Litestar, Request, Response, post
+
+from fivapp_whatsapp.simulator.app import create_simulator
+from fivapp_whatsapp.simulator.options import SimulatorOptions
+from fivapp_whatsapp.simulator.service import Simulator
+
+KEY = "a-key-for-tests"
+ANA = "5511988880001"
+
+
+@asynccontextmanager
+async def served(app: Litestar) -> AsyncIterator[str]:
+    """Serve an app on a free loopback port; yields its base URL."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        config = uvicorn.Config(
+            app, log_config=None, lifespan="on", access_log=False, timeout_graceful_shutdown=2, ws="none"
+        )
+        server = uvicorn.Server(config)
+        task = asyncio.create_task(server.serve(sockets=[listener]))
+        await until(lambda: server.started or task.done())
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            await task
+
+
+async def until(condition: Callable[[], bool], seconds: float = 8.0) -> None:
+    """Wait until something is so; fails after the deadline."""
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+class Receiver:
+    """Keeps the webhooks that it gets; `answers` are the statuses of the next answers, then 200."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.hooks: list[dict[str, Any]] = []
+        self.keys: list[str | None] = []
+        self.refused: list[dict[str, Any]] = []
+        self.answers: list[int] = []
+
+    def app(self) -> Litestar:
+        @post("/hook", status_code=200)
+        async def hook(request: Request[Any, Any, Any]) -> Response[Any]:
+            body = msgspec.json.decode(await request.body())
+            status = self.answers.pop(0) if self.answers else 200
+            (self.hooks if status < 300 else self.refused).append(body)
+            self.keys.append(request.headers.get("x-api-key"))
+            return Response({"success": status < 300}, status_code=status)
+
+        return Litestar([hook], openapi_config=None, logging_config=None)
+
+    def of(self, event: str) -> list[dict[str, Any]]:
+        return [hook for hook in self.hooks if hook.get("event") == event]
+
+    @property
+    def texts(self) -> list[str]:
+        return [hook["message"] for hook in self.hooks if "message" in hook]
+
+
+class Running:
+    """A simulator over HTTP: `api` carries the key, `phone` does not."""
+
+    def __init__(self, app: Litestar, url: str, api: httpx.AsyncClient, phone: httpx.AsyncClient) -> None:
+        self.app = app
+        self.url = url
+        self.api = api
+        self.phone = phone
+        self.simulator: Simulator = app.state.simulator
+
+    async def pair(self, session_id: str = "acme", name: str = "Acme") -> dict[str, Any]:
+        """Start a session and scan its QR code; returns the answer to the scan."""
+        await self.api.post("/sessions/start", json={"tenantId": session_id, "name": name})
+        answer = await self.phone.post(f"/simulator/sessions/{session_id}/scan")
+        assert answer.status_code == 200, answer.text
+        reply: dict[str, Any] = answer.json()
+        return reply
+
+    async def send(self, session_id: str = "acme", **fields: Any) -> httpx.Response:
+        return await self.api.post("/message/send", json={"tenantId": session_id, "to": ANA, "text": "oi", **fields})
+
+    async def write(self, session_id: str = "acme", **fields: Any) -> httpx.Response:
+        return await self.phone.post(
+            f"/simulator/sessions/{session_id}/messages", json={"from": ANA, "name": "Ana", "text": "olá", **fields}
+        )
+
+    async def chaos(self, **shares: float) -> None:
+        answer = await self.phone.put("/simulator/chaos", json=shares)
+        assert answer.status_code == 200, answer.text
+
+    async def ledger(self) -> list[dict[str, Any]]:
+        items: list[dict[str, Any]] = (await self.phone.get("/simulator/ledger")).json()["items"]
+        return items
+
+
+Start = Callable[..., Awaitable[Running]]
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    """A webhook receiver on a free port."""
+    receiver = Receiver()
+    async with served(receiver.app()) as url:
+        receiver.url = f"{url}/hook"
+        yield receiver
+
+
+@pytest.fixture
+async def start(receiver: Receiver) -> AsyncIterator[Start]:
+    """Starts a simulator whose webhooks go to `receiver`; keywords are options, pauses are short."""
+    async with AsyncExitStack() as stack:
+
+        async def start_one(now: Callable[[], float] | None = None, **options: Any) -> Running:
+            quick: dict[str, Any] = {"delivered_after": 0.01, "read_after": 0.02, "retry_scale": 0.01, "seed": 1}
+            chosen = SimulatorOptions(api_key=KEY, **{"webhook_url": receiver.url, **quick, **options})
+            app = create_simulator(chosen) if now is None else create_simulator(chosen, now)
+            url = await stack.enter_async_context(served(app))
+            api = httpx.AsyncClient(base_url=url, headers={"X-API-KEY": KEY}, trust_env=False)
+            phone = httpx.AsyncClient(base_url=url, trust_env=False)
+            await stack.enter_async_context(api)
+            await stack.enter_async_context(phone)
+            return Running(app, url, api, phone)
+
+        yield start_one
+
+
+@pytest.fixture
+async def running(start: Start) -> Running:
+    """A simulator with everything by default, and short pauses."""
+    return await start()
