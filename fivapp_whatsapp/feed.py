@@ -1,7 +1,8 @@
 """Events for browsers: replay from a cursor, then live, without a gap between the two.
 
 The content is always read from the store; a change of the log only wakes. Each tenant with a listener has
-one channel that reads new events once and hands the same bytes to all listeners.
+one channel that reads new events once, encodes them once, and keeps the latest frames for all listeners: a
+listener is a place in that list, so it costs no queue of its own and cannot fill the memory.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ import structlog
 
 from .errors import StoreError
 from .models import Event
-from .ports import Metrics, NoMetrics, Store
+from .ports import EventPage, LogState, Metrics, NoMetrics, Store
 
 _PAGE = 200
-_MAX_FRAMES = 256
+_MAX_FRAMES = 1024
 _MAX_BYTES = 1_048_576
+# A whole office that reconnects at once must not take every connection of the database.
+_MAX_READS = 50
 _log = structlog.get_logger(__name__)
 _encode = msgspec.json.Encoder().encode
 
@@ -52,168 +55,238 @@ def event_frame(event: Event) -> Frame:
 
 
 class _Channel:
-    """One tenant's live events."""
+    """One tenant's live events: the latest frames, and who listens.
 
-    def __init__(self, tenant_id: str, seq: int) -> None:
-        self.tenant_id = tenant_id
-        self.seq = seq
+    A place is a number of frames since the channel began; `end` is the place behind the latest frame.
+    """
+
+    def __init__(self) -> None:
         self.listeners: set[Subscription] = set()
-        self.wake = asyncio.Event()
-        self.task: asyncio.Task[None] | None = None
+        self.frames: deque[tuple[int, Frame]] = deque()
+        self.bytes = 0
+        self.end = 0
+        self.seq = 0
+        self.closed = False
+        self.grown = asyncio.Event()
+        self.news = asyncio.Event()
+        self.pump: asyncio.Task[None] | None = None
+
+    def add(self, seq: int, frame: Frame) -> None:
+        """Take the next frame; the oldest ones make room."""
+        self.seq = seq
+        self.end += 1
+        self.frames.append((seq, frame))
+        self.bytes += len(frame.payload)
+        while len(self.frames) > _MAX_FRAMES or (self.bytes > _MAX_BYTES and len(self.frames) > 1):
+            self.bytes -= len(self.frames.popleft()[1].payload)
+
+    def at(self, place: int) -> tuple[int, Frame]:
+        """Return the frame at a place, with its seq. Raises SlowReader when it has made room for newer ones."""
+        index = place - self.end + len(self.frames)
+        if index < 0:
+            raise SlowReader
+        return self.frames[index]
+
+    def announce(self) -> None:
+        """Wake all listeners that wait."""
+        news, self.news = self.news, asyncio.Event()
+        news.set()
 
 
 class Subscription:
-    """What one listener hears: iterate over its frames. Raises SlowReader when too many wait."""
+    """One listener: `with feed.subscribe(…) as frames: async for frame in frames: …`.
+
+    The frames end when the feed closes. Raises SlowReader when the listener fell too far behind, StoreError
+    when the store fails before the listener is live; after either it may resume from its last seq.
+    """
 
     def __init__(self, feed: Feed, tenant_id: str, after: int | None, epoch: str | None) -> None:
         self.tenant_id = tenant_id
+        self.epoch = ""  # the log's epoch, known from the hello frame on
         self._feed = feed
         self._after = after
-        self._epoch = epoch
+        self._asked_epoch = epoch
         self._cursor = 0
-        self._frames: deque[Frame] = deque()
-        self._bytes = 0
-        self._wake = asyncio.Event()
-        self._overflow = False
+        self._place: int | None = None
+        self._channel = _Channel()
 
-    def push(self, frame: Frame) -> None:
-        """Take a live frame; called by the channel."""
-        if frame.seq is not None and frame.seq <= self._cursor:
-            return
-        if len(self._frames) >= _MAX_FRAMES or self._bytes > _MAX_BYTES:
-            self._overflow = True
-        else:
-            self._frames.append(frame)
-            self._bytes += len(frame.payload)
-        self._wake.set()
+    def __enter__(self) -> Subscription:
+        self._channel = self._feed._join(self)
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._feed._leave(self)
+
+    @property
+    def waiting(self) -> int:
+        """Return how many live frames this listener has not taken yet."""
+        return 0 if self._place is None else self._channel.end - self._place
 
     async def __aiter__(self) -> AsyncIterator[Frame]:
+        channel = self._channel
+        if channel.closed:
+            return
         async for frame in self._replay():
             yield frame
-        try:
-            while True:
-                while self._frames:
-                    frame = self._frames.popleft()
-                    self._bytes -= len(frame.payload)
-                    self._cursor = frame.seq or self._cursor
+        while self._place is not None and not channel.closed:
+            while self._place < channel.end:
+                seq, frame = channel.at(self._place)
+                self._place += 1
+                # The replay may have read further than the channel had.
+                if seq > self._cursor:
+                    self._cursor = seq
                     yield frame
-                if self._overflow:
-                    raise SlowReader
-                self._wake.clear()
-                await self._wake.wait()
-        finally:
-            self._feed.leave(self)
+            # No await stands between this look and the waiting: no news is missed.
+            if not channel.closed:
+                await channel.news.wait()
 
     async def _replay(self) -> AsyncIterator[Frame]:
-        store = self._feed.store
-        state = await store.log_state(self.tenant_id)
+        state = await self._feed._state(self.tenant_id)
+        self._feed._begin(self.tenant_id, self._channel, state.head)
+        self.epoch = state.epoch
         yield control("hello", epoch=state.epoch, seq=state.head)
         self._cursor = state.head
         if self._after is not None:
-            reason = None
-            if self._epoch is not None and self._epoch != state.epoch:
-                reason = "epoch"
-            elif self._after > state.head:
-                reason = "ahead"
-            elif self._after < state.oldest - 1:
-                reason = "retention"
-            if reason:
-                yield control("resync_required", reason=reason, epoch=state.epoch, seq=state.head)
+            if reason := self._refusal(self._after, state):
+                yield self._resync(reason)
             else:
                 self._cursor = self._after
-        while True:
-            channel = await self._feed.channel(self.tenant_id)
-            while self._cursor < channel.seq:
-                page = await store.events(self.tenant_id, self._cursor, _PAGE)
-                for event in page.events:
-                    self._cursor = event.seq
-                    yield event_frame(event)
-                if not page.events:
-                    self._cursor = channel.seq
-            # No await stands between this check and the joining: what was not replayed comes live.
-            if self._feed.join(channel, self):
-                break
+        while self._cursor < self._channel.seq and not self._channel.closed:
+            page = await self._feed._events(self.tenant_id, self._cursor)
+            # Seqs have no gaps: what is missing in front was dropped while the replay was on its way.
+            if not page.events or page.events[0].seq > self._cursor + 1:
+                self._cursor = max(page.head, self._channel.seq)
+                yield self._resync("retention")
+                continue
+            for event in page.events:
+                self._cursor = event.seq
+                yield event_frame(event)
+        # No await stands between the last look and taking a place: what was not replayed comes live.
+        self._place = self._channel.end
         yield control("live", seq=self._cursor)
+
+    def _refusal(self, after: int, state: LogState) -> str | None:
+        """Say why a cursor cannot be resumed from."""
+        if self._asked_epoch is not None and self._asked_epoch != state.epoch:
+            return "epoch"
+        if after > state.head:
+            return "ahead"
+        return "retention" if after < state.oldest - 1 else None
+
+    def _resync(self, reason: str) -> Frame:
+        return control("resync_required", reason=reason, epoch=self.epoch, seq=self._cursor)
 
 
 class Feed:
     """Hands each tenant's events to its listeners."""
 
-    def __init__(self, store: Store, *, metrics: Metrics | None = None) -> None:
-        self.store = store
+    def __init__(self, store: Store, *, metrics: Metrics | None = None, retry_seconds: float = 1.0) -> None:
+        self._store = store
         self._metrics = metrics or NoMetrics()
+        self._retry_seconds = retry_seconds
         self._channels: dict[str, _Channel] = {}
+        self._reads = asyncio.Semaphore(_MAX_READS)
+        self._closed = False
 
     def subscribe(self, tenant_id: str, after: int | None = None, epoch: str | None = None) -> Subscription:
-        """Listen to a tenant's events after a cursor, or from now."""
+        """Listen to a tenant's events after a cursor, or from now; the cursor holds only in its `epoch`."""
         return Subscription(self, tenant_id, after, epoch)
 
     async def run(self) -> None:
         """Wake channels as the log grows; runs until cancelled."""
         # After a restart of this task wake-ups may be missing: everybody looks once.
         for waiting in self._channels.values():
-            waiting.wake.set()
-        async for tenant_id, seq in self.store.changes():
+            waiting.grown.set()
+        async for tenant_id, seq in self._store.changes():
             if (channel := self._channels.get(tenant_id)) and seq > channel.seq:
-                channel.wake.set()
+                channel.grown.set()
 
     async def close(self) -> None:
-        """Stop all channels."""
-        tasks = [channel.task for channel in self._channels.values() if channel.task]
-        self._channels.clear()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        """End all subscriptions, for good; may be called twice."""
+        self._closed = True
+        pumps = [self._end(tenant_id) for tenant_id in tuple(self._channels)]
+        await asyncio.gather(*(pump for pump in pumps if pump), return_exceptions=True)
 
     @property
     def listeners(self) -> int:
         """Return how many listeners there are."""
         return sum(len(channel.listeners) for channel in self._channels.values())
 
-    async def channel(self, tenant_id: str) -> _Channel:
-        """Return the tenant's channel, started at the head of its log; for subscriptions."""
-        if tenant_id not in self._channels:
-            state = await self.store.log_state(tenant_id)
-            if tenant_id not in self._channels:
-                channel = self._channels[tenant_id] = _Channel(tenant_id, state.head)
-                channel.task = asyncio.create_task(self._pump(channel), name=f"feed {tenant_id}")
-        return self._channels[tenant_id]
+    @property
+    def waiting(self) -> int:
+        """Return how many live frames wait for their listeners, in all."""
+        return sum(listener.waiting for channel in self._channels.values() for listener in channel.listeners)
 
-    def join(self, channel: _Channel, subscription: Subscription) -> bool:
-        """Let a subscription hear a channel from now on; False when the channel has ended meanwhile."""
-        if self._channels.get(channel.tenant_id) is not channel:
-            return False
-        channel.listeners.add(subscription)
-        return True
+    # --- for subscriptions -----------------------------------------------------------------------
 
-    def leave(self, subscription: Subscription) -> None:
-        """Forget a listener; a channel without listeners ends."""
-        channel = self._channels.get(subscription.tenant_id)
+    def _join(self, listener: Subscription) -> _Channel:
+        channel = self._channels.get(listener.tenant_id)
         if channel is None:
-            return
-        channel.listeners.discard(subscription)
-        if not channel.listeners and channel.task:
-            channel.task.cancel()
-            del self._channels[subscription.tenant_id]
+            channel = _Channel()
+            channel.closed = self._closed
+            if not self._closed:
+                self._channels[listener.tenant_id] = channel
+        channel.listeners.add(listener)
+        self._metrics.gauge("sockets", self.listeners)
+        return channel
 
-    async def _pump(self, channel: _Channel) -> None:
+    def _leave(self, listener: Subscription) -> None:
+        """Forget a listener; a channel without listeners ends."""
+        channel = self._channels.get(listener.tenant_id)
+        if channel is not None and listener in channel.listeners:
+            channel.listeners.discard(listener)
+            if not channel.listeners:
+                self._end(listener.tenant_id)
+        self._metrics.gauge("sockets", self.listeners)
+
+    def _begin(self, tenant_id: str, channel: _Channel, head: int) -> None:
+        """Start a channel at the head of the log, which its first listener has read."""
+        if channel.pump is None and not channel.closed:
+            channel.seq = head
+            # The log may have grown since it was read, when nobody was there to be woken.
+            channel.grown.set()
+            channel.pump = asyncio.create_task(self._pump(tenant_id, channel), name=f"feed {tenant_id}")
+
+    def _end(self, tenant_id: str) -> asyncio.Task[None] | None:
+        channel = self._channels.pop(tenant_id)
+        channel.closed = True
+        channel.announce()
+        if channel.pump:
+            channel.pump.cancel()
+        return channel.pump
+
+    async def _state(self, tenant_id: str) -> LogState:
+        async with self._reads:
+            return await self._store.log_state(tenant_id)
+
+    async def _events(self, tenant_id: str, after: int) -> EventPage:
+        async with self._reads:
+            return await self._store.events(tenant_id, after, _PAGE)
+
+    # --- live ------------------------------------------------------------------------------------
+
+    async def _pump(self, tenant_id: str, channel: _Channel) -> None:
         while True:
-            await channel.wake.wait()
-            channel.wake.clear()
+            await channel.grown.wait()
+            channel.grown.clear()
             try:
-                await self._drain(channel)
-            except StoreError as exc:
-                _log.warning("feed_read_failed", error=exc.code)
-                await asyncio.sleep(1)
-                channel.wake.set()
+                await self._drain(tenant_id, channel)
+            except Exception as exc:
+                # Whatever failed, the listeners stay and the same events are read again: none is passed over.
+                if isinstance(exc, StoreError):
+                    _log.warning("feed_read_failed", error=exc.code)
+                else:
+                    _log.exception("feed_read_failed")
+                await asyncio.sleep(self._retry_seconds)
+                channel.grown.set()
 
-    async def _drain(self, channel: _Channel) -> None:
-        while True:
-            page = await self.store.events(channel.tenant_id, channel.seq, _PAGE)
+    async def _drain(self, tenant_id: str, channel: _Channel) -> None:
+        full = True
+        while full:
+            page = await self._store.events(tenant_id, channel.seq, _PAGE)
             for event in page.events:
-                frame = event_frame(event)
-                channel.seq = event.seq
-                for listener in tuple(channel.listeners):
-                    listener.push(frame)
-            if len(page.events) < _PAGE:
-                return
+                channel.add(event.seq, event_frame(event))
+            channel.announce()
+            full = len(page.events) == _PAGE
+            # The listeners take their frames before the next page can push them out.
+            await asyncio.sleep(0)
