@@ -1,6 +1,6 @@
 """WhatsApp addresses: `5511988887777@c.us` and its other spellings, and when two of them are one chat.
 
-An address is `user[:device][@domain]`. Domains: `c.us` and `s.whatsapp.net` (a phone), `lid` (a hidden
+An address is `user[.agent][:device][@domain]`. Domains: `c.us` and `s.whatsapp.net` (a phone), `lid` (a hidden
 number), `g.us` (a group), `broadcast`, `newsletter`. A bare number is a phone. Nothing here asks a server.
 """
 
@@ -16,13 +16,27 @@ _MAX_ADDRESS = 128
 # Brazil put a 9 before every mobile number (Anatel, 2012-2016); WhatsApp still spells older accounts
 # without it. Landlines start with 2-5 and were never changed, so dropping the 9 joins no two people.
 _BRAZIL_MOBILE = re.compile(r"55([1-9][0-9])9([6-9][0-9]{7})")
+_PART = re.compile(r"[A-Za-z0-9_.\-]+")
 _DIGITS = re.compile(r"[0-9]{5,20}")
+_PUNCTUATION = re.compile(r"[\s().+\-/]")
+# Linked devices' full spelling; without a domain a dot only parts the groups of a number.
+_AGENT = re.compile(r"[._][0-9]{1,3}$")
+_AGENT_DOMAINS = frozenset({"c.us", "s.whatsapp.net", "lid"})
 
 
 def split(address: str) -> tuple[str, str]:
-    """Return the user and the domain of an address, both without device; the domain may be empty."""
+    """Return the user and the domain of an address, without agent, device and a number's punctuation.
+
+    The domain may be empty.
+    """
     user, _, domain = address.strip().partition("@")
-    return user.partition(":")[0], domain.lower()
+    user, domain = user.partition(":")[0].strip(), domain.strip().lower()
+    if not user.isdecimal():
+        if domain in _AGENT_DOMAINS:
+            user = _AGENT.sub("", user)
+        if domain in _PHONE_DOMAINS:
+            user = _PUNCTUATION.sub("", user)
+    return user, domain
 
 
 def normalize(address: str) -> str:
@@ -32,11 +46,10 @@ def normalize(address: str) -> str:
     """
     user, domain = split(address)
     if domain in _PHONE_DOMAINS:
-        user = re.sub(r"[\s().+\-]", "", user)
         if not _DIGITS.fullmatch(user):
             raise InvalidInput("This is not a WhatsApp number.", code="invalid_address")
         return f"{user}@{domain or 'c.us'}"
-    if not user or len(address) > _MAX_ADDRESS or not re.fullmatch(r"[\w.\-]+", user + domain):
+    if len(address) > _MAX_ADDRESS or not (_PART.fullmatch(user) and _PART.fullmatch(domain)):
         raise InvalidInput("This is not a WhatsApp address.", code="invalid_address")
     return f"{user}@{domain}"
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -75,8 +75,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     sockets_per_tenant: Count = 500
 
     plugins: list[str] | None = None
-    log_level: str = "info"
-    log_format: str = "json"
+    log_level: Annotated[str, Meta(pattern="(?i)^(debug|info|warning|error)$")] = "info"
+    log_format: Annotated[str, Meta(pattern="^(json|console)$")] = "json"
     demo: bool = False
 
     @property
@@ -102,19 +102,18 @@ def load_settings(
     with the names of all settings that cannot be used, never with a value.
     """
     environment = os.environ if environment is None else environment
-    texts = {k: v for k, v in (dotenv_values(env_file) if env_file else {}).items() if v is not None}
-    texts.update(environment)
-    values: dict[str, Any] = {}
     problems: list[str] = []
+    layers = (environment, _dotenv(env_file, problems))
+    values: dict[str, Any] = {}
     for variable, name in ENVIRONMENT.items():
-        text = texts.get(variable)
-        if text is None and (path := texts.get(f"{variable}_FILE")):
-            text = _read(variable, path, problems)
+        text = _find(variable, layers, problems)
         if text is None or (text == "" and name not in _LISTS):
             continue
         values[name] = _split(text) if name in _LISTS else text
     unknown = sorted(
-        k for k in texts if k.startswith("FIVAPP_") and k.removesuffix("_FILE") not in ENVIRONMENT and k not in _OTHERS
+        k
+        for k in {*layers[0], *layers[1]}
+        if k.startswith("FIVAPP_") and k.removesuffix("_FILE") not in ENVIRONMENT and k not in _OTHERS
     )
     problems += [f"{name}: there is no such setting" for name in unknown]
     return _convert({**values, **overrides}, problems)
@@ -122,6 +121,24 @@ def load_settings(
 
 # Read by tests and tools, not by the gateway.
 _OTHERS = frozenset(("FIVAPP_TEST_POSTGRES_URL",))
+
+
+def _dotenv(path: str | Path | None, problems: list[str]) -> dict[str, str]:
+    try:
+        return {k: v for k, v in (dotenv_values(path) if path else {}).items() if v is not None}
+    except (OSError, UnicodeDecodeError) as exc:
+        problems.append(f"{path}: {type(exc).__name__}")
+        return {}
+
+
+def _find(variable: str, layers: Sequence[Mapping[str, str]], problems: list[str]) -> str | None:
+    """Return a setting's text from the first layer that names it, itself or by its file."""
+    for layer in layers:
+        if (text := layer.get(variable)) is not None:
+            return text
+        if path := layer.get(f"{variable}_FILE"):
+            return _read(variable, path, problems)
+    return None
 
 
 def _read(variable: str, path: str, problems: list[str]) -> str | None:
