@@ -1,0 +1,245 @@
+"""The connector to the seed's "Serviço de Conexão WhatsApp": strict in what it sends, tolerant in what it reads."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+from urllib.parse import quote
+
+import httpx
+
+from fivapp_whatsapp import addresses
+from fivapp_whatsapp.errors import ConnectorRejected, ConnectorUnavailable
+from fivapp_whatsapp.models import MessageKind, OutgoingMessage, SendResult, SessionStatus, SessionUpdate, WebhookEvent
+from fivapp_whatsapp.ports import Clock, OutgoingSend, SystemClock
+from fivapp_whatsapp.settings import Settings
+from fivapp_whatsapp.text import clean_text
+
+from . import answers, events, failures
+from .http import Answer, ServiceClient
+from .words import MEDIA_KINDS, kind_of_mime
+
+CAPABILITIES = frozenset({"media", "quote", "idempotent_send", "lookup", "typing", "groups", "pairing_code"})
+CAPABILITIES_KEPT = 60.0
+# A session that no tenant has: its status tells whether the service answers and takes our key.
+_PROBE = "fivapp-check"
+
+
+class ConnectionServiceConnector:
+    """Implements ports.Connector for the seed's microservice, plain or with the extensions that it declares.
+
+    `timeout` is in seconds and bounds every call as a whole. Without `webhook_keys` no webhook is accepted.
+    Raises SettingsError for a base URL or key that cannot be used.
+    """
+
+    name = "connection_service"
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        api_key: str,
+        webhook_keys: Sequence[str] = (),
+        timeout: float = 10.0,
+        connections: int = 64,
+        transport: httpx.AsyncBaseTransport | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self._client = ServiceClient(
+            base_url=base_url,
+            headers={"X-API-KEY": api_key},
+            timeout=timeout,
+            connections=connections,
+            transport=transport,
+        )
+        self._secret = str(api_key)
+        self._timeout = timeout
+        self._clock: Clock = clock or SystemClock()
+        self._digests = [_digest(key) for key in webhook_keys if key]
+        self._known: frozenset[str] = frozenset()
+        self._known_until = float("-inf")
+        self._asking: asyncio.Task[frozenset[str]] | None = None
+
+    @classmethod
+    def from_settings(cls, settings: Settings, *, transport: httpx.AsyncBaseTransport | None = None) -> Self:
+        """Return the connector that the settings describe. Raises SettingsError."""
+        return cls(
+            base_url=settings.connection_service_url,
+            api_key=settings.connection_service_api_key,
+            webhook_keys=settings.accepted_webhook_keys,
+            timeout=settings.connector_timeout,
+            connections=settings.connector_connections,
+            transport=transport,
+        )
+
+    async def capabilities(self) -> frozenset[str]:
+        """Return what the service declares at /capabilities: nothing for the plain seed's service.
+
+        Kept for a minute; callers that ask at once share one request. Raises ConnectorUnavailable.
+        """
+        if self._clock.monotonic() < self._known_until:
+            return self._known
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._ask_capabilities())
+        # Shielded: one caller's deadline or cancellation is not the others'.
+        return await asyncio.shield(self._asking)
+
+    async def start_session(self, session_id: str, name: str) -> SessionUpdate:
+        """Start a session; one that the service calls started already answers with its status."""
+        answer = await self._client.call(
+            "POST", "/sessions/start", {"tenantId": session_id, "name": name}, repeatable=True
+        )
+        if answer.status == 409:
+            update = await self.session_status(session_id)
+            if update.status is not SessionStatus.DISCONNECTED:
+                return update
+        return self._session_update(answer, session_id)
+
+    async def session_status(self, session_id: str) -> SessionUpdate:
+        """Ask for a session's status; an unknown session is `disconnected`. `qr_code` is a data URL."""
+        answer = await self._client.call("GET", f"/sessions/{_quoted(session_id)}/status", repeatable=True)
+        if answer.status == 404:
+            return SessionUpdate(session_id=session_id, status=SessionStatus.DISCONNECTED)
+        return self._session_update(answer, session_id)
+
+    async def stop_session(self, session_id: str) -> None:
+        """End a session; one that is not there is no error."""
+        answer = await self._client.call("DELETE", f"/sessions/{_quoted(session_id)}", repeatable=True)
+        if answer.status != 404 and (not _is_success(answer) or failures.says_no(answer.document() or {})):
+            raise failures.refused(answer, secret=self._secret)
+
+    async def send(self, send: OutgoingSend) -> SendResult:
+        """Send one message, with our id where the service keeps a second one from being sent.
+
+        Raises ConnectorRejected with the reason `capability_missing` for what the service cannot send.
+        """
+        started = self._clock.monotonic()
+        body = _send_body(send, await self.capabilities())
+        left = self._timeout - (self._clock.monotonic() - started)
+        answer = await self._client.call("POST", "/message/send", body, repeatable=False, timeout=left)
+        if answer.status == 204:
+            return SendResult()
+        return answers.send_result(self._success(answer), self._clock.now())
+
+    async def find_sent(self, session_id: str, client_message_id: str) -> SendResult | None:
+        """Look up a send by our id, where `lookup` is a capability; None when it never arrived."""
+        if "lookup" not in await self.capabilities():
+            raise _missing("look up messages")
+        answer = await self._client.call("GET", f"/messages/{_quoted(client_message_id)}", repeatable=True)
+        if answer.status == 404:
+            return None
+        document = self._success(answer)
+        if answers.names_another(document, session_id):
+            raise failures.unreadable(answer, "about another session")
+        return answers.send_result(document, self._clock.now())
+
+    def verify_webhook(self, key: str | None, headers: Mapping[str, str], body: bytes) -> bool:
+        """Tell whether a webhook's key is one of ours, with the same work for every key."""
+        given = _digest(key or "")
+        matches = [hmac.compare_digest(given, digest) for digest in self._digests]
+        return bool(key) and any(matches)
+
+    def decode_webhook(self, body: bytes) -> list[WebhookEvent]:
+        """Read a webhook's body, see events.decode. Raises UnreadableWebhook."""
+        return events.decode(body, self._clock.now())
+
+    async def check(self) -> None:
+        """Raise ConnectorError unless the service answers and takes our key."""
+        await self.session_status(_PROBE)
+
+    async def close(self) -> None:
+        """Close connections."""
+        if self._asking is not None:
+            self._asking.cancel()
+        await self._client.close()
+
+    async def _ask_capabilities(self) -> frozenset[str]:
+        # Half of the deadline, so that the send behind it has time left.
+        answer = await self._client.call("GET", "/capabilities", repeatable=True, timeout=self._timeout / 2)
+        wait = failures.retry_after(answer, {})
+        if answer.status == 429 or (answer.status == 503 and wait is not None):
+            raise ConnectorUnavailable("The connection service asks us to wait.", retry_after=wait)
+        if answer.status >= 500:
+            # A plain service may answer so to a route that it does not have; one that had extensions keeps them.
+            return self._known
+        listed = (answer.document() or {}).get("capabilities") if _is_success(answer) else None
+        names = listed if isinstance(listed, list) else []
+        self._known = CAPABILITIES.intersection(name for name in names if isinstance(name, str))
+        self._known_until = self._clock.monotonic() + CAPABILITIES_KEPT
+        return self._known
+
+    def _session_update(self, answer: Answer, session_id: str) -> SessionUpdate:
+        if answer.status == 204:
+            return SessionUpdate(session_id=session_id, status=SessionStatus.CONNECTING)
+        document = answer.document()
+        # {"success": false, "status": "disconnected"} is an answer, not a refusal.
+        if _is_success(answer) and document is not None and answers.tells_status(document):
+            if answers.names_another(document, session_id):
+                raise failures.unreadable(answer, "about another session")
+            return answers.session_update(document, session_id)
+        return answers.session_update(self._success(answer), session_id)
+
+    def _success(self, answer: Answer) -> dict[str, Any]:
+        if not _is_success(answer):
+            raise failures.refused(answer, secret=self._secret)
+        document = answer.document()
+        if document is None:
+            raise failures.unreadable(answer, "no JSON object")
+        if failures.says_no(document):
+            raise failures.refused(answer, secret=self._secret)
+        return document
+
+
+def _send_body(send: OutgoingSend, capabilities: frozenset[str]) -> dict[str, Any]:
+    message = send.message
+    text = clean_text(message.text or "")
+    body: dict[str, Any] = {"tenantId": send.session_id, "to": addresses.phone(send.to) or send.to, "text": text}
+    kind = _kind(message)
+    if kind is not MessageKind.TEXT:
+        body |= _media_fields(message, kind, text, capabilities)
+    elif not text:
+        raise ConnectorRejected("There is no text to send.", reason="empty")
+    if "idempotent_send" in capabilities:
+        body["clientMessageId"] = send.client_message_id
+    if send.quoted_native_id and "quote" in capabilities:
+        body["quotedMessageId"] = send.quoted_native_id
+    return body
+
+
+def _kind(message: OutgoingMessage) -> MessageKind:
+    if message.kind is MessageKind.TEXT and message.media is not None:
+        return kind_of_mime(message.media.mime_type)
+    return message.kind
+
+
+def _media_fields(
+    message: OutgoingMessage, kind: MessageKind, text: str, capabilities: frozenset[str]
+) -> dict[str, Any]:
+    media = message.media
+    if kind not in MEDIA_KINDS or "media" not in capabilities:
+        raise _missing(f"send {kind} messages")
+    if media is None or not media.url:
+        raise ConnectorRejected("There is no file to send.", reason="empty")
+    fields = {"type": str(kind), "mediaUrl": media.url, "caption": text, "filename": media.filename}
+    return {name: value for name, value in fields.items() if value}
+
+
+def _missing(what: str) -> ConnectorRejected:
+    return ConnectorRejected(f"The connection service cannot {what}.", reason="capability_missing")
+
+
+def _is_success(answer: Answer) -> bool:
+    return 200 <= answer.status < 300
+
+
+def _quoted(part: str) -> str:
+    # A dot is left alone by quote(), and two of them would climb out of the path.
+    return quote(part, safe="").replace(".", "%2E") if set(part) == {"."} else quote(part, safe="")
+
+
+def _digest(key: str | bytes) -> bytes:
+    data = key.encode("utf-8", "surrogatepass") if isinstance(key, str) else key
+    return hashlib.sha256(data).digest()

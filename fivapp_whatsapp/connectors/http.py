@@ -1,0 +1,183 @@
+"""The one HTTP client of a connector: pooled, bounded in time and size, its errors already ours.
+
+A call is `repeatable` when asking twice does no harm. In doubt, a repeatable call is simply unavailable;
+any other may have taken effect, and that is OutcomeUnknown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Any
+
+import httpx
+import msgspec
+
+from fivapp_whatsapp.errors import (
+    ConnectorError,
+    ConnectorProtocolError,
+    ConnectorUnavailable,
+    OutcomeUnknown,
+    SettingsError,
+)
+
+from .wire import Unreadable, read_json
+
+MAX_ANSWER = 1_048_576
+# Node.js closes a connection that is idle for 5 s. A request written just then is lost or not, no one can
+# tell; so connections are given up before the service does it.
+_IDLE_SECONDS = 4.0
+# Waiting for a free connection, connecting and TLS take at most a quarter of the deadline each: when the
+# whole deadline is over, the request was written, and when one of these is over, it was not.
+_SHARE = 0.25
+_NOT_WRITTEN = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+    httpx.LocalProtocolError,
+    httpx.InvalidURL,
+)
+
+
+def in_doubt(detail: str, *, repeatable: bool, retry_after: float | None = None) -> ConnectorError:
+    """Return the error of a call whose outcome no one told us."""
+    return ConnectorUnavailable(detail, retry_after=retry_after) if repeatable else OutcomeUnknown(detail)
+
+
+def garbled(detail: str, *, repeatable: bool) -> ConnectorError:
+    """Return the error of a call whose answer cannot be read; it may well have been done."""
+    return ConnectorProtocolError(detail) if repeatable else OutcomeUnknown(detail)
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What a service answered; `repeatable` tells of the request whether asking again does no harm."""
+
+    status: int
+    body: bytes
+    repeatable: bool
+    retry_after: str | None = None
+
+    def document(self) -> dict[str, Any] | None:
+        """Return the JSON object of the body, or None where it is none."""
+        try:
+            document = read_json(self.body)
+        except Unreadable:
+            return None
+        return document if isinstance(document, dict) else None
+
+
+class ServiceClient:
+    """Speaks to one connection service whose address comes from the settings.
+
+    `timeout` in seconds bounds each call as a whole, whatever the service does meanwhile. Neither proxies
+    of the environment nor redirects nor cookies are followed. Raises SettingsError for an address or a
+    header that cannot be used.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        headers: Mapping[str, str],
+        timeout: float,
+        connections: int,
+        transport: httpx.AsyncBaseTransport | None = None,
+        max_answer: int = MAX_ANSWER,
+    ) -> None:
+        self._timeout = timeout
+        self._max_answer = max_answer
+        try:
+            self._base = httpx.URL(base_url.rstrip("/"))
+            self._client = httpx.AsyncClient(
+                # Identity: what is not inflated cannot be a bomb.
+                headers={"Accept": "application/json", "Accept-Encoding": "identity", **headers},
+                limits=httpx.Limits(
+                    max_connections=connections,
+                    max_keepalive_connections=connections,
+                    keepalive_expiry=_IDLE_SECONDS,
+                ),
+                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+                follow_redirects=False,
+                trust_env=False,
+                transport=transport,
+            )
+        except (httpx.InvalidURL, UnicodeEncodeError) as exc:
+            raise SettingsError(
+                f"The connection service's address or key cannot be used: {type(exc).__name__}"
+            ) from exc
+        if self._base.scheme not in ("http", "https") or not self._base.host:
+            raise SettingsError("The connection service's address must begin with http:// or https:// and name a host.")
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        json: Any = None,
+        *,
+        repeatable: bool,
+        timeout: float | None = None,
+    ) -> Answer:
+        """Make one call and return its answer, of whatever status.
+
+        `path` is quoted already. Raises ConnectorUnavailable when nothing was written, or nothing is lost by
+        asking again; OutcomeUnknown when the request may have taken effect; ConnectorProtocolError when the
+        answer to a repeatable call is too big or compressed.
+        """
+        total = self._timeout if timeout is None else max(min(timeout, self._timeout), 0.001)
+        try:
+            async with asyncio.timeout(total):
+                return await self._exchange(self._request(method, path, json, total), repeatable)
+        except _NOT_WRITTEN as exc:
+            raise ConnectorUnavailable(f"The connection service does not answer ({type(exc).__name__}).") from exc
+        except (httpx.HTTPError, httpx.StreamError, OSError) as exc:
+            raise in_doubt(f"The connection service broke off ({type(exc).__name__}).", repeatable=repeatable) from exc
+
+    async def close(self) -> None:
+        """Close all connections; later calls are ConnectorUnavailable."""
+        await self._client.aclose()
+
+    def _request(self, method: str, path: str, json: Any, total: float) -> httpx.Request:
+        if self._client.is_closed:
+            raise ConnectorUnavailable("The connection to the service was closed.")
+        content = None if json is None else msgspec.json.encode(json)
+        return self._client.build_request(
+            method,
+            f"{self._base}{path}",
+            content=content,
+            headers=None if content is None else {"Content-Type": "application/json"},
+            timeout=httpx.Timeout(total, connect=total * _SHARE, pool=total * _SHARE),
+        )
+
+    async def _exchange(self, request: httpx.Request, repeatable: bool) -> Answer:
+        response = await self._client.send(request, stream=True)
+        try:
+            body = await self._read(response, repeatable)
+        finally:
+            await response.aclose()
+        return Answer(
+            status=response.status_code,
+            body=body,
+            repeatable=repeatable,
+            retry_after=response.headers.get("retry-after"),
+        )
+
+    async def _read(self, response: httpx.Response, repeatable: bool) -> bytes:
+        if response.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+            raise garbled(
+                "The connection service compressed its answer although it was asked not to.", repeatable=repeatable
+            )
+        stream = response.stream
+        if not isinstance(stream, httpx.AsyncByteStream):
+            raise garbled("The connection service's answer has no body to read.", repeatable=repeatable)
+        body = bytearray()
+        # The stream itself: httpx's own readers join or inflate before the size can be looked at.
+        async for chunk in stream:
+            body += chunk
+            if len(body) > self._max_answer:
+                raise garbled(
+                    f"The connection service answered more than {self._max_answer} bytes.", repeatable=repeatable
+                )
+        return bytes(body)
