@@ -57,6 +57,11 @@ def send_result(document: dict[str, Any], now: datetime) -> SendResult:
     )
 
 
+def pairing_code(document: dict[str, Any]) -> str | None:
+    """Read a code to type on the phone, or None."""
+    return wire.line(wire.pick(document, ("code", "pairingCode")), 32)
+
+
 def names_another(document: Mapping[str, Any], session_id: str) -> bool:
     """Tell whether an answer is about another session than the one that was asked for."""
     named = wire.pick(document, wire.SESSION_ID)

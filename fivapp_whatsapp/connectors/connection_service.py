@@ -12,7 +12,7 @@ from urllib.parse import quote
 import httpx
 
 from fivapp_whatsapp import addresses
-from fivapp_whatsapp.errors import ConnectorRejected, ConnectorUnavailable
+from fivapp_whatsapp.errors import ConnectorProtocolError, ConnectorRejected, ConnectorUnavailable
 from fivapp_whatsapp.models import MessageKind, OutgoingMessage, SendResult, SessionStatus, SessionUpdate, WebhookEvent
 from fivapp_whatsapp.ports import Clock, OutgoingSend, SystemClock
 from fivapp_whatsapp.settings import Settings
@@ -58,7 +58,7 @@ class ConnectionServiceConnector:
         self._secret = str(api_key)
         self._timeout = timeout
         self._clock: Clock = clock or SystemClock()
-        self._digests = [_digest(key) for key in webhook_keys if key]
+        self._digests = [_digest(key.encode("utf-8", "surrogatepass")) for key in webhook_keys if key]
         self._known: frozenset[str] = frozenset()
         self._known_until = float("-inf")
         self._asking: asyncio.Task[frozenset[str]] | None = None
@@ -84,8 +84,14 @@ class ConnectionServiceConnector:
             return self._known
         if self._asking is None or self._asking.done():
             self._asking = asyncio.create_task(self._ask_capabilities())
-        # Shielded: one caller's deadline or cancellation is not the others'.
-        return await asyncio.shield(self._asking)
+            # Looked at here, for all who wait may have been cancelled.
+            self._asking.add_done_callback(lambda task: task.cancelled() or task.exception())
+        # Waited for, not awaited: one caller's cancellation is not the others', nor is close() theirs.
+        asking = self._asking
+        await asyncio.wait({asking})
+        if asking.cancelled():
+            raise ConnectorUnavailable("The connection to the service was closed.")
+        return asking.result()
 
     async def start_session(self, session_id: str, name: str) -> SessionUpdate:
         """Start a session; one that the service calls started already answers with its status."""
@@ -96,20 +102,31 @@ class ConnectionServiceConnector:
             update = await self.session_status(session_id)
             if update.status is not SessionStatus.DISCONNECTED:
                 return update
-        return self._session_update(answer, session_id)
+        return self._session_update(answer, session_id, silence=SessionStatus.CONNECTING)
 
     async def session_status(self, session_id: str) -> SessionUpdate:
         """Ask for a session's status; an unknown session is `disconnected`. `qr_code` is a data URL."""
         answer = await self._client.call("GET", f"/sessions/{_quoted(session_id)}/status", repeatable=True)
         if answer.status == 404:
             return SessionUpdate(session_id=session_id, status=SessionStatus.DISCONNECTED)
-        return self._session_update(answer, session_id)
+        return self._session_update(answer, session_id, silence=SessionStatus.UNKNOWN)
 
     async def stop_session(self, session_id: str) -> None:
         """End a session; one that is not there is no error."""
         answer = await self._client.call("DELETE", f"/sessions/{_quoted(session_id)}", repeatable=True)
         if answer.status != 404 and (not _is_success(answer) or failures.says_no(answer.document() or {})):
             raise failures.refused(answer, secret=self._secret)
+
+    async def pairing_code(self, session_id: str, phone: str) -> str:
+        """Ask for a code to type on the phone, where `pairing_code` is a capability; `phone` is an address."""
+        if "pairing_code" not in await self.capabilities():
+            raise _missing("give pairing codes")
+        path = f"/sessions/{_quoted(session_id)}/pairing-code"
+        answer = await self._client.call("POST", path, {"phone": addresses.phone(phone) or phone}, repeatable=True)
+        code = answers.pairing_code(self._success(answer))
+        if code is None:
+            raise failures.unreadable(answer, "no code")
+        return code
 
     async def send(self, send: OutgoingSend) -> SendResult:
         """Send one message, with our id where the service keeps a second one from being sent.
@@ -138,8 +155,8 @@ class ConnectionServiceConnector:
 
     def verify_webhook(self, key: str | None, headers: Mapping[str, str], body: bytes) -> bool:
         """Tell whether a webhook's key is one of ours, with the same work for every key."""
-        given = _digest(key or "")
-        matches = [hmac.compare_digest(given, digest) for digest in self._digests]
+        given = _spellings(key or "")
+        matches = [hmac.compare_digest(one, digest) for one in given for digest in self._digests]
         return bool(key) and any(matches)
 
     def decode_webhook(self, body: bytes) -> list[WebhookEvent]:
@@ -148,7 +165,11 @@ class ConnectionServiceConnector:
 
     async def check(self) -> None:
         """Raise ConnectorError unless the service answers and takes our key."""
-        await self.session_status(_PROBE)
+        try:
+            await self.session_status(_PROBE)
+        except ConnectorRejected as exc:
+            if exc.reason != "no_session":
+                raise
 
     async def close(self) -> None:
         """Close connections."""
@@ -158,7 +179,10 @@ class ConnectionServiceConnector:
 
     async def _ask_capabilities(self) -> frozenset[str]:
         # Half of the deadline, so that the send behind it has time left.
-        answer = await self._client.call("GET", "/capabilities", repeatable=True, timeout=self._timeout / 2)
+        try:
+            answer = await self._client.call("GET", "/capabilities", repeatable=True, timeout=self._timeout / 2)
+        except ConnectorProtocolError:
+            return self._keep(frozenset())
         wait = failures.retry_after(answer, {})
         if answer.status == 429 or (answer.status == 503 and wait is not None):
             raise ConnectorUnavailable("The connection service asks us to wait.", retry_after=wait)
@@ -167,20 +191,24 @@ class ConnectionServiceConnector:
             return self._known
         listed = (answer.document() or {}).get("capabilities") if _is_success(answer) else None
         names = listed if isinstance(listed, list) else []
-        self._known = CAPABILITIES.intersection(name for name in names if isinstance(name, str))
+        return self._keep(CAPABILITIES.intersection(name for name in names if isinstance(name, str)))
+
+    def _keep(self, capabilities: frozenset[str]) -> frozenset[str]:
+        self._known = capabilities
         self._known_until = self._clock.monotonic() + CAPABILITIES_KEPT
         return self._known
 
-    def _session_update(self, answer: Answer, session_id: str) -> SessionUpdate:
-        if answer.status == 204:
-            return SessionUpdate(session_id=session_id, status=SessionStatus.CONNECTING)
-        document = answer.document()
+    def _session_update(self, answer: Answer, session_id: str, *, silence: SessionStatus) -> SessionUpdate:
+        """Read a session's status out of an answer; one that tells none means `silence`."""
+        document = answer.document() if _is_success(answer) else None
+        if document is not None and answers.names_another(document, session_id):
+            raise failures.unreadable(answer, "about another session")
         # {"success": false, "status": "disconnected"} is an answer, not a refusal.
-        if _is_success(answer) and document is not None and answers.tells_status(document):
-            if answers.names_another(document, session_id):
-                raise failures.unreadable(answer, "about another session")
+        if document is not None and answers.tells_status(document):
             return answers.session_update(document, session_id)
-        return answers.session_update(self._success(answer), session_id)
+        if answer.status != 204:
+            self._success(answer)
+        return SessionUpdate(session_id=session_id, status=silence)
 
     def _success(self, answer: Answer) -> dict[str, Any]:
         if not _is_success(answer):
@@ -240,6 +268,12 @@ def _quoted(part: str) -> str:
     return quote(part, safe="").replace(".", "%2E") if set(part) == {"."} else quote(part, safe="")
 
 
-def _digest(key: str | bytes) -> bytes:
-    data = key.encode("utf-8", "surrogatepass") if isinstance(key, str) else key
-    return hashlib.sha256(data).digest()
+def _spellings(key: str | bytes) -> tuple[bytes, bytes]:
+    # A header is bytes: a key outside ASCII arrives as itself, or as UTF-8 that was read as Latin-1.
+    if isinstance(key, bytes):
+        return _digest(key), _digest(key)
+    return _digest(key.encode("utf-8", "surrogatepass")), _digest(key.encode("latin-1", "backslashreplace"))
+
+
+def _digest(key: bytes) -> bytes:
+    return hashlib.sha256(key).digest()

@@ -31,6 +31,7 @@ _IDLE_SECONDS = 4.0
 # Waiting for a free connection, connecting and TLS take at most a quarter of the deadline each: when the
 # whole deadline is over, the request was written, and when one of these is over, it was not.
 _SHARE = 0.25
+_BAD_ADDRESS = "The connection service's address must be http:// or https://, a host, and no query."
 _NOT_WRITTEN = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
@@ -87,6 +88,8 @@ class ServiceClient:
         transport: httpx.AsyncBaseTransport | None = None,
         max_answer: int = MAX_ANSWER,
     ) -> None:
+        if not all(value.isascii() and value.isprintable() for value in headers.values()):
+            raise SettingsError("The connection service's key must be printable ASCII.")
         self._timeout = timeout
         self._max_answer = max_answer
         try:
@@ -104,12 +107,10 @@ class ServiceClient:
                 trust_env=False,
                 transport=transport,
             )
-        except (httpx.InvalidURL, UnicodeEncodeError) as exc:
-            raise SettingsError(
-                f"The connection service's address or key cannot be used: {type(exc).__name__}"
-            ) from exc
-        if self._base.scheme not in ("http", "https") or not self._base.host:
-            raise SettingsError("The connection service's address must begin with http:// or https:// and name a host.")
+        except httpx.InvalidURL as exc:
+            raise SettingsError(_BAD_ADDRESS) from exc
+        if self._base.scheme not in ("http", "https") or not self._base.host or self._base.query or self._base.fragment:
+            raise SettingsError(_BAD_ADDRESS)
 
     async def call(
         self,
