@@ -1,0 +1,38 @@
+"""Puts a gateway together from settings: a store, the connectors, the counters. Scripts and commands need no more."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+
+from .connectors.connection_service import ConnectionServiceConnector
+from .db.store import DatabaseStore
+from .gateway import Gateway
+from .metrics import PrometheusMetrics
+from .settings import Settings, load_settings
+
+
+def build_gateway(settings: Settings) -> Gateway:
+    """Return a gateway that is not started yet. Raises SettingsError for a DATABASE_URL that names no database."""
+    metrics = PrometheusMetrics()
+    store = DatabaseStore(settings.database_url, metrics=metrics, pending_limit=settings.webhook_pending_limit)
+    connectors = {"connection_service": ConnectionServiceConnector.from_settings(settings)}
+    return Gateway(store, connectors, settings, metrics=metrics)
+
+
+@asynccontextmanager
+async def open_gateway(settings: Settings | None = None, **overrides: Any) -> AsyncIterator[Gateway]:
+    """Give a running gateway: `async with open_gateway() as gateway:`.
+
+    Without `settings` they are read from the environment and `.env`; `overrides` are single settings by their
+    field's name, such as `database_url`. Raises SettingsError, StoreUnavailable, StoreLocked.
+    """
+    if settings is None:
+        settings = load_settings(**overrides)
+    elif overrides:
+        settings = msgspec.structs.replace(settings, **overrides)
+    async with build_gateway(settings) as gateway:
+        yield gateway

@@ -1,0 +1,210 @@
+"""`demo`: a gateway and a simulated connection service that speak over real HTTP, with everything made up for them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import socket
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import msgspec
+from argon2 import PasswordHasher
+
+from fivapp_whatsapp.app import create_app
+from fivapp_whatsapp.assemble import build_gateway
+from fivapp_whatsapp.errors import AlreadyExists
+from fivapp_whatsapp.logs import configure_logging
+from fivapp_whatsapp.ports import Store
+from fivapp_whatsapp.settings import Secret, Settings, load_settings
+from fivapp_whatsapp.simulator.app import create_simulator
+from fivapp_whatsapp.simulator.options import SimulatorOptions
+
+from .common import print_json, run
+from .serving import Site, answering, base_url, bind, run_until_stopped, stop_signal
+from .token import issue_token
+
+TENANT = "demo"
+LOGIN = "demo"
+_ADVICE = "Choose others, or any free ones: fivapp-whatsapp demo --port 0"
+
+
+class Remembered(msgspec.Struct, frozen=True, kw_only=True):
+    """The secrets of a data folder: with them tokens and logins of the run before still hold."""
+
+    jwt_secret: str
+    api_key: str
+    password: str
+
+
+class Ready(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What `--json` prints: base URLs without a slash at the end, an admin's token."""
+
+    gateway: str
+    simulator: str
+    tenant_id: str
+    token: str
+    api_key: str
+    pid: int
+
+
+@click.command(short_help="Run a gateway with a simulated connection service.")
+@click.option("--port", type=click.IntRange(0, 65535), help="The gateway's port [FIVAPP_PORT or 8000]; 0: any free.")
+@click.option("--simulator-port", type=click.IntRange(0, 65535), help="[3001, or a free one with --port 0].")
+@click.option("--data", type=click.Path(file_okay=False, path_type=Path), help="Where it is kept [./.demo].")
+@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON; no contact writes by itself.")
+def demo(port: int | None, simulator_port: int | None, data: Path | None, as_json: bool) -> None:
+    """Run a gateway with a simulated connection service, until Ctrl-C.
+
+    Everything is kept in a folder, but for DATABASE_URL, which is used when it is set. A .env file is not
+    read: the demo must not write to what it names.
+    """
+    with _folder(data, as_json) as folder:
+        remembered = remember(folder)
+        quiet = {} if as_json or "FIVAPP_LOG_LEVEL" in os.environ else {"log_level": "warning"}
+        settings = load_settings(env_file=None, **_overrides(remembered, folder, port), **quiet)
+        if simulator_port is None:
+            simulator_port = 3001 if settings.port else 0
+        run(_demo(settings, remembered, simulator_port, as_json))
+
+
+def remember(folder: Path) -> Remembered:
+    """Return the secrets of a data folder, made when it has none. Raises ClickException for another file there."""
+    file = folder / "demo.json"
+    try:
+        if file.exists():
+            return msgspec.json.decode(file.read_bytes(), type=Remembered)
+        made = Remembered(
+            jwt_secret=secrets.token_hex(32), api_key=secrets.token_hex(16), password=secrets.token_urlsafe(9)
+        )
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
+            out.write(msgspec.json.encode(made))
+    except (OSError, msgspec.DecodeError) as exc:
+        raise click.ClickException(
+            f"{file} cannot be used ({type(exc).__name__}). Name another --data folder."
+        ) from exc
+    return made
+
+
+@contextlib.contextmanager
+def _folder(data: Path | None, as_json: bool) -> Iterator[Path]:
+    # Programs that read the JSON get a fresh start each time, and do not meet in one folder.
+    if data is None and as_json:
+        with tempfile.TemporaryDirectory(prefix="fivapp-demo-", ignore_cleanup_errors=True) as name:
+            yield Path(name)
+        return
+    folder = data or Path(".demo")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise click.ClickException(f"{folder} cannot be made ({exc.strerror}). Name another --data folder.") from exc
+    yield folder
+
+
+def _overrides(remembered: Remembered, folder: Path, port: int | None) -> dict[str, object]:
+    overrides: dict[str, object] = {
+        "demo": True,
+        "connection_service_api_key": Secret(remembered.api_key),
+        "webhook_keys": [],
+        "jwt_secret": Secret(remembered.jwt_secret),
+        "jwt_public_key": "",
+        "jwt_jwks_url": "",
+    }
+    if not os.environ.get("DATABASE_URL"):
+        overrides["database_url"] = Secret(f"sqlite:///{(folder / 'demo.db').absolute()}")
+    if port is not None:
+        overrides["port"] = port
+    return overrides
+
+
+async def _demo(settings: Settings, remembered: Remembered, simulator_port: int, as_json: bool) -> None:
+    with (
+        bind(settings.host, settings.port, advice=_ADVICE) as sock,
+        bind("127.0.0.1", simulator_port, advice=_ADVICE) as simulator_sock,
+    ):
+        settings = _with_addresses(settings, base_url(sock), base_url(simulator_sock))
+        configure_logging(settings)
+        await _run(settings, remembered, sock, simulator_sock, as_json)
+
+
+async def _run(
+    settings: Settings, remembered: Remembered, sock: socket.socket, simulator_sock: socket.socket, as_json: bool
+) -> None:
+    gateway_url, simulator_url = base_url(sock), base_url(simulator_sock)
+    simulator = create_simulator(
+        SimulatorOptions(
+            api_key=remembered.api_key,
+            webhook_url=f"{gateway_url}/api/webhooks/whatsapp",
+            contacts_write=not as_json,
+            public_url=simulator_url,
+        )
+    )
+    # Left in the opposite order: the gateway's last sends still find their service.
+    async with (
+        stop_signal() as stop,
+        answering(Site(simulator, simulator_sock)),
+        build_gateway(settings) as gateway,
+    ):
+        await _add_people(gateway.store, remembered.password)
+        async with answering(Site(create_app(settings, gateway=gateway), sock)):
+            ready = Ready(
+                gateway=gateway_url,
+                simulator=simulator_url,
+                tenant_id=TENANT,
+                token=issue_token(settings, TENANT, "admin", hours=12, user_id="demo", name="Demo"),
+                api_key=remembered.api_key,
+                pid=os.getpid(),
+            )
+            if as_json:
+                print_json(ready)
+            else:
+                click.echo(_welcome(ready, remembered.password))
+            await run_until_stopped(stop)
+
+
+def _with_addresses(settings: Settings, gateway_url: str, simulator_url: str) -> Settings:
+    port = int(gateway_url.rpartition(":")[2])
+    # A browser calls the same server by either name.
+    origins = [gateway_url, f"http://localhost:{port}"]
+    return msgspec.structs.replace(
+        settings,
+        port=port,
+        connection_service_url=simulator_url,
+        public_url=settings.public_url or gateway_url,
+        allowed_origins=[*settings.allowed_origins, *origins],
+    )
+
+
+async def _add_people(store: Store, password: str) -> None:
+    with contextlib.suppress(AlreadyExists):
+        await store.add_tenant(TENANT, "Demo")
+    hashed = PasswordHasher().hash(password)
+    try:
+        await store.add_account(TENANT, LOGIN, "Demo", "admin", hashed)
+    except AlreadyExists:
+        # The database may be older than the folder with the secrets.
+        await store.change_account(TENANT, LOGIN, password_hash=hashed, disabled=False)
+
+
+def _welcome(ready: Ready, password: str) -> str:
+    return f"""
+  The demo runs. Ctrl-C ends it.
+
+    Gateway     {ready.gateway}/schema
+    Phone       {ready.simulator}/
+    Login       tenant {TENANT}, login {LOGIN}, password {password}
+
+  1. Connect: ask for a QR code.
+
+    export TOKEN={ready.token}
+    curl {ready.gateway}/api/whatsapp/connect -H "Authorization: Bearer $TOKEN" --json '{{}}'
+
+  2. Scan it: open the phone page, choose the session, press scan. Contacts begin to write.
+
+  3. Read what they wrote.
+
+    curl {ready.gateway}/api/conversations -H "Authorization: Bearer $TOKEN"
+"""

@@ -1,0 +1,53 @@
+"""`token`: makes a token for the API, as the main application would."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Any
+
+import click
+import jwt
+
+from fivapp_whatsapp.errors import InvalidInput, SettingsError
+from fivapp_whatsapp.models import TENANT_ID, Role
+from fivapp_whatsapp.settings import Settings, load_settings
+
+
+def issue_token(
+    settings: Settings, tenant_id: str, role: Role, *, hours: float = 12.0, user_id: str = "cli", name: str = ""
+) -> str:
+    """Return a JWT signed with FIVAPP_JWT_SECRET, whose claims are named as the settings say.
+
+    Raises SettingsError without a secret, InvalidInput for what is no tenant's id.
+    """
+    if not settings.jwt_secret:
+        raise SettingsError(problems=["FIVAPP_JWT_SECRET is missing: tokens of a key pair come from who has the key."])
+    if not re.fullmatch(TENANT_ID, tenant_id):
+        raise InvalidInput("A tenant's id has letters, digits, - and _, 64 at most.")
+    now = int(time.time())
+    claims: dict[str, Any] = {
+        settings.jwt_claim_user: user_id,
+        settings.jwt_claim_tenant: tenant_id,
+        settings.jwt_claim_role: role,
+        "iat": now,
+        "exp": now + int(hours * 3600),
+    }
+    if name:
+        claims[settings.jwt_claim_name] = name
+    if settings.jwt_audience:
+        claims["aud"] = settings.jwt_audience
+    if settings.jwt_issuer:
+        claims["iss"] = settings.jwt_issuer
+    return jwt.encode(claims, settings.jwt_secret, algorithm="HS256")
+
+
+@click.command(short_help="Print a token for the API.")
+@click.option("--tenant", required=True, help="The tenant's id.")
+@click.option("--role", type=click.Choice(["agent", "admin"]), required=True, help="What its holder may do.")
+@click.option("--hours", type=click.FloatRange(0, 8760, min_open=True), default=12.0, show_default=True)
+@click.option("--user", "user_id", default="cli", show_default=True, help="The user's id, shown as the author.")
+@click.option("--name", default="", help="The user's name.")
+def token(tenant: str, role: Role, hours: float, user_id: str, name: str) -> None:
+    """Print a token for the API, signed with FIVAPP_JWT_SECRET."""
+    click.echo(issue_token(load_settings(), tenant, role, hours=hours, user_id=user_id, name=name))
