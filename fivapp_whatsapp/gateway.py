@@ -302,7 +302,7 @@ class Gateway:
             await self._check_send(conversation, session, message)
             queued = await self.store.queue_message(
                 tenant_id,
-                conversation_id,
+                conversation,
                 message,
                 author,
                 owner=self.outbox.owner,

@@ -403,7 +403,7 @@ class Store(Protocol):
     async def queue_message(
         self,
         tenant_id: str,
-        conversation_id: str,
+        conversation: Conversation,
         message: OutgoingMessage,
         author: Author,
         *,
@@ -417,7 +417,8 @@ class Store(Protocol):
 
         `idempotency_key` is (principal, key): the same key gives the first message again; with another
         `fingerprint` it raises IdempotencyMismatch. The row is claimed for `owner` at once unless an older
-        send of this conversation waits. Raises ConversationNotFound.
+        send of this conversation waits or its session is not connected. Raises ConversationNotFound, MessageNotFound
+        (the quoted one).
         """
         ...
 

@@ -25,7 +25,7 @@ from .tables import Migrations, bound
 APP_NAME = "fivapp_whatsapp"
 # An arbitrary number, the same in every process: who holds it migrates.
 _LOCK = 4_701_829_316
-_RECORD = """CREATE TABLE IF NOT EXISTS fivapp_migration (name TEXT NOT NULL PRIMARY KEY, applied_at BIGINT NOT NULL)"""
+_RECORD = """CREATE TABLE IF NOT EXISTS fivapp_migration (name TEXT NOT NULL PRIMARY KEY, applied_at INT8 NOT NULL)"""
 _current: ContextVar[Engine | None] = ContextVar("fivapp_migrating_engine", default=None)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from types import TracebackType
 from typing import Any, cast
 
@@ -130,7 +130,7 @@ class _Transaction(piccolo_postgres.PostgresTransaction):
         self.transaction = self.connection.transaction()
         try:
             with translate_errors():
-                await self.begin()
+                await self.transaction.start()
         except BaseException as exc:
             await self._lease.__aexit__(type(exc), exc, exc.__traceback__)
             raise
@@ -146,7 +146,7 @@ class _Transaction(piccolo_postgres.PostgresTransaction):
         try:
             if not self._committed and not self._rolled_back:
                 with translate_errors():
-                    await (self.commit() if exception is None else self.rollback())
+                    await (self.transaction.commit() if exception is None else self.transaction.rollback())
         except BaseException as exc:
             await self._lease.__aexit__(type(exc), exc, exc.__traceback__)
             if exception is None:
@@ -175,12 +175,18 @@ async def pg_connection(engine: PostgresEngine) -> AsyncIterator[asyncpg.Connect
         clean = True
         raise
     finally:
-        if not connection.is_closed() and (not clean or connection.is_in_transaction()):
-            connection.terminate()
+        _discard_if_spoiled(connection, clean=clean)
         if pool is not None:
             await asyncio.shield(pool.release(connection))
         else:
             await _close(connection)
+
+
+def _discard_if_spoiled(connection: Any, *, clean: bool) -> None:
+    # A connection that died has left the pool by itself, and its proxy answers nothing more.
+    with suppress(asyncpg.InterfaceError):
+        if not clean or connection.is_in_transaction():
+            connection.terminate()
 
 
 async def _close(connection: Any) -> None:

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 
 import aiosqlite
 from piccolo.engine import sqlite as piccolo_sqlite
@@ -179,9 +179,9 @@ class _Transaction(piccolo_sqlite.SQLiteTransaction):
             parent: piccolo_sqlite.SQLiteTransaction = self._parent
             return parent
         with translate_errors():
-            self.connection = await self.get_connection()
+            self.connection = await cast(SQLiteEngine, self.engine).get_connection()
             try:
-                await self.begin()
+                await self.connection.execute(f"BEGIN {self.transaction_type.value}")
             except BaseException:
                 await asyncio.shield(self.connection.close())
                 raise
@@ -202,7 +202,7 @@ class _Transaction(piccolo_sqlite.SQLiteTransaction):
         try:
             if commit and not self._committed and not self._rolled_back:
                 with translate_errors():
-                    await self.commit()
+                    await self.connection.execute("COMMIT")
         finally:
             await self.connection.close()  # which rolls back what was not committed
 

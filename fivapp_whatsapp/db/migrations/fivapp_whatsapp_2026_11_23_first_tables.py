@@ -10,83 +10,85 @@ ID = "2026-11-23T22:00:00:000000"
 VERSION = "1.38.0"
 DESCRIPTION = "The first tables"
 
+# INT8 and INT4 are PostgreSQL's short names of BIGINT and INTEGER; SQLite takes any name with INT in it, and to
+# these two Piccolo has attached no slow conversion.
 # {key} is the primary key of fivapp_message, {bytes} the type for bytes, {rowless} ends a table of small rows.
 TABLES = """
 CREATE TABLE IF NOT EXISTS fivapp_tenant (
   id TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL, suspended BOOLEAN NOT NULL DEFAULT FALSE,
-  created_at BIGINT NOT NULL
+  created_at INT8 NOT NULL
 );
 CREATE TABLE IF NOT EXISTS fivapp_tenant_cursor (
-  tenant_id TEXT NOT NULL PRIMARY KEY, seq BIGINT NOT NULL DEFAULT 0, epoch BIGINT NOT NULL
+  tenant_id TEXT NOT NULL PRIMARY KEY, seq INT8 NOT NULL DEFAULT 0, epoch INT8 NOT NULL
 ){rowless};
 CREATE TABLE IF NOT EXISTS fivapp_account (
   id TEXT NOT NULL PRIMARY KEY, tenant_id TEXT NOT NULL, login TEXT NOT NULL, name TEXT NOT NULL, role TEXT NOT NULL,
-  password_hash TEXT NOT NULL, disabled BOOLEAN NOT NULL DEFAULT FALSE, created_at BIGINT NOT NULL
+  password_hash TEXT NOT NULL, disabled BOOLEAN NOT NULL DEFAULT FALSE, created_at INT8 NOT NULL
 );
 CREATE UNIQUE INDEX IF NOT EXISTS fivapp_account_login ON fivapp_account (tenant_id, login);
 CREATE TABLE IF NOT EXISTS fivapp_session (
   id TEXT NOT NULL PRIMARY KEY, tenant_id TEXT NOT NULL, name TEXT NOT NULL, connector TEXT NOT NULL,
   desired TEXT NOT NULL, status TEXT NOT NULL, problem TEXT, phone TEXT, profile_name TEXT,
-  epoch INTEGER NOT NULL DEFAULT 0, error TEXT, status_at BIGINT NOT NULL, last_seen_at BIGINT,
-  created_at BIGINT NOT NULL, deleted BOOLEAN NOT NULL DEFAULT FALSE
+  epoch INT4 NOT NULL DEFAULT 0, error TEXT, status_at INT8 NOT NULL, last_seen_at INT8,
+  created_at INT8 NOT NULL, deleted BOOLEAN NOT NULL DEFAULT FALSE
 );
 CREATE INDEX IF NOT EXISTS fivapp_session_tenant ON fivapp_session (tenant_id);
 CREATE TABLE IF NOT EXISTS fivapp_contact (
-  id TEXT NOT NULL PRIMARY KEY, tenant_id TEXT NOT NULL, name TEXT, phone TEXT, created_at BIGINT NOT NULL,
-  updated_at BIGINT NOT NULL
+  id TEXT NOT NULL PRIMARY KEY, tenant_id TEXT NOT NULL, name TEXT, phone TEXT, created_at INT8 NOT NULL,
+  updated_at INT8 NOT NULL
 );
 CREATE TABLE IF NOT EXISTS fivapp_contact_alias (
   tenant_id TEXT NOT NULL, address_key TEXT NOT NULL, address TEXT NOT NULL, contact_id TEXT NOT NULL,
-  created_at BIGINT NOT NULL, PRIMARY KEY (tenant_id, address_key)
+  created_at INT8 NOT NULL, PRIMARY KEY (tenant_id, address_key)
 ){rowless};
 CREATE INDEX IF NOT EXISTS fivapp_contact_alias_contact ON fivapp_contact_alias (contact_id);
 CREATE TABLE IF NOT EXISTS fivapp_conversation (
   id TEXT NOT NULL PRIMARY KEY, tenant_id TEXT NOT NULL, session_id TEXT NOT NULL, chat_id TEXT NOT NULL,
   contact_id TEXT, title TEXT NOT NULL, search_title TEXT NOT NULL, is_group BOOLEAN NOT NULL DEFAULT FALSE,
-  status TEXT NOT NULL, snoozed_until BIGINT, unread_count INTEGER NOT NULL DEFAULT 0, last_message_id TEXT,
-  activity_seq BIGINT NOT NULL DEFAULT 0, read_seq BIGINT NOT NULL DEFAULT 0, read_up_to TEXT, assignee_id TEXT,
-  labels TEXT NOT NULL DEFAULT '[]', waiting_since BIGINT, answered_by TEXT NOT NULL, paused_until BIGINT,
-  created_at BIGINT NOT NULL
+  status TEXT NOT NULL, snoozed_until INT8, unread_count INT4 NOT NULL DEFAULT 0, last_message_id TEXT,
+  activity_seq INT8 NOT NULL DEFAULT 0, read_seq INT8 NOT NULL DEFAULT 0, read_up_to TEXT, assignee_id TEXT,
+  labels TEXT NOT NULL DEFAULT '[]', waiting_since INT8, answered_by TEXT NOT NULL, paused_until INT8,
+  created_at INT8 NOT NULL
 );
 CREATE INDEX IF NOT EXISTS fivapp_conversation_activity ON fivapp_conversation (tenant_id, activity_seq);
 CREATE TABLE IF NOT EXISTS fivapp_message (
   {key}, tenant_id TEXT NOT NULL, session_id TEXT NOT NULL, conversation_id TEXT NOT NULL,
-  native_id TEXT, seq BIGINT NOT NULL, direction TEXT NOT NULL, kind TEXT NOT NULL, status TEXT NOT NULL, text TEXT,
+  native_id TEXT, seq INT8 NOT NULL, direction TEXT NOT NULL, kind TEXT NOT NULL, status TEXT NOT NULL, text TEXT,
   author_kind TEXT NOT NULL, author_id TEXT, author_name TEXT, media TEXT, quoted_message_id TEXT,
-  quoted_native_id TEXT, retry_of TEXT, error_code TEXT, error_detail TEXT, at BIGINT NOT NULL,
-  received_at BIGINT NOT NULL
+  quoted_native_id TEXT, retry_of TEXT, error_code TEXT, error_detail TEXT, at INT8 NOT NULL,
+  received_at INT8 NOT NULL
 );
 CREATE UNIQUE INDEX IF NOT EXISTS fivapp_message_native ON fivapp_message (session_id, native_id)
   WHERE native_id IS NOT NULL;
 CREATE INDEX IF NOT EXISTS fivapp_message_conversation ON fivapp_message (conversation_id, seq);
 CREATE TABLE IF NOT EXISTS fivapp_message_status (
-  message_id TEXT NOT NULL, status TEXT NOT NULL, tenant_id TEXT NOT NULL, at BIGINT NOT NULL,
-  received_at BIGINT NOT NULL, error_code TEXT, error_detail TEXT, PRIMARY KEY (message_id, status)
+  message_id TEXT NOT NULL, status TEXT NOT NULL, tenant_id TEXT NOT NULL, at INT8 NOT NULL,
+  received_at INT8 NOT NULL, error_code TEXT, error_detail TEXT, PRIMARY KEY (message_id, status)
 ){rowless};
 CREATE TABLE IF NOT EXISTS fivapp_parked_status (
-  session_id TEXT NOT NULL, native_id TEXT NOT NULL, status TEXT NOT NULL, tenant_id TEXT NOT NULL, at BIGINT,
-  received_at BIGINT NOT NULL, error_code TEXT, error_detail TEXT, PRIMARY KEY (session_id, native_id, status)
+  session_id TEXT NOT NULL, native_id TEXT NOT NULL, status TEXT NOT NULL, tenant_id TEXT NOT NULL, at INT8,
+  received_at INT8 NOT NULL, error_code TEXT, error_detail TEXT, PRIMARY KEY (session_id, native_id, status)
 ){rowless};
 CREATE TABLE IF NOT EXISTS fivapp_event (
-  tenant_id TEXT NOT NULL, seq BIGINT NOT NULL, type TEXT NOT NULL, conversation_id TEXT, message_id TEXT,
-  session_id TEXT, data TEXT, at BIGINT NOT NULL, PRIMARY KEY (tenant_id, seq)
+  tenant_id TEXT NOT NULL, seq INT8 NOT NULL, type TEXT NOT NULL, conversation_id TEXT, message_id TEXT,
+  session_id TEXT, data TEXT, at INT8 NOT NULL, PRIMARY KEY (tenant_id, seq)
 ){rowless};
 CREATE TABLE IF NOT EXISTS fivapp_quarantine (
   id TEXT NOT NULL PRIMARY KEY, connector TEXT NOT NULL, session_id TEXT, reason TEXT NOT NULL, raw {bytes} NOT NULL,
-  state TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, received_at BIGINT NOT NULL
+  state TEXT NOT NULL, attempts INT4 NOT NULL DEFAULT 0, received_at INT8 NOT NULL
 );
 CREATE INDEX IF NOT EXISTS fivapp_quarantine_state ON fivapp_quarantine (state, session_id);
 CREATE TABLE IF NOT EXISTS fivapp_outbox (
   message_id TEXT NOT NULL PRIMARY KEY, tenant_id TEXT NOT NULL, session_id TEXT NOT NULL,
-  conversation_id TEXT NOT NULL, seq BIGINT NOT NULL, state TEXT NOT NULL, attempt INTEGER NOT NULL DEFAULT 0,
-  not_before BIGINT NOT NULL, expires_at BIGINT NOT NULL, lease_owner TEXT, lease_until BIGINT,
-  created_at BIGINT NOT NULL
+  conversation_id TEXT NOT NULL, seq INT8 NOT NULL, state TEXT NOT NULL, attempt INT4 NOT NULL DEFAULT 0,
+  not_before INT8 NOT NULL, expires_at INT8 NOT NULL, lease_owner TEXT, lease_until INT8,
+  created_at INT8 NOT NULL
 );
 CREATE INDEX IF NOT EXISTS fivapp_outbox_due ON fivapp_outbox (state, not_before);
 CREATE INDEX IF NOT EXISTS fivapp_outbox_conversation ON fivapp_outbox (conversation_id, seq);
 CREATE TABLE IF NOT EXISTS fivapp_idempotency_key (
   tenant_id TEXT NOT NULL, principal TEXT NOT NULL, route TEXT NOT NULL, key TEXT NOT NULL, fingerprint TEXT NOT NULL,
-  message_id TEXT, status INTEGER, body TEXT, created_at BIGINT NOT NULL, expires_at BIGINT NOT NULL,
+  message_id TEXT, status INT4, body TEXT, created_at INT8 NOT NULL, expires_at INT8 NOT NULL,
   PRIMARY KEY (tenant_id, principal, route, key)
 );
 CREATE INDEX IF NOT EXISTS fivapp_idempotency_key_expiry ON fivapp_idempotency_key (expires_at);

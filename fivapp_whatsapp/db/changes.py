@@ -1,0 +1,99 @@
+"""Who wakes whom: the heads of the tenants' logs, told after each commit of this process and of others.
+
+A look at all heads every second makes good for what was not told: a lost wake-up costs a second, never an event.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import structlog
+
+from fivapp_whatsapp.errors import StoreError
+
+from .postgres import PostgresEngine
+from .postgres_writer import CHANNEL
+
+_log = structlog.get_logger(__name__)
+_LOOK_SECONDS = 1.0
+
+
+class Changes:
+    """Spreads the heads of logs to all who listen."""
+
+    def __init__(self, read_heads: Callable[[], Awaitable[dict[str, int]]]) -> None:
+        self._read_heads = read_heads
+        self._heads: dict[str, int] = {}
+        self._listeners: set[_Listener] = set()
+
+    def publish(self, heads: dict[str, int]) -> None:
+        """Tell new heads; older ones are dropped."""
+        for tenant_id, seq in heads.items():
+            if seq > self._heads.get(tenant_id, 0):
+                self._heads[tenant_id] = seq
+                for listener in self._listeners:
+                    listener.tell(tenant_id, seq)
+
+    async def listen(self) -> AsyncIterator[tuple[str, int]]:
+        """Yield (tenant, head) as logs grow; several growths may come as one."""
+        listener = _Listener()
+        self._listeners.add(listener)
+        try:
+            while True:
+                await listener.wake.wait()
+                for change in listener.take():
+                    yield change
+        finally:
+            self._listeners.discard(listener)
+
+    async def watch(self) -> None:
+        """Look at all heads every second; runs until cancelled."""
+        while True:
+            try:
+                self.publish(await self._read_heads())
+            except StoreError as exc:
+                _log.warning("heads_not_read", error=exc.code)
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def hear_postgres(self, engine: PostgresEngine) -> None:
+        """Hear what other processes NOTIFY, on a connection of its own that is made anew when it is lost."""
+        while True:
+            try:
+                connection = await engine.connect()
+                lost = asyncio.Event()
+                connection.add_termination_listener(lambda *_, lost=lost: lost.set())
+                try:
+                    await connection.add_listener(CHANNEL, self._heard)
+                    await lost.wait()
+                finally:
+                    with contextlib.suppress(Exception):
+                        await connection.close(timeout=1)
+            except Exception as exc:
+                # Hearing is only for speed; watch() goes on without it.
+                _log.warning("notify_lost", error=type(exc).__name__)
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    def _heard(self, _connection: Any, _pid: int, _channel: str, payload: object) -> None:
+        tenant_id, _, seq = str(payload).partition(" ")
+        if seq.isdecimal():
+            self.publish({tenant_id: int(seq)})
+
+
+class _Listener:
+    """The newest heads that one listener has not taken yet: never more than one a tenant."""
+
+    def __init__(self) -> None:
+        self.wake = asyncio.Event()
+        self._heads: dict[str, int] = {}
+
+    def tell(self, tenant_id: str, seq: int) -> None:
+        self._heads[tenant_id] = seq
+        self.wake.set()
+
+    def take(self) -> list[tuple[str, int]]:
+        heads, self._heads = self._heads, {}
+        self.wake.clear()
+        return list(heads.items())

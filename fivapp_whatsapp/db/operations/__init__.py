@@ -1,0 +1,1 @@
+"""What can be changed: each operation says which rows it needs and changes them as plain Python."""

@@ -1,0 +1,166 @@
+"""Opening, changing and annotating conversations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from fivapp_whatsapp import addresses
+from fivapp_whatsapp.db.convert import message, optional_ms
+from fivapp_whatsapp.db.rows import AliasRow, ContactRow, ConversationRow, MessageRow, SessionRow
+from fivapp_whatsapp.db.unit import Needs, Unit
+from fivapp_whatsapp.errors import ConversationNotFound, MessageNotFound, SessionNotFound
+from fivapp_whatsapp.models import Author, ConversationPatch, Message, MessageKind, MessageStatus, new_id
+
+from .receiving import new_conversation, retitle
+
+_encode = msgspec.json.Encoder().encode
+
+
+class OpenConversation:
+    """Makes a conversation with a chat that may not have written yet."""
+
+    def __init__(self, tenant_id: str, session_id: str, chat_id: str, title: str | None) -> None:
+        self._tenant_id = tenant_id
+        self._session_id = session_id
+        self._chat_id = chat_id
+        self._title = title
+        self._id = addresses.conversation_id(tenant_id, session_id, chat_id)
+        self._contact_id = addresses.contact_id(tenant_id, chat_id)
+
+    def needs(self, needs: Needs) -> None:
+        """Need the session, the conversation and the contact."""
+        needs.tenant(self._tenant_id)
+        needs.row(SessionRow, self._session_id)
+        needs.row(ConversationRow, self._id)
+        needs.row(ContactRow, self._contact_id)
+
+    def apply(self, unit: Unit) -> str:
+        """Add the row where it is missing and return its id. Raises SessionNotFound."""
+        session = unit.get(SessionRow, self._session_id)
+        if session is None or session.deleted or session.tenant_id != self._tenant_id:
+            raise SessionNotFound
+        if unit.get(ConversationRow, self._id) is not None:
+            return self._id
+        row = new_conversation(self._tenant_id, self._session_id, self._chat_id, unit.now)
+        if not row.is_group:
+            row.contact_id = self._contact_id
+            self._add_contact(unit)
+        known = unit.get(ContactRow, self._contact_id)
+        retitle(row, self._title or (known.name if known else None) or row.title)
+        row.activity_seq = unit.log(self._tenant_id, "conversation.updated", conversation_id=self._id)
+        unit.put(row)
+        return self._id
+
+    def _add_contact(self, unit: Unit) -> None:
+        if unit.get(ContactRow, self._contact_id) is not None:
+            return
+        phone, now = addresses.phone(self._chat_id), unit.now
+        unit.put(ContactRow(self._contact_id, self._tenant_id, self._title, phone, now, now))
+        unit.put(AliasRow(self._tenant_id, addresses.key(self._chat_id), self._chat_id, self._contact_id, now))
+
+
+class ChangeConversation:
+    """Changes what people decide about a conversation.
+
+    `read_seq` is the seq of the message that `patch.read_up_to` names; it never changes, so it may be read
+    before.
+    """
+
+    def __init__(
+        self, tenant_id: str, conversation_id: str, patch: ConversationPatch, read: tuple[str, int] | None
+    ) -> None:
+        self._tenant_id = tenant_id
+        self._id = conversation_id
+        self._patch = patch
+        self._read_seq = 0 if read is None or read[0] != conversation_id else read[1]
+        self._read_known = read is not None and read[0] == conversation_id
+
+    def needs(self, needs: Needs) -> None:
+        """Need the conversation and a count of its unread messages."""
+        needs.tenant(self._tenant_id)
+        needs.row(ConversationRow, self._id)
+        if self._patch.read_up_to is not msgspec.UNSET:
+            needs.unread_after(self._id, self._read_seq)
+
+    def apply(self, unit: Unit) -> None:
+        """Change the row. Raises ConversationNotFound, MessageNotFound."""
+        row = unit.get(ConversationRow, self._id)
+        if row is None or row.tenant_id != self._tenant_id:
+            raise ConversationNotFound
+        if isinstance(self._patch.read_up_to, str) and not self._read_known:
+            raise MessageNotFound("readUpTo names no message of this conversation.")
+        before = msgspec.structs.astuple(row)
+        for name, value in self._values(unit).items():
+            setattr(row, name, value)
+        if msgspec.structs.astuple(row) != before:
+            unit.put(row)
+            unit.log(self._tenant_id, "conversation.updated", conversation_id=self._id)
+
+    def _values(self, unit: Unit) -> dict[str, Any]:
+        patch, values = self._patch, {}
+        for name in ("answered_by", "status", "assignee_id"):
+            if (value := getattr(patch, name)) is not msgspec.UNSET:
+                values[name] = value
+        if patch.status is not msgspec.UNSET:
+            snoozed = patch.snoozed_until if patch.status == "snoozed" else None
+            values["snoozed_until"] = None if snoozed is msgspec.UNSET else optional_ms(snoozed)
+        if patch.answered_by is not msgspec.UNSET or patch.paused_until is not msgspec.UNSET:
+            paused = None if patch.paused_until is msgspec.UNSET else patch.paused_until
+            values["paused_until"] = optional_ms(paused)
+        if patch.labels is not msgspec.UNSET:
+            values["labels"] = _encode(sorted(set(patch.labels))).decode()
+        if patch.read_up_to is not msgspec.UNSET:
+            values["read_up_to"] = patch.read_up_to
+            values["read_seq"] = self._read_seq
+            values["unread_count"] = unit.unread_after(self._id, self._read_seq)
+        return values
+
+
+class AddNote:
+    """Adds a line that is never sent: a private note, or a system line that says what happened."""
+
+    def __init__(self, tenant_id: str, conversation_id: str, text: str, author: Author, *, system: bool) -> None:
+        self._tenant_id = tenant_id
+        self._conversation_id = conversation_id
+        self._text = text
+        self._author = author
+        self._kind = MessageKind.SYSTEM if system else MessageKind.NOTE
+
+    def needs(self, needs: Needs) -> None:
+        """Need the conversation."""
+        needs.tenant(self._tenant_id)
+        needs.row(ConversationRow, self._conversation_id)
+
+    def apply(self, unit: Unit) -> Message:
+        """Add the row; the conversation's last message stays. Raises ConversationNotFound."""
+        conversation = unit.get(ConversationRow, self._conversation_id)
+        if conversation is None or conversation.tenant_id != self._tenant_id:
+            raise ConversationNotFound
+        row = MessageRow(
+            id=new_id(),
+            tenant_id=self._tenant_id,
+            session_id=conversation.session_id,
+            conversation_id=conversation.id,
+            native_id=None,
+            seq=0,
+            direction="outgoing",
+            kind=self._kind.value,
+            status=MessageStatus.RECEIVED.value,
+            text=self._text,
+            author_kind=self._author.kind,
+            author_id=self._author.id,
+            author_name=self._author.name,
+            media=None,
+            quoted_message_id=None,
+            quoted_native_id=None,
+            retry_of=None,
+            error_code=None,
+            error_detail=None,
+            at=unit.now,
+            received_at=unit.now,
+        )
+        row.seq = unit.log(self._tenant_id, "message.created", conversation_id=conversation.id, message_id=row.id)
+        unit.put(row)
+        return message(row)

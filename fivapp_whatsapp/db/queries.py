@@ -1,0 +1,263 @@
+"""What is read: every query names its tenant, pages by position, and gives rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeAlias, TypeVar
+
+import msgspec
+from piccolo.columns import And, Column, Or, Where
+from piccolo.columns.combination import WhereRaw
+from piccolo.querystring import QueryString
+from piccolo.table import Table
+
+from fivapp_whatsapp.ports import ConversationFilter
+
+from . import tables
+from .engine import Engine
+from .operations.sending import Due
+from .rows import (
+    AccountRow,
+    AliasRow,
+    ContactRow,
+    ConversationRow,
+    CursorRow,
+    EventRow,
+    MessageRow,
+    MessageStatusRow,
+    QuarantineRow,
+    Row,
+    SessionRow,
+    TenantRow,
+)
+from .search import text_matches, title_matches
+from .tables import bound
+
+R = TypeVar("R", bound=Row)
+Condition: TypeAlias = And | Or | Where | WhereRaw
+_CLASSES: dict[str, type[Table]] = {table._meta.tablename: table for table in tables.TABLES}
+
+
+class Queries:
+    """Reads through Piccolo, bound to one engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def _table(self, kind: type[Row]) -> type[Table]:
+        return bound(_CLASSES[kind.table], self._engine)
+
+    async def rows(
+        self,
+        kind: type[R],
+        *conditions: Condition,
+        order: str | None = None,
+        ascending: bool = True,
+        limit: int | None = None,
+    ) -> list[R]:
+        """Read rows of one table; the columns are named by `column`."""
+        table = self._table(kind)
+        query = table.select(*(_aliased(column) for column in table._meta.columns))
+        for condition in conditions:
+            query = query.where(condition)
+        if order is not None:
+            query = query.order_by(self.column(kind, order), ascending=ascending)
+        if limit is not None:
+            query = query.limit(limit)
+        return [kind(**values) for values in await query]
+
+    async def row(self, kind: type[R], *conditions: Condition) -> R | None:
+        """Read one row, or None."""
+        found = await self.rows(kind, *conditions, limit=1)
+        return found[0] if found else None
+
+    async def by_ids(self, kind: type[R], ids: Iterable[str]) -> dict[str, R]:
+        """Read rows by their column `id`."""
+        wanted = sorted(set(ids))
+        if not wanted:
+            return {}
+        found = await self.rows(kind, self.column(kind, "id").is_in(wanted))
+        return {row.id: row for row in found}  # type: ignore[attr-defined]  # all tables asked here have an id
+
+    def column(self, kind: type[Row], name: str) -> Column:
+        """Return a column of a table, for conditions."""
+        return next(c for c in self._table(kind)._meta.columns if c._meta.db_column_name == name)
+
+    def equal(self, kind: type[Row], **values: Any) -> Condition:
+        """Return the condition that columns have these values."""
+        conditions: list[Condition] = [self.column(kind, name) == value for name, value in values.items()]
+        result = conditions[0]
+        for condition in conditions[1:]:
+            result = And(result, condition)
+        return result
+
+    async def _raw(self, sql: str, *values: Any) -> list[dict[str, Any]]:
+        found = await self._engine.run_querystring(QueryString(sql, *values))
+        return [dict(row) for row in found or ()]
+
+    # --- tenants, accounts, sessions, contacts ---------------------------------------------------
+
+    async def tenants(self) -> list[TenantRow]:
+        """Read all tenants."""
+        return await self.rows(TenantRow, order="id")
+
+    async def tenant(self, tenant_id: str) -> TenantRow | None:
+        """Read a tenant."""
+        return await self.row(TenantRow, self.equal(TenantRow, id=tenant_id))
+
+    async def heads(self) -> dict[str, int]:
+        """Read the heads of all logs."""
+        return {row.tenant_id: row.seq for row in await self.rows(CursorRow)}
+
+    async def accounts(self, tenant_id: str, **where: Any) -> list[AccountRow]:
+        """Read a tenant's accounts."""
+        return await self.rows(AccountRow, self.equal(AccountRow, tenant_id=tenant_id, **where), order="login")
+
+    async def session(self, session_id: str) -> SessionRow | None:
+        """Read a session that was not deleted, of any tenant."""
+        return await self.row(SessionRow, self.equal(SessionRow, id=session_id, deleted=False))
+
+    async def sessions(self, **where: Any) -> list[SessionRow]:
+        """Read sessions that were not deleted."""
+        return await self.rows(SessionRow, self.equal(SessionRow, deleted=False, **where), order="id")
+
+    async def contact(self, tenant_id: str, contact_id: str) -> tuple[ContactRow, list[str]] | None:
+        """Read a contact and its addresses."""
+        row = await self.row(ContactRow, self.equal(ContactRow, id=contact_id, tenant_id=tenant_id))
+        if row is None:
+            return None
+        aliases = await self.rows(AliasRow, self.equal(AliasRow, tenant_id=tenant_id, contact_id=contact_id))
+        return row, sorted(alias.address for alias in aliases)
+
+    # --- conversations and messages --------------------------------------------------------------
+
+    async def conversation(self, tenant_id: str, conversation_id: str) -> ConversationRow | None:
+        """Read a conversation."""
+        return await self.row(ConversationRow, self.equal(ConversationRow, id=conversation_id, tenant_id=tenant_id))
+
+    async def conversations(
+        self, tenant_id: str, where: ConversationFilter, before: int | None, limit: int, now: int
+    ) -> list[ConversationRow]:
+        """Read a page of conversations, the newest activity first."""
+        conditions: list[Condition] = [self.equal(ConversationRow, tenant_id=tenant_id)]
+        conditions += self._view(where, now)
+        if before is not None:
+            conditions.append(self.column(ConversationRow, "activity_seq") < before)
+        if where.session_id is not None:
+            conditions.append(self.equal(ConversationRow, session_id=where.session_id))
+        if where.query is not None:
+            conditions.append(self._matching(tenant_id, where.query))
+        order = "activity_seq"
+        return await self.rows(ConversationRow, *conditions, order=order, ascending=False, limit=limit)
+
+    def _view(self, where: ConversationFilter, now: int) -> list[Condition]:
+        status = self.column(ConversationRow, "status")
+        if where.view == "closed":
+            return [status == "closed"]
+        found: list[Condition] = [] if where.query else [status != "closed"]
+        match where.view:
+            case "to_answer":
+                found.append(self.column(ConversationRow, "waiting_since").is_not_null())
+                found.append(status == "open")
+            case "mine":
+                found.append(self.equal(ConversationRow, assignee_id=where.user_id))
+            case "unassigned":
+                found.append(self.column(ConversationRow, "assignee_id").is_null())
+            case "groups":
+                found.append(self.equal(ConversationRow, is_group=True))
+            case "bots":
+                found.append(self.equal(ConversationRow, answered_by="bot"))
+                paused = self.column(ConversationRow, "paused_until")
+                found.append(Or(paused.is_null(), paused <= now))
+        if where.label is not None:
+            found.append(self.column(ConversationRow, "labels").like(f"%{_like(_json(where.label))}%"))
+        return found
+
+    def _matching(self, tenant_id: str, query: str) -> Condition:
+        title = title_matches(query)
+        text = text_matches(query, self._engine.engine_type, table="m")
+        if title is None or text is None:
+            return WhereRaw("1 = 0")
+        digits = "".join(c for c in query if c.isdecimal())
+        phone = f"%{digits}%" if len(digits) >= 4 else "-"
+        return WhereRaw(
+            f"({title.sql} OR replace(chat_id, ' ', '') LIKE {{}} OR id IN (SELECT m.conversation_id"  # noqa: S608
+            f" FROM fivapp_message AS m WHERE m.tenant_id = {{}} AND {text.sql}))",
+            title.value,
+            phone,
+            tenant_id,
+            text.value,
+        )
+
+    async def message(self, tenant_id: str, message_id: str) -> MessageRow | None:
+        """Read a message."""
+        return await self.row(MessageRow, self.equal(MessageRow, id=message_id, tenant_id=tenant_id))
+
+    async def messages(self, conversation_id: str, before: int | None, limit: int) -> list[MessageRow]:
+        """Read a page of a conversation's messages, newest first."""
+        conditions: list[Condition] = [self.equal(MessageRow, conversation_id=conversation_id)]
+        if before is not None:
+            conditions.append(self.column(MessageRow, "seq") < before)
+        return await self.rows(MessageRow, *conditions, order="seq", ascending=False, limit=limit)
+
+    async def last_messages(self, conversations: Sequence[ConversationRow]) -> dict[str, MessageRow]:
+        """Read the last message of each conversation, by its id."""
+        return await self.by_ids(MessageRow, (row.last_message_id for row in conversations if row.last_message_id))
+
+    async def statuses(self, message_id: str) -> list[MessageStatusRow]:
+        """Read the steps of a message."""
+        return await self.rows(MessageStatusRow, self.equal(MessageStatusRow, message_id=message_id), order="at")
+
+    # --- the log, the outbox, the quarantine -------------------------------------------------------
+
+    async def log_state(self, tenant_id: str) -> tuple[CursorRow, int] | None:
+        """Read a tenant's head and the first seq that is kept."""
+        cursor = await self.row(CursorRow, self.equal(CursorRow, tenant_id=tenant_id))
+        if cursor is None:
+            return None
+        first = await self.rows(EventRow, self.equal(EventRow, tenant_id=tenant_id), order="seq", limit=1)
+        return cursor, first[0].seq if first else cursor.seq + 1
+
+    async def events(self, tenant_id: str, after: int, limit: int) -> list[EventRow]:
+        """Read events after a seq, oldest first."""
+        newer = self.column(EventRow, "seq") > after
+        return await self.rows(EventRow, self.equal(EventRow, tenant_id=tenant_id), newer, order="seq", limit=limit)
+
+    async def due(self, now: int, limit: int) -> list[Due]:
+        """Read sends that look due: the first of each conversation in a connected session, and what has ended."""
+        found = await self._raw(_DUE, now, now, now, limit)
+        return [Due(**row) for row in found]
+
+    async def quarantined(self, session_id: str | None, limit: int) -> list[QuarantineRow]:
+        """Read waiting bodies, oldest first."""
+        where: dict[str, Any] = {"state": "waiting"} | ({} if session_id is None else {"session_id": session_id})
+        return await self.rows(QuarantineRow, self.equal(QuarantineRow, **where), order="received_at", limit=limit)
+
+    async def count(self, sql: str) -> int:
+        """Count by one of our own statements."""
+        [row] = await self._raw(sql)
+        return int(next(iter(row.values())))
+
+
+def _aliased(column: Column) -> Column:
+    name = column._meta.db_column_name
+    return column if column._meta.name == name else column.as_alias(name)
+
+
+def _json(text: str) -> str:
+    return msgspec.json.encode(text).decode()
+
+
+def _like(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+_DUE = """
+SELECT o.message_id, o.tenant_id, o.conversation_id, o.session_id
+FROM fivapp_outbox AS o JOIN fivapp_session AS s ON s.id = o.session_id
+WHERE (o.state = 'sending' AND o.lease_until <= {})
+   OR (o.state = 'queued' AND o.expires_at <= {})
+   OR (o.state = 'queued' AND o.not_before <= {} AND s.status = 'connected' AND NOT EXISTS (
+         SELECT 1 FROM fivapp_outbox AS older WHERE older.conversation_id = o.conversation_id AND older.seq < o.seq))
+ORDER BY o.created_at LIMIT {}
+"""

@@ -1,0 +1,295 @@
+"""The tables' rows as mutable structs: what the writer loads, changes and writes back.
+
+Fields stand in the order of the columns in tables.py (a test holds the two together). Times are milliseconds
+since 1970, UTC; JSON is text that we encode ourselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, ClassVar, Self
+
+import msgspec
+
+
+class Row(msgspec.Struct):
+    """A row of one table; `primary_key` names its key columns."""
+
+    table: ClassVar[str]
+    primary_key: ClassVar[tuple[str, ...]]
+
+    @classmethod
+    def of(cls, values: Iterable[Any]) -> Self:
+        """Make a row of values in the order of the columns."""
+        return cls(*values)
+
+    @property
+    def identity(self) -> tuple[Any, ...]:
+        """Return the values of the primary key."""
+        return tuple(getattr(self, name) for name in self.primary_key)
+
+
+class TenantRow(Row):
+    """A company."""
+
+    table: ClassVar[str] = "fivapp_tenant"
+    primary_key: ClassVar[tuple[str, ...]] = ("id",)
+
+    id: str
+    name: str
+    suspended: bool
+    created_at: int
+
+
+class CursorRow(Row):
+    """The head of a tenant's event log; its lock is what makes `seq` gap-free."""
+
+    table: ClassVar[str] = "fivapp_tenant_cursor"
+    primary_key: ClassVar[tuple[str, ...]] = ("tenant_id",)
+
+    tenant_id: str
+    seq: int
+    epoch: int
+
+
+class AccountRow(Row):
+    """A local account."""
+
+    table: ClassVar[str] = "fivapp_account"
+    primary_key: ClassVar[tuple[str, ...]] = ("id",)
+
+    id: str
+    tenant_id: str
+    login: str
+    name: str
+    role: str
+    password_hash: str
+    disabled: bool
+    created_at: int
+
+
+class SessionRow(Row):
+    """One WhatsApp login."""
+
+    table: ClassVar[str] = "fivapp_session"
+    primary_key: ClassVar[tuple[str, ...]] = ("id",)
+
+    id: str
+    tenant_id: str
+    name: str
+    connector: str
+    desired: str
+    status: str
+    problem: str | None
+    phone: str | None
+    profile_name: str | None
+    epoch: int
+    error: str | None
+    status_at: int
+    last_seen_at: int | None
+    created_at: int
+    deleted: bool
+
+
+class ContactRow(Row):
+    """A person."""
+
+    table: ClassVar[str] = "fivapp_contact"
+    primary_key: ClassVar[tuple[str, ...]] = ("id",)
+
+    id: str
+    tenant_id: str
+    name: str | None
+    phone: str | None
+    created_at: int
+    updated_at: int
+
+
+class AliasRow(Row):
+    """One address of a person."""
+
+    table: ClassVar[str] = "fivapp_contact_alias"
+    primary_key: ClassVar[tuple[str, ...]] = ("tenant_id", "address_key")
+
+    tenant_id: str
+    address_key: str
+    address: str
+    contact_id: str
+    created_at: int
+
+
+class ConversationRow(Row):
+    """What is kept about one chat in one session."""
+
+    table: ClassVar[str] = "fivapp_conversation"
+    primary_key: ClassVar[tuple[str, ...]] = ("id",)
+
+    id: str
+    tenant_id: str
+    session_id: str
+    chat_id: str
+    contact_id: str | None
+    title: str
+    search_title: str
+    is_group: bool
+    status: str
+    snoozed_until: int | None
+    unread_count: int
+    last_message_id: str | None
+    activity_seq: int
+    read_seq: int
+    read_up_to: str | None
+    assignee_id: str | None
+    labels: str
+    waiting_since: int | None
+    answered_by: str
+    paused_until: int | None
+    created_at: int
+
+
+class MessageRow(Row):
+    """One message."""
+
+    table: ClassVar[str] = "fivapp_message"
+    primary_key: ClassVar[tuple[str, ...]] = ("id",)
+
+    id: str
+    tenant_id: str
+    session_id: str
+    conversation_id: str
+    native_id: str | None
+    seq: int
+    direction: str
+    kind: str
+    status: str
+    text: str | None
+    author_kind: str
+    author_id: str | None
+    author_name: str | None
+    media: str | None
+    quoted_message_id: str | None
+    quoted_native_id: str | None
+    retry_of: str | None
+    error_code: str | None
+    error_detail: str | None
+    at: int
+    received_at: int
+
+
+class MessageStatusRow(Row):
+    """One step in a message's life."""
+
+    table: ClassVar[str] = "fivapp_message_status"
+    primary_key: ClassVar[tuple[str, ...]] = ("message_id", "status")
+
+    message_id: str
+    status: str
+    tenant_id: str
+    at: int
+    received_at: int
+    error_code: str | None
+    error_detail: str | None
+
+
+class ParkedStatusRow(Row):
+    """A status that came before its message's native id was known."""
+
+    table: ClassVar[str] = "fivapp_parked_status"
+    primary_key: ClassVar[tuple[str, ...]] = ("session_id", "native_id", "status")
+
+    session_id: str
+    native_id: str
+    status: str
+    tenant_id: str
+    at: int | None
+    received_at: int
+    error_code: str | None
+    error_detail: str | None
+
+
+class EventRow(Row):
+    """One thing that happened: ids and small facts, never texts."""
+
+    table: ClassVar[str] = "fivapp_event"
+    primary_key: ClassVar[tuple[str, ...]] = ("tenant_id", "seq")
+
+    tenant_id: str
+    seq: int
+    type: str
+    conversation_id: str | None
+    message_id: str | None
+    session_id: str | None
+    data: str | None
+    at: int
+
+
+class QuarantineRow(Row):
+    """A webhook's body that was not understood."""
+
+    table: ClassVar[str] = "fivapp_quarantine"
+    primary_key: ClassVar[tuple[str, ...]] = ("id",)
+
+    id: str
+    connector: str
+    session_id: str | None
+    reason: str
+    raw: bytes
+    state: str
+    attempts: int
+    received_at: int
+
+
+class OutboxRow(Row):
+    """A send that has not ended."""
+
+    table: ClassVar[str] = "fivapp_outbox"
+    primary_key: ClassVar[tuple[str, ...]] = ("message_id",)
+
+    message_id: str
+    tenant_id: str
+    session_id: str
+    conversation_id: str
+    seq: int
+    state: str
+    attempt: int
+    not_before: int
+    expires_at: int
+    lease_owner: str | None
+    lease_until: int | None
+    created_at: int
+
+
+class IdempotencyRow(Row):
+    """What an Idempotency-Key was used for."""
+
+    table: ClassVar[str] = "fivapp_idempotency_key"
+    primary_key: ClassVar[tuple[str, ...]] = ("tenant_id", "principal", "route", "key")
+
+    tenant_id: str
+    principal: str
+    route: str
+    key: str
+    fingerprint: str
+    message_id: str | None
+    status: int | None
+    body: str | None
+    created_at: int
+    expires_at: int
+
+
+ROWS: tuple[type[Row], ...] = (
+    TenantRow,
+    CursorRow,
+    AccountRow,
+    SessionRow,
+    ContactRow,
+    AliasRow,
+    ConversationRow,
+    MessageRow,
+    MessageStatusRow,
+    ParkedStatusRow,
+    EventRow,
+    QuarantineRow,
+    OutboxRow,
+    IdempotencyRow,
+)

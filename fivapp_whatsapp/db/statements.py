@@ -1,0 +1,58 @@
+"""What a transaction asks of a database, in words that both databases understand.
+
+The writer's work is a generator that yields these and receives rows; each database runs it in its own way:
+SQLite in one thread, statement by statement, PostgreSQL with one round trip for each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+
+from .rows import Row
+
+T = TypeVar("T")
+
+
+class Lookup(msgspec.Struct, frozen=True):
+    """Read the rows of a table whose columns `by` have one of the values `keys`; `lock` holds them till the end."""
+
+    row: type[Row]
+    by: tuple[str, ...]
+    keys: Sequence[tuple[Any, ...]]
+    lock: bool = False
+
+
+class Write(msgspec.Struct, frozen=True):
+    """Insert rows of one table. `conflict`: `error`, `ignore`, or `replace` (by the primary key)."""
+
+    row: type[Row]
+    rows: Sequence[Row]
+    conflict: str = "error"
+
+
+class Delete(msgspec.Struct, frozen=True):
+    """Delete the rows of one table with these primary keys."""
+
+    row: type[Row]
+    keys: Sequence[tuple[Any, ...]]
+
+
+class Sql(msgspec.Struct, frozen=True):
+    """Run one statement of our own, its values as $1, $2 …; the rows come as sequences."""
+
+    text: str
+    values: tuple[Any, ...] = ()
+
+
+class Notify(msgspec.Struct, frozen=True):
+    """Tell other processes of the new heads of logs, if the transaction commits."""
+
+    heads: dict[str, int]
+
+
+Statement = Lookup | Write | Delete | Sql | Notify
+Work = Generator[Statement, list[Any], T]
+MakeWork = Callable[[], Work[T]]

@@ -1,0 +1,151 @@
+"""The writer: group commit. Writes in flight share a transaction; an answer means that it is on disk.
+
+There is no timer: a flush takes all that waits and starts when the one before has ended. A batch that fails is
+split until the culprit stands alone, so that one bad row never fails its neighbours.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
+
+import structlog
+
+from fivapp_whatsapp.errors import GatewayError, Overloaded, StoreUnavailable
+from fivapp_whatsapp.ports import Metrics
+
+from .statements import MakeWork, Sql, Work
+from .unit import Needs, Operation, Unit
+
+_log = structlog.get_logger(__name__)
+_MAX_BATCH = 500
+_UNREAD = "SELECT count(*) FROM fivapp_message WHERE conversation_id = $1 AND seq > $2 AND direction = 'incoming'"
+T = TypeVar("T")
+
+
+class Database(Protocol):
+    """Runs a writer's work in one transaction of its own connection."""
+
+    async def transact(self, work: MakeWork[T]) -> T:
+        """Run the work and commit. Raises StoreUnavailable; any other error is the work's own."""
+        ...
+
+
+class _Failed:
+    """An operation's own error, kept until its batch has committed."""
+
+    __slots__ = ("error",)
+
+    def __init__(self, error: GatewayError) -> None:
+        self.error = error
+
+
+class Writer:
+    """Takes operations, applies them in batches, and answers each after the commit."""
+
+    def __init__(
+        self, database: Database, *, metrics: Metrics, pending_limit: int, on_commit: Callable[[dict[str, int]], None]
+    ) -> None:
+        self._database = database
+        self._metrics = metrics
+        self._limit = pending_limit
+        self._on_commit = on_commit
+        self._pending: list[tuple[Operation[Any], asyncio.Future[Any]]] = []
+        self._flushing: asyncio.Task[None] | None = None
+        self._closed = False
+
+    async def submit(self, operation: Operation[T]) -> T:
+        """Apply an operation and return its result after the commit.
+
+        Raises the operation's own GatewayError, StoreUnavailable, and Overloaded when too many wait.
+        """
+        if self._closed:
+            raise StoreUnavailable("The store is closing; nothing was stored.")
+        if len(self._pending) >= self._limit:
+            raise Overloaded
+        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._pending.append((operation, answer))
+        if self._flushing is None:
+            self._flushing = asyncio.create_task(self._run(), name="writer")
+        # Shielded: a caller that goes away must not cancel the neighbours of its batch.
+        return await asyncio.shield(answer)
+
+    @property
+    def waiting(self) -> int:
+        """Return how many operations wait for a flush."""
+        return len(self._pending)
+
+    async def close(self) -> None:
+        """Write what was submitted and take no more."""
+        self._closed = True
+        if self._flushing is not None:
+            await asyncio.shield(self._flushing)
+
+    async def _run(self) -> None:
+        try:
+            while self._pending:
+                batch, self._pending = self._pending[:_MAX_BATCH], self._pending[_MAX_BATCH:]
+                await self._flush(batch)
+        finally:
+            self._flushing = None
+
+    async def _flush(self, batch: list[tuple[Operation[Any], asyncio.Future[Any]]]) -> None:
+        started = time.perf_counter()
+        try:
+            unit, results = await self._database.transact(lambda: _work([operation for operation, _ in batch]))
+        except StoreUnavailable as exc:
+            for _, answer in batch:
+                _settle(answer, _Failed(exc))
+            return
+        except Exception as exc:
+            await self._split(batch, exc)
+            return
+        self._metrics.observe("commit_seconds", time.perf_counter() - started)
+        self._metrics.observe("commit_size", len(batch))
+        if unit.heads:
+            self._on_commit(unit.heads)
+        for (_, answer), result in zip(batch, results, strict=True):
+            _settle(answer, result)
+
+    async def _split(self, batch: list[tuple[Operation[Any], asyncio.Future[Any]]], exc: Exception) -> None:
+        if len(batch) > 1:
+            middle = len(batch) // 2
+            await self._flush(batch[:middle])
+            await self._flush(batch[middle:])
+            return
+        operation, answer = batch[0]
+        _log.error("operation_failed", operation=type(operation).__name__, error=type(exc).__name__, exc_info=exc)
+        if not answer.done():
+            answer.set_exception(exc)
+
+
+def _work(operations: list[Operation[Any]]) -> Work[tuple[Unit, list[Any]]]:
+    """Load, apply, write: one batch in one transaction."""
+    needs = Needs()
+    for operation in operations:
+        operation.needs(needs)
+    unit = Unit()
+    for lookup in unit.loads(needs):
+        unit.loaded((yield lookup))
+    for conversation_id, seq in needs.unread:
+        [(count,)] = yield Sql(_UNREAD, (conversation_id, seq))
+        unit.counted(conversation_id, seq, count)
+    results: list[Any] = []
+    for operation in operations:
+        try:
+            results.append(operation.apply(unit))
+        except GatewayError as exc:
+            results.append(_Failed(exc))
+    yield from unit.writes()
+    return unit, results
+
+
+def _settle(answer: asyncio.Future[Any], result: Any) -> None:
+    if answer.done():
+        return
+    if isinstance(result, _Failed):
+        answer.set_exception(result.error)
+    else:
+        answer.set_result(result)
