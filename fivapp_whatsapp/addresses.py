@@ -30,7 +30,7 @@ def split(address: str) -> tuple[str, str]:
     The domain may be empty.
     """
     user, _, domain = address.strip().partition("@")
-    user, domain = user.partition(":")[0].strip(), domain.strip().lower()
+    user, domain = user.partition(":")[0].strip(" "), domain.strip(" ").lower()
     if not user.isdecimal():
         if domain in _AGENT_DOMAINS:
             user = _AGENT.sub("", user)

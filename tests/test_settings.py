@@ -1,0 +1,151 @@
+"""Settings come from where they should, and a mistake is named without its value."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from fivapp_whatsapp.errors import SettingsError
+from fivapp_whatsapp.settings import ENVIRONMENT, Secret, Settings, load_settings
+
+EXAMPLE = Path(__file__).parents[1] / ".env.example"
+CANARY = "CANARY-a-value-that-nobody-may-see"
+
+
+def load(environment: dict[str, str] | None = None, *, env_file: Path | None = None, **overrides: Any) -> Settings:
+    return load_settings(environment or {}, env_file=env_file, **overrides)
+
+
+def example_lines() -> dict[str, str]:
+    return dict(re.findall(r"^#([A-Z][A-Z_]+)=(.*)$", EXAMPLE.read_text(encoding="utf-8"), re.MULTILINE))
+
+
+def test_the_example_names_every_setting_once_and_no_other() -> None:
+    names = re.findall(r"^#?([A-Z][A-Z_]+)=", EXAMPLE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(names) == sorted(ENVIRONMENT)
+
+
+def test_the_example_explains_every_setting() -> None:
+    lines = EXAMPLE.read_text(encoding="utf-8").splitlines()
+    for before, line in pairwise(lines):
+        if re.match(r"#[A-Z][A-Z_]+=", line):
+            assert re.match(r"# [A-Za-z]\S* ?.{10,}", before), line
+
+
+def test_the_example_shows_the_defaults(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text("".join(f"{name}={value}\n" for name, value in example_lines().items()), encoding="utf-8")
+    found, defaults = load(env_file=file), Settings()
+    for field in Settings.__struct_fields__:
+        if field != "plugins":  # no line at all means something else than an empty one, as its comment says
+            assert getattr(found, field) == getattr(defaults, field), field
+    assert found.plugins == []
+    assert defaults.plugins is None
+
+
+def test_the_example_as_it_is_changes_nothing() -> None:
+    assert load(env_file=EXAMPLE) == Settings()
+
+
+def test_every_variable_reaches_its_field() -> None:
+    assert load({"CONNECTION_SERVICE_URL": "http://x:1"}).connection_service_url == "http://x:1"
+    assert load({"FIVAPP_PORT": "9000"}).port == 9000
+    assert load({"FIVAPP_SEND_WAIT": "2.5"}).send_wait == 2.5
+    assert load({"FIVAPP_DEMO": "true"}).demo is True
+    assert load({"FIVAPP_JWT_SECRET": "123"}).jwt_secret == "123"  # not a number
+    assert set(ENVIRONMENT.values()) == set(Settings.__struct_fields__)
+
+
+def test_lists_are_separated_by_commas() -> None:
+    assert load({"FIVAPP_WEBHOOK_KEYS": " a, b ,,"}).webhook_keys == ["a", "b"]
+    assert load({"FIVAPP_ALLOWED_ORIGINS": "https://a.example"}).allowed_origins == ["https://a.example"]
+    assert load({"FIVAPP_PLUGINS": ""}).plugins == []
+    assert load({}).plugins is None
+
+
+def test_an_empty_value_means_the_default() -> None:
+    assert load({"FIVAPP_PORT": "", "DATABASE_URL": ""}) == Settings()
+
+
+def test_overrides_win_over_the_environment_which_wins_over_the_file(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text("FIVAPP_HOST=file\nFIVAPP_PUBLIC_URL=file\nFIVAPP_JWT_ISSUER=file\n", encoding="utf-8")
+    found = load({"FIVAPP_HOST": "environment", "FIVAPP_PUBLIC_URL": "environment"}, env_file=file, host="override")
+    assert (found.host, found.public_url, found.jwt_issuer) == ("override", "environment", "file")
+
+
+def test_a_secret_is_read_from_its_file(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text("from a file\n", encoding="utf-8")
+    found = load({"FIVAPP_JWT_SECRET_FILE": str(file)})
+    assert found.jwt_secret == "from a file"
+    assert isinstance(found.jwt_secret, Secret)
+    assert load({"FIVAPP_JWT_SECRET_FILE": str(file), "FIVAPP_JWT_SECRET": "plain"}).jwt_secret == "plain"
+
+
+def test_a_secret_file_of_the_environment_wins_over_a_value_in_dotenv(tmp_path: Path) -> None:
+    secret, file = tmp_path / "secret", tmp_path / ".env"
+    secret.write_text("right", encoding="utf-8")
+    file.write_text("FIVAPP_JWT_SECRET=stale\n", encoding="utf-8")
+    assert load({"FIVAPP_JWT_SECRET_FILE": str(secret)}, env_file=file).jwt_secret == "right"
+
+
+def test_all_mistakes_are_named_at_once_and_no_value(tmp_path: Path) -> None:
+    (tmp_path / "binary").write_bytes(b"\xff\xfe" + CANARY.encode())
+    wrong = {
+        "FIVAPP_PORT": CANARY,
+        "FIVAPP_DEMO": CANARY,
+        "FIVAPP_SEND_WAIT": "nan",
+        "FIVAPP_LOG_FORMAT": CANARY,
+        "FIVAPP_BODY_LIMIT": "0",
+        "FIVAPP_HSOT": CANARY,
+        "FIVAPP_HOST_FILE": str(tmp_path / "missing"),
+        "CONNECTION_SERVICE_API_KEY_FILE": str(tmp_path / "binary"),
+    }
+    with pytest.raises(SettingsError) as refused:
+        load(wrong, nonsense=CANARY)
+    for name in (*wrong, "nonsense"):
+        assert sum(problem.startswith(f"{name}:") for problem in refused.value.problems) == 1, name
+    assert len(refused.value.problems) == len(wrong) + 1
+    assert CANARY not in repr(refused.value) + str(refused.value.problems)
+
+
+def test_a_dotenv_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"FIVAPP_HOST=\xff\n")
+    with pytest.raises(SettingsError, match=r"\.env: UnicodeDecodeError"):
+        load(env_file=tmp_path / ".env")
+
+
+def test_a_missing_dotenv_file_is_no_mistake(tmp_path: Path) -> None:
+    assert load(env_file=tmp_path / ".env") == Settings()
+
+
+def test_names_of_other_programs_are_left_alone() -> None:
+    assert load({"PATH": "/bin", "FIVAPPLICATION": "x", "PORT": "x"}) == Settings()
+
+
+def test_a_secret_shows_nothing_of_itself() -> None:
+    found = load(
+        {"FIVAPP_JWT_SECRET": CANARY, "FIVAPP_WEBHOOK_KEYS": CANARY, "DATABASE_URL": f"postgresql://u:{CANARY}@h/d"}
+    )
+    assert CANARY not in repr(found)
+    assert repr(Secret(CANARY)) == "Secret('***')"
+    assert repr(Secret("")) == "Secret('')"
+    assert found.jwt_secret == CANARY
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(AttributeError):
+        Settings().port = 1  # type: ignore[misc]
+    assert msgspec.structs.replace(Settings(), port=1).port == 1
+
+
+def test_webhook_keys_default_to_the_connection_services() -> None:
+    assert load({}).accepted_webhook_keys == ()
+    assert load({"CONNECTION_SERVICE_API_KEY": "k"}).accepted_webhook_keys == ("k",)
+    assert load({"CONNECTION_SERVICE_API_KEY": "k", "FIVAPP_WEBHOOK_KEYS": "a,b"}).accepted_webhook_keys == ("a", "b")
