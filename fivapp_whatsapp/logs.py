@@ -36,7 +36,7 @@ def _names(*lines: str) -> frozenset[str]:
 
 # Ids, codes and numbers: shown as they are, when they look like one.
 SAFE = _names(
-    "outcome code error reason status problem level kind direction answer role type task job queue state",
+    "operation outcome code error reason status problem level kind direction answer role type task job queue state",
     "tenant_id session_id conversation_id message_id client_message_id contact_id user_id event_id plugin hook",
     "connector capability component version database dialect migration metric route method http_status host port",
     "pid signal epoch seq head after oldest attempt attempts size count total limit stored duplicates quarantined",
