@@ -10,7 +10,7 @@ import click
 from argon2 import PasswordHasher
 
 from fivapp_whatsapp.db.store import DatabaseStore
-from fivapp_whatsapp.errors import InvalidInput
+from fivapp_whatsapp.errors import InvalidInput, TenantNotFound
 from fivapp_whatsapp.models import TENANT_ID, Account, Role, Tenant
 from fivapp_whatsapp.settings import load_settings
 
@@ -86,7 +86,7 @@ def add_user(login: str, tenant_id: str, role: Role, name: str | None) -> None:
 @_json_option
 def list_users(tenant_id: str, as_json: bool) -> None:
     """List a tenant's accounts."""
-    accounts = _visit(lambda store: store.accounts(tenant_id))
+    accounts = _visit(lambda store: _accounts(store, tenant_id))
     if as_json:
         print_json(accounts)
     else:
@@ -120,6 +120,12 @@ def _visit(work: Callable[[DatabaseStore], Awaitable[T]]) -> T:
             return await work(store)
 
     return run(visit())
+
+
+async def _accounts(store: DatabaseStore, tenant_id: str) -> list[Account]:
+    if await store.tenant(tenant_id) is None:
+        raise TenantNotFound
+    return await store.accounts(tenant_id)
 
 
 def _tenant_state(each: Tenant) -> str:

@@ -129,6 +129,7 @@ def _config(app: Any) -> uvicorn.Config:
         backlog=_BACKLOG,
         access_log=False,
         log_config=None,
+        log_level="warning",
         server_header=False,
         # The gateway itself decides which proxies it believes.
         proxy_headers=False,

@@ -1,0 +1,41 @@
+"""Connects a number, sends one message and reads the conversation: the gateway without a web server.
+
+    python examples/script.py 5511988887777 "Your order is ready."
+
+It reads the settings of the environment or `.env`; `fivapp-whatsapp simulate` gives it somebody to talk to.
+"""
+
+import asyncio
+import sys
+from pathlib import Path
+
+from fivapp_whatsapp import OutgoingMessage, SessionStatus, open_gateway
+
+TENANT = "acme"
+
+
+async def main(to: str, text: str) -> None:
+    async with open_gateway() as gateway:
+        if await gateway.store.tenant(TENANT) is None:
+            await gateway.store.add_tenant(TENANT, "Acme")
+
+        view = await gateway.connect(TENANT)
+        while view.session.status is not SessionStatus.CONNECTED:
+            if view.qr_code:
+                Path("qr.html").write_text(f'<img src="{view.qr_code}">')
+                print("Scan the code in qr.html")
+            await asyncio.sleep(1)
+            view = await gateway.status(TENANT)
+        print("Connected as", view.session.phone)
+
+        conversation = await gateway.open_conversation(TENANT, to)
+        sent = await gateway.send(TENANT, conversation.id, OutgoingMessage(text=text))
+        print("The message is", sent.message.status)
+
+        page = await gateway.messages(TENANT, conversation.id)
+        for message in reversed(page.items):
+            print(f"{message.at:%H:%M} {message.author.kind}: {message.text}")
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:3]))

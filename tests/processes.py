@@ -1,0 +1,118 @@
+"""Real processes of the command line, for tests: started with a clean environment, always ended."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+_OURS = ("FIVAPP_", "DATABASE_URL", "CONNECTION_SERVICE_", "PICCOLO_CONF")
+START_SECONDS = 40.0
+
+
+def clean_environment(**values: str) -> dict[str, str]:
+    """Return the environment without any setting of ours but these; warnings are errors in our modules."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
+    return {**kept, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error", **values}
+
+
+def command(*arguments: str, cwd: Path, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "fivapp_whatsapp", *arguments],
+        cwd=cwd,
+        env=clean_environment(**environment),
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=START_SECONDS,
+        check=False,
+    )
+
+
+class Running:
+    """A process that runs on: its lines of stdout as they come, its stderr when asked."""
+
+    def __init__(self, arguments: list[str], cwd: Path, environment: Mapping[str, str]) -> None:
+        self._errors = open(cwd / f"stderr-{os.urandom(4).hex()}.log", "w+", encoding="utf-8")  # noqa: SIM115
+        self.process = subprocess.Popen(
+            arguments,
+            cwd=cwd,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+        )
+        self.lines: list[str] = []
+        self._fresh: queue.Queue[str | None] = queue.Queue()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    @property
+    def stderr(self) -> str:
+        """Return what was written to stderr so far."""
+        return Path(self._errors.name).read_text(encoding="utf-8")
+
+    def line(self, timeout: float = START_SECONDS) -> str:
+        """Return the next line of stdout; fails when the process ends or takes too long."""
+        try:
+            line = self._fresh.get(timeout=timeout)
+        except queue.Empty:
+            line = None
+        assert line is not None, f"no line; exit code {self.process.poll()}, stderr:\n{self.stderr[-4000:]}"
+        return line
+
+    def json(self) -> Any:
+        """Return the next line of stdout, decoded."""
+        return json.loads(self.line())
+
+    def end(self, number: int = signal.SIGTERM, timeout: float = START_SECONDS) -> int:
+        """Send a signal and return the exit code."""
+        self.process.send_signal(number)
+        code = self.process.wait(timeout)
+        self._reader.join(timeout)
+        return code
+
+    def close(self) -> None:
+        """End the process, whatever it takes."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(10)
+        self._reader.join(10)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        self._errors.close()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.lines.append(line)
+            self._fresh.put(line)
+        self._fresh.put(None)
+
+
+@contextlib.contextmanager
+def running(*arguments: str, cwd: Path, **environment: str) -> Iterator[Running]:
+    """Run a command beside the test."""
+    with program(sys.executable, "-m", "fivapp_whatsapp", *arguments, cwd=cwd, **environment) as process:
+        yield process
+
+
+@contextlib.contextmanager
+def program(*arguments: str, cwd: Path, **environment: str) -> Iterator[Running]:
+    """Run any program beside the test."""
+    process = Running(list(arguments), cwd, clean_environment(**environment))
+    try:
+        yield process
+    finally:
+        process.close()
