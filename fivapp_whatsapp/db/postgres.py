@@ -177,7 +177,9 @@ async def pg_connection(engine: PostgresEngine) -> AsyncIterator[asyncpg.Connect
     finally:
         _discard_if_spoiled(connection, clean=clean)
         if pool is not None:
-            await asyncio.shield(pool.release(connection))
+            # What fails here fails after the work is done: the connection is thrown away, its outcome stands.
+            with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError):
+                await asyncio.shield(pool.release(connection))
         else:
             await _close(connection)
 

@@ -19,7 +19,6 @@ import pytest
 from piccolo.table import TABLE_REGISTRY
 
 from fivapp_whatsapp.db.engine import (
-    Durability,
     Engine,
     PostgresEngine,
     ServerLock,
@@ -33,18 +32,10 @@ from fivapp_whatsapp.db.engine import (
 from fivapp_whatsapp.db.postgres import WRITE_POOL
 from fivapp_whatsapp.db.tables import Tenants, bound, column_names
 from fivapp_whatsapp.errors import SettingsError, StoreError, StoreLocked, StoreUnavailable
-from fivapp_whatsapp.testing.postgres import postgres_server
 
 pytestmark = pytest.mark.anyio
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-async def _until(condition: Callable[[], bool], seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        await asyncio.sleep(0.01)
 
 
 # --- DATABASE_URL ------------------------------------------------------------------------------
@@ -432,42 +423,6 @@ async def test_a_server_that_does_not_sync_is_not_durable(postgres_engine: Postg
         "full_page_writes=off",
         "synchronous_commit=off",
     ]
-
-
-async def test_a_durable_server_is_durable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("FIVAPP_TEST_POSTGRES_URL", raising=False)
-    with postgres_server(durable=True) as url:
-        assert await check_durability(make_engine(url)) == Durability()
-
-
-KILLED_SCRIPT = """
-import time
-from fivapp_whatsapp.testing.postgres import postgres_server
-with postgres_server() as url:
-    print(url, flush=True)
-    time.sleep(60)
-"""
-
-
-async def test_a_killed_test_run_leaves_no_server_behind() -> None:
-    variables = {name: value for name, value in os.environ.items() if name != "FIVAPP_TEST_POSTGRES_URL"}
-    command = [sys.executable, "-c", KILLED_SCRIPT]
-    with subprocess.Popen(command, cwd=ROOT, env=variables, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        folder = Path(process.stdout.readline().strip().partition("host=")[2])
-        number = int((folder / "data" / "postmaster.pid").read_text().split("\n", 1)[0])
-        process.kill()
-
-    await _until(lambda: not folder.exists())
-    await _until(lambda: not _runs(number))
-
-
-def _runs(number: int) -> bool:
-    try:
-        # A zombie that nobody has buried yet has ended.
-        return "postgres" in Path(f"/proc/{number}/cmdline").read_text()
-    except OSError:
-        return False
 
 
 # --- errors ------------------------------------------------------------------------------------
