@@ -6,7 +6,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 import msgspec
@@ -14,6 +14,7 @@ import pytest
 import uvicorn
 from litestar import Litestar, Request, Response, post
 from litestar.params import FromPath
+from litestar.types import ASGIApp, Receive, Scope, Send
 
 from fivapp_whatsapp.simulator.app import create_simulator
 from fivapp_whatsapp.simulator.options import SimulatorOptions
@@ -24,13 +25,13 @@ ANA = "5511988880001"
 
 
 @asynccontextmanager
-async def served(app: Litestar) -> AsyncIterator[str]:
+async def served(app: ASGIApp, lifespan: Literal["on", "off"] = "on") -> AsyncIterator[str]:
     """Serve an app on a free loopback port; yields its base URL."""
     # asyncio switches Nagle's algorithm off only where a socket names its protocol; else each answer waits 40 ms.
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
         config = uvicorn.Config(
-            app, log_config=None, lifespan="on", access_log=False, timeout_graceful_shutdown=2, ws="none"
+            app, log_config=None, lifespan=lifespan, access_log=False, timeout_graceful_shutdown=2, ws="none"
         )
         server = uvicorn.Server(config)
         task = asyncio.create_task(server.serve(sockets=[listener]))
@@ -129,6 +130,36 @@ class Running:
         return items
 
 
+class Stage:
+    """A server that plays one simulator after the other: starting one for each test would take most of the time."""
+
+    def __init__(self) -> None:
+        self.app: ASGIApp | None = None
+        self.url = ""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        assert self.app is not None
+        await self.app(scope, receive, send)
+
+
+class Stages:
+    """Servers for as many simulators as one test runs at once."""
+
+    def __init__(self, stack: AsyncExitStack) -> None:
+        self._stack = stack
+        self._free: list[Stage] = []
+
+    @asynccontextmanager
+    async def play(self, app: Litestar) -> AsyncIterator[str]:
+        stage = self._free.pop() if self._free else Stage()
+        stage.app = app
+        stage.url = stage.url or await self._stack.enter_async_context(served(stage, lifespan="off"))
+        async with app.lifespan():
+            yield stage.url
+        stage.app = None
+        self._free.append(stage)
+
+
 Start = Callable[..., Awaitable[Running]]
 
 
@@ -141,6 +172,13 @@ async def receivers() -> AsyncIterator[Receivers]:
         yield receivers
 
 
+@pytest.fixture(scope="session")
+async def stages() -> AsyncIterator[Stages]:
+    """The servers that tests' simulators run on."""
+    async with AsyncExitStack() as stack:
+        yield Stages(stack)
+
+
 @pytest.fixture
 async def receiver(receivers: Receivers) -> Receiver:
     """A webhook receiver."""
@@ -148,7 +186,7 @@ async def receiver(receivers: Receivers) -> Receiver:
 
 
 @pytest.fixture
-async def start(receiver: Receiver) -> AsyncIterator[Start]:
+async def start(receiver: Receiver, stages: Stages) -> AsyncIterator[Start]:
     """Starts a simulator whose webhooks go to `receiver`; keywords are options, pauses are short."""
     async with AsyncExitStack() as stack:
 
@@ -156,7 +194,7 @@ async def start(receiver: Receiver) -> AsyncIterator[Start]:
             quick: dict[str, Any] = {"delivered_after": 0.01, "read_after": 0.02, "retry_scale": 0.01, "seed": 1}
             chosen = SimulatorOptions(api_key=KEY, **{"webhook_url": receiver.url, **quick, **options})
             app = create_simulator(chosen) if now is None else create_simulator(chosen, now)
-            url = await stack.enter_async_context(served(app))
+            url = await stack.enter_async_context(stages.play(app))
             api = httpx.AsyncClient(base_url=url, headers={"X-API-KEY": KEY}, trust_env=False, verify=False)
             phone = httpx.AsyncClient(base_url=url, trust_env=False, verify=False)
             await stack.enter_async_context(api)
