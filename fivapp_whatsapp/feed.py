@@ -118,6 +118,11 @@ class Subscription:
         self._feed._leave(self)
 
     @property
+    def seq(self) -> int:
+        """Return the seq up to which this listener has heard everything, once it is live."""
+        return self._cursor
+
+    @property
     def waiting(self) -> int:
         """Return how many live frames this listener has not taken yet."""
         return 0 if self._place is None else self._channel.end - self._place
