@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Callable
 from datetime import datetime
+from functools import cache, partial
 from typing import Any
 
 import msgspec
@@ -76,7 +77,7 @@ def _seed_message(seed: _SeedMessage, body: bytes, now: datetime) -> IncomingMes
         raise UnreadableWebhook("from is not a WhatsApp address")
     return IncomingMessage(
         session_id=_checked_session(seed.tenantId),
-        native_id=wire.identifier(seed.messageId) or _body_id(body, 0),
+        native_id=wire.identifier(seed.messageId) or _body_id(partial(_digest, body), 0),
         chat_id=sender,
         sender=sender,
         text=clean_text(seed.message),
@@ -92,11 +93,13 @@ def _decode_any(body: bytes, now: datetime) -> list[WebhookEvent]:
     events = document if isinstance(document, list) else [document]
     if not events:
         raise UnreadableWebhook("an empty list")
+    # Once for the whole body, and only if an event has no id of its own.
+    digest = cache(partial(_digest, body))
     found: list[WebhookEvent] = []
     for index, event in enumerate(events):
         if not isinstance(event, dict):
             raise UnreadableWebhook("an event that is no object")
-        found += _READERS[_event_name(event)](event, _body_id(body, index), now)
+        found += _READERS[_event_name(event)](event, partial(_body_id, digest, index), now)
     return found
 
 
@@ -117,7 +120,7 @@ def _event_name(event: dict[str, Any]) -> str:
     raise UnreadableWebhook("unknown event without a name")
 
 
-def _message(event: dict[str, Any], body_id: str, now: datetime) -> list[WebhookEvent]:
+def _message(event: dict[str, Any], body_id: Callable[[], str], now: datetime) -> list[WebhookEvent]:
     chat_id, sender = _chat_and_sender(event)
     media, text = _media(event), wire.text(_text_value(event))
     text = text or (None if media else text)
@@ -127,7 +130,7 @@ def _message(event: dict[str, Any], body_id: str, now: datetime) -> list[Webhook
     return [
         IncomingMessage(
             session_id=_session_id(event),
-            native_id=wire.message_id(event) or body_id,
+            native_id=wire.message_id(event) or body_id(),
             chat_id=chat_id,
             sender=sender,
             sender_name=wire.line(wire.pick(event, _SENDER_NAME)),
@@ -143,7 +146,7 @@ def _message(event: dict[str, Any], body_id: str, now: datetime) -> list[Webhook
     ]
 
 
-def _ack(event: dict[str, Any], body_id: str, now: datetime) -> list[WebhookEvent]:
+def _ack(event: dict[str, Any], body_id: Callable[[], str], now: datetime) -> list[WebhookEvent]:
     status = message_status(wire.pick(event, _ACK))
     if status is None:
         raise UnreadableWebhook("unknown message status")
@@ -163,21 +166,21 @@ def _ack(event: dict[str, Any], body_id: str, now: datetime) -> list[WebhookEven
     ]
 
 
-def _session(event: dict[str, Any], body_id: str, now: datetime) -> list[WebhookEvent]:
+def _session(event: dict[str, Any], body_id: Callable[[], str], now: datetime) -> list[WebhookEvent]:
     word = wire.pick(event, STATUS)
     if not tells_status(event) or (word is not None and session_status(word) is None):
         raise UnreadableWebhook("unknown session status")
     return [session_update(event, _session_id(event))]
 
 
-def _qr(event: dict[str, Any], body_id: str, now: datetime) -> list[WebhookEvent]:
+def _qr(event: dict[str, Any], body_id: Callable[[], str], now: datetime) -> list[WebhookEvent]:
     qr = find_qr(event)
     if qr is None:
         raise UnreadableWebhook("a QR event without a QR code that can be read")
     return [SessionUpdate(session_id=_session_id(event), status=SessionStatus.QR_READY, qr_code=qr)]
 
 
-_READERS: dict[str, Callable[[dict[str, Any], str, datetime], list[WebhookEvent]]] = {
+_READERS: dict[str, Callable[[dict[str, Any], Callable[[], str], datetime], list[WebhookEvent]]] = {
     "message": _message,
     "ack": _ack,
     "session": _session,
@@ -197,9 +200,13 @@ def _checked_session(named: Any) -> str:
     raise UnreadableWebhook("tenantId is missing or not a session's id")
 
 
-def _body_id(body: bytes, index: int) -> str:
+def _digest(body: bytes) -> str:
+    return f"sha256:{hashlib.sha256(body).hexdigest()}"
+
+
+def _body_id(digest: Callable[[], str], index: int) -> str:
     # The same bytes again are the same message; what a service says twice in one list is not.
-    return f"sha256:{hashlib.sha256(body).hexdigest()}" + (f".{index}" if index else "")
+    return digest() + (f".{index}" if index else "")
 
 
 def _chat_and_sender(event: dict[str, Any]) -> tuple[str, str]:

@@ -68,12 +68,7 @@ def read_json(body: bytes) -> Any:
 def pick(document: Mapping[str, Any], paths: tuple[str, ...]) -> Any:
     """Return the first value that is there and not empty; a path is `a`, `a.b` or `a.0.b`."""
     for path in paths:
-        value: Any = document
-        for part in _parts(path):
-            if isinstance(part, int):
-                value = value[part] if isinstance(value, list) and len(value) > part else None
-            else:
-                value = value.get(part) if isinstance(value, dict) else None
+        value = _walk(document, path) if "." in path else document.get(path)
         if value is not None and value != "":
             return value
     return None
@@ -177,6 +172,15 @@ def _moment(value: Any) -> datetime | None:
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         return None
     return datetime.fromtimestamp(value if value < _SECONDS_END else value / 1000, UTC)
+
+
+def _walk(value: Any, path: str) -> Any:
+    for part in _parts(path):
+        if isinstance(part, int):
+            value = value[part] if isinstance(value, list) and len(value) > part else None
+        else:
+            value = value.get(part) if isinstance(value, dict) else None
+    return value
 
 
 @cache

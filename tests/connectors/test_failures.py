@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -36,7 +37,7 @@ async def failure(
     """Return the error of one call that is answered so."""
     route = service.route(method=call[0], path=call[1])
     route.mock(side_effect=answer if isinstance(answer, Exception) else [answer])
-    calls = {
+    calls: dict[tuple[str, str], Callable[[], Awaitable[object]]] = {
         SEND: lambda: connector.send(outgoing()),
         START: lambda: connector.start_session("acme", "Main"),
         STATUS: lambda: connector.session_status("acme"),

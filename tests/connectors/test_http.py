@@ -99,9 +99,12 @@ async def silence(writer: asyncio.StreamWriter) -> None:
 
 async def flood(writer: asyncio.StreamWriter) -> None:
     writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
-    while not writer.is_closing():
+    # Whoever reads it all gets a fine answer of 32 MiB.
+    for _ in range(512):
         writer.write(b"10000\r\n" + b" " * 0x10000 + b"\r\n")
         await writer.drain()
+    writer.write(b"2\r\n{}\r\n0\r\n\r\n")
+    await writer.drain()
 
 
 async def bomb(writer: asyncio.StreamWriter) -> None:
