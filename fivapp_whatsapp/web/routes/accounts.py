@@ -1,0 +1,113 @@
+"""Local accounts: logging in and out, and who asks."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from litestar import Request, Response, Router, get, post
+from litestar.datastructures import State
+from litestar.di import NamedDependency
+from litestar.openapi.spec import Example
+from litestar.params import Body
+
+from fivapp_whatsapp.errors import InvalidInput, NotAuthenticated
+from fivapp_whatsapp.gateway import Gateway
+from fivapp_whatsapp.models import TENANT_ID, Account, User, to_datetime
+from fivapp_whatsapp.text import clean_text
+from fivapp_whatsapp.web.auth import PUBLIC, Authenticator, Credential, authenticator_of, check_origin
+from fivapp_whatsapp.web.openapi import problems
+from fivapp_whatsapp.web.passwords import Passwords
+from fivapp_whatsapp.web.schemas import Login, Me
+
+from .common import CurrentUser, TheGateway
+
+_TENANT_ID = re.compile(TENANT_ID)
+
+
+async def _me(authenticator: Authenticator, user: User, expires_at: float) -> Me:
+    tenant = await authenticator.tenant(user.tenant_id)
+    return Me(
+        id=user.id,
+        tenant_id=user.tenant_id,
+        tenant_name=tenant.name,
+        role=user.role,
+        name=user.name,
+        expires_at=to_datetime(int(expires_at * 1000)),
+    )
+
+
+@post(
+    "/api/auth/login",
+    operation_id="login",
+    summary="Log in with a local account",
+    status_code=200,
+    opt=PUBLIC,
+    security=[{}],
+    responses=problems(400, 413, 415),
+)
+async def login(
+    request: Request[User, Credential | None, State],
+    gateway: TheGateway,
+    passwords: NamedDependency[Passwords],
+    data: Annotated[
+        Login,
+        Body(examples=[Example(summary="One tenant", value={"login": "ana", "password": "correct horse battery"})]),
+    ],
+) -> Response[Me]:
+    """Set an HttpOnly cookie for an account; the same 401 whatever was wrong. 20 failures a minute per address."""
+    authenticator = authenticator_of(request)
+    if request.headers.get("origin"):
+        check_origin(request.scope, authenticator.settings)
+    authenticator.check_failures(request.scope)
+    account = await _account(gateway, passwords, data)
+    if account is None:
+        authenticator.count_failure(request.scope)
+        raise NotAuthenticated("The login or the password is wrong.")
+    await authenticator.tenant(account.tenant_id)
+    cookie, expires_at = authenticator.log_in(account)
+    user = User(id=account.id, tenant_id=account.tenant_id, role=account.role, name=account.name)
+    return Response(await _me(authenticator, user, expires_at), cookies=[cookie])
+
+
+async def _account(gateway: Gateway, passwords: Passwords, data: Login) -> Account | None:
+    """Return the account that a login and its password open; as slow for what is not there."""
+    tenant_id = data.tenant_id
+    if tenant_id is None:
+        tenants = await gateway.store.tenants()
+        if len(tenants) > 1:
+            raise InvalidInput(
+                "There are several tenants: say which.",
+                code="tenant_required",
+                errors=[{"pointer": "#/tenantId", "code": "required"}],
+            )
+        tenant_id = tenants[0].id if tenants else ""
+    found = None
+    if _TENANT_ID.fullmatch(tenant_id):
+        found = await gateway.store.account(tenant_id, clean_text(data.login))
+    account, password_hash = found or (None, None)
+    fits = await passwords.matches(data.password, password_hash)
+    return account if fits and account is not None and not account.disabled else None
+
+
+@post(
+    "/api/auth/logout",
+    operation_id="logout",
+    summary="Log out",
+    status_code=204,
+)
+async def logout(request: Request[User, Credential | None, State]) -> Response[None]:
+    """End the login of a local account and clear its cookie."""
+    cookie = authenticator_of(request).log_out(request.auth)
+    return Response(None, status_code=204, cookies=[cookie])
+
+
+@get("/api/me", operation_id="me", summary="Who asks")
+async def me(request: Request[User, Credential, State], user: CurrentUser) -> Me:
+    """Return the user of the token or the cookie."""
+    return await _me(authenticator_of(request), user, request.auth.expires_at)
+
+
+def account_router() -> Router:
+    """Return the routes of logins."""
+    return Router("/", route_handlers=[login, logout, me], tags=["Accounts"])

@@ -1,0 +1,49 @@
+"""What several routes share: who asks, ids out of paths, parameters of lists."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from litestar.di import NamedDependency
+from litestar.params import QueryParameter
+
+from fivapp_whatsapp.errors import ConversationNotFound, MessageNotFound, SessionNotFound
+from fivapp_whatsapp.gateway import Gateway
+from fivapp_whatsapp.models import OBJECT_ID, SESSION_ID, Author, User
+from fivapp_whatsapp.web.cursors import MAX_LIMIT
+
+TheGateway = NamedDependency[Gateway]
+CurrentUser = NamedDependency[User]
+Cursor = Annotated[str | None, QueryParameter(name="cursor", description="`nextCursor` of the page before.")]
+Limit = Annotated[int, QueryParameter(name="limit", ge=1, le=MAX_LIMIT, description="How many items at most.")]
+
+_OBJECT_ID = re.compile(OBJECT_ID)
+_SESSION_ID = re.compile(SESSION_ID)
+
+
+# `$` also matches before a line feed at the end, so the whole text is asked for.
+def session_id_of(text: str) -> str:
+    """Return a session's id. Raises SessionNotFound for what can be none."""
+    if not _SESSION_ID.fullmatch(text) or text.endswith("\n"):
+        raise SessionNotFound
+    return text
+
+
+def conversation_id_of(text: str) -> str:
+    """Return a conversation's id. Raises ConversationNotFound for what can be none."""
+    if not _OBJECT_ID.fullmatch(text) or text.endswith("\n"):
+        raise ConversationNotFound
+    return text
+
+
+def message_id_of(text: str) -> str:
+    """Return a message's id. Raises MessageNotFound for what can be none."""
+    if not _OBJECT_ID.fullmatch(text) or text.endswith("\n"):
+        raise MessageNotFound
+    return text
+
+
+def author_of(user: User) -> Author:
+    """Return the user as the author of what it writes."""
+    return Author(kind="agent", id=user.id, name=user.name or None)

@@ -1,0 +1,143 @@
+"""Messages: sending one, sending it again, settling one whose outcome is not known, and its timeline.
+
+How a send ended decides the reply's status: 200 when the service took it, 202 while it is on its way (also with
+`success: false` when its outcome is not known: a 5xx would make clients send it twice), and a problem that
+carries the stored message as `messageObject` when it will not be sent.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from litestar import Response, Router, get, post
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.spec import Example
+from litestar.params import Body, FromPath, HeaderParameter
+
+from fivapp_whatsapp.errors import InvalidInput, RecipientMismatch
+from fivapp_whatsapp.models import Message, MessageStatus
+from fivapp_whatsapp.outbox import Sent
+from fivapp_whatsapp.web.errors import MessageCancelled, MessageExpired, MessageRejected, SendFailed
+from fivapp_whatsapp.web.openapi import problems
+from fivapp_whatsapp.web.schemas import Sending, SendMessage, Settle, Timeline, outgoing_message
+
+from .common import CurrentUser, TheGateway, author_of, conversation_id_of, message_id_of
+
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+_WAITING = ResponseSpec(
+    Sending,
+    description="Stored; still on its way, or (`success: false`) its outcome is not known.",
+    generate_examples=False,
+)
+_ENDED: dict[MessageStatus, type[SendFailed]] = {
+    MessageStatus.FAILED: MessageRejected,
+    MessageStatus.EXPIRED: MessageExpired,
+    MessageStatus.CANCELLED: MessageCancelled,
+}
+IdempotencyKey = Annotated[
+    str | None,
+    HeaderParameter(name="Idempotency-Key", description="1 to 255 visible ASCII characters: the same key sends once."),
+]
+
+
+def _reply(sent: Sent) -> Response[Sending]:
+    """Answer for a send. Raises MessageRejected, MessageExpired, MessageCancelled."""
+    status = sent.message.status
+    if status in _ENDED:
+        raise _ENDED[status](sent.message)
+    waiting = status in (MessageStatus.PENDING, MessageStatus.UNKNOWN)
+    reply = Sending(success=status is not MessageStatus.UNKNOWN, message=sent.message, service_response=sent.raw)
+    return Response(reply, status_code=202 if waiting else 200)
+
+
+@post(
+    "/api/conversations/{conversation_id:str}/send-message",
+    operation_id="sendMessage",
+    summary="Send a message",
+    status_code=200,
+    responses={202: _WAITING, **problems(400, 404, 409, 413, 415, 422, 502, 504)},
+)
+async def send_message(
+    gateway: TheGateway,
+    user: CurrentUser,
+    conversation_id: FromPath[str],
+    data: Annotated[
+        SendMessage,
+        Body(
+            examples=[
+                Example(summary="As the seed's page sends", value={"text": "Hello!", "to": "5511988887777"}),
+                Example(
+                    summary="A file",
+                    value={"text": "Your invoice", "media": {"url": "https://files.example.com/7.pdf"}},
+                ),
+            ]
+        ),
+    ],
+    idempotency_key: IdempotencyKey = None,
+) -> Response[Sending]:
+    """Store the message, send it, and answer with its outcome when that is known within a few seconds.
+
+    With an `Idempotency-Key` a repeated request gives the first message again and sends nothing.
+    """
+    if idempotency_key is not None and not _KEY.fullmatch(idempotency_key):
+        raise InvalidInput("Idempotency-Key must be 1 to 255 visible ASCII characters.", code="invalid_idempotency_key")
+    found = conversation_id_of(conversation_id)
+    message = outgoing_message(data)
+    if message.quoted_message_id is not None:
+        message_id_of(message.quoted_message_id)
+    key = None if idempotency_key is None else (user.id, idempotency_key)
+    try:
+        sent = await gateway.send(user.tenant_id, found, message, author=author_of(user), idempotency_key=key)
+    except InvalidInput as exc:
+        if exc.code == "invalid_address":  # what is no address at all is no address of this conversation either
+            raise RecipientMismatch from None
+        raise
+    return _reply(sent)
+
+
+@post(
+    "/api/messages/{message_id:str}/retry",
+    operation_id="retryMessage",
+    summary="Send a message again",
+    status_code=200,
+    responses={202: _WAITING, **problems(404, 409, 422, 502, 504)},
+)
+async def retry_message(gateway: TheGateway, user: CurrentUser, message_id: FromPath[str]) -> Response[Sending]:
+    """Send a failed, expired, cancelled or unknown message again, once, as a new one that names the old."""
+    return _reply(await gateway.retry(user.tenant_id, message_id_of(message_id), author=author_of(user)))
+
+
+@post(
+    "/api/messages/{message_id:str}/resolve",
+    operation_id="resolveMessage",
+    summary="Settle a message",
+    status_code=200,
+    responses=problems(400, 404, 409, 413, 415),
+)
+async def resolve_message(
+    gateway: TheGateway,
+    user: CurrentUser,
+    message_id: FromPath[str],
+    data: Annotated[Settle, Body(examples=[Example(summary="It was sent", value={"as": "sent"})])],
+) -> Message:
+    """Settle an unknown message as sent, or cancel one that waits, by a person's word."""
+    return await gateway.resolve(user.tenant_id, message_id_of(message_id), data.as_)
+
+
+@get(
+    "/api/messages/{message_id:str}/timeline",
+    operation_id="getTimeline",
+    summary="Read a message's timeline",
+    responses=problems(404),
+)
+async def get_timeline(gateway: TheGateway, user: CurrentUser, message_id: FromPath[str]) -> Timeline:
+    """List what happened to a message, oldest first."""
+    state = await gateway.store.log_state(user.tenant_id)
+    steps = await gateway.timeline(user.tenant_id, message_id_of(message_id))
+    return Timeline(items=steps, next_cursor=None, seq=state.head)
+
+
+def message_router() -> Router:
+    """Return the routes of messages."""
+    return Router("/", route_handlers=[send_message, retry_message, resolve_message, get_timeline], tags=["Messages"])

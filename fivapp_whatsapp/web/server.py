@@ -1,0 +1,161 @@
+"""The Litestar application around a gateway: routes, authentication, problems, and its lifespan."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from litestar import Litestar, Router, asgi
+from litestar.config.cors import CORSConfig
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.enums import ScopeType
+from litestar.handlers import ASGIRouteHandler
+from litestar.types import ControllerRouterHandler, LifeSpanReceive, LifeSpanScope, LifeSpanSend, Receive, Scope, Send
+
+from fivapp_whatsapp.gateway import Gateway
+from fivapp_whatsapp.models import User
+from fivapp_whatsapp.observe import new_correlation_id
+from fivapp_whatsapp.settings import Settings
+
+from .auth import PUBLIC, Authenticator, AuthMiddleware
+from .errors import LifespanNotStarted, PluginNotInstalled
+from .frame import Exchange
+from .live import live_handlers
+from .openapi import openapi_config
+from .origins import exact_origins
+from .passwords import Passwords
+from .problems import answer, send_problem
+from .requests import ApiRequest, check_request
+from .routes.accounts import account_router
+from .routes.conversations import conversation_router
+from .routes.health import LIVE, health_router, package_version
+from .routes.messages import message_router
+from .routes.sessions import session_router
+from .webhook import webhook_handlers
+
+# Each belongs to a bundled plugin, which replaces the answer when it is installed.
+PLUGIN_PATHS = ("/api/media", "/api/groups", "/api/push")
+
+
+class WebApp(Litestar):
+    """A Litestar application that runs a gateway; usable alone or mounted under a prefix of another application."""
+
+    gateway: Gateway
+
+    async def __call__(
+        self, scope: Scope | LifeSpanScope, receive: Receive | LifeSpanReceive, send: Send | LifeSpanSend
+    ) -> None:
+        """Serve one connection; every HTTP request gets its id, its line in the log and its counts here."""
+        if scope["type"] == ScopeType.HTTP:
+            await self._exchange(scope, receive, send)  # type: ignore[arg-type]
+            return
+        if scope["type"] == ScopeType.WEBSOCKET:
+            new_correlation_id()
+            if not self.gateway.running:
+                await receive()
+                await send({"type": "websocket.close", "code": 1013, "reason": LifespanNotStarted.code})  # type: ignore[arg-type]
+                return
+        await super().__call__(scope, receive, send)
+
+    async def _exchange(self, scope: Scope, receive: Receive, send: Send) -> None:
+        exchange = Exchange(scope, send, new_correlation_id())
+        try:
+            if not self.gateway.running and not scope["path"].endswith(LIVE):
+                await send_problem(scope, exchange.send, LifespanNotStarted())
+            else:
+                await super().__call__(scope, receive, exchange.send)
+        finally:
+            exchange.finish(self.gateway.metrics)
+
+
+def create_web(gateway: Gateway) -> WebApp:
+    """Return the application around a gateway; its lifespan starts and stops the gateway unless it runs already.
+
+    Raises SettingsError for origins, proxies or keys that cannot be used.
+    """
+    settings = gateway.settings
+    authenticator = Authenticator(gateway.store, settings, gateway.clock)
+    app = WebApp(
+        _handlers(gateway, authenticator),
+        dependencies=_dependencies(gateway),
+        middleware=[AuthMiddleware(authenticator, gateway.clock)],
+        before_request=check_request,
+        exception_handlers={Exception: answer},
+        request_class=ApiRequest,
+        request_max_body_size=settings.body_limit,
+        openapi_config=openapi_config(settings, package_version(), dict(PUBLIC) if settings.demo else {}),
+        cors_config=_cors(settings),
+        lifespan=[_running],
+        state=State({"authenticator": authenticator}),
+        logging_config=None,
+        debug=False,
+        pdb_on_exception=False,
+    )
+    app.gateway = gateway
+    return app
+
+
+@asynccontextmanager
+async def _running(app: Litestar) -> AsyncIterator[None]:
+    assert isinstance(app, WebApp)  # noqa: S101  # create_web makes no other
+    if app.gateway.running:  # its owner started it, and will stop it
+        yield
+        return
+    async with app.gateway:
+        yield
+
+
+def _handlers(gateway: Gateway, authenticator: Authenticator) -> list[ControllerRouterHandler]:
+    return [
+        session_router(),
+        conversation_router(),
+        message_router(),
+        account_router(),
+        health_router(gateway, demo=gateway.settings.demo),
+        Router("/", route_handlers=live_handlers(gateway, authenticator), tags=["Live"]),
+        *webhook_handlers(gateway),
+        *(_not_installed(path) for path in PLUGIN_PATHS),
+    ]
+
+
+def _not_installed(path: str) -> ASGIRouteHandler:
+    # No mount: Litestar's match without a boundary, so that /api/media would also be /api/mediation.
+    @asgi([path, f"{path}/{{rest:path}}"], copy_scope=False)
+    async def not_installed(scope: Scope, receive: Receive, send: Send) -> None:
+        await send_problem(scope, send, PluginNotInstalled())
+
+    return not_installed
+
+
+def _dependencies(gateway: Gateway) -> dict[str, Provide]:
+    passwords = Passwords()
+
+    def provide_gateway() -> Gateway:
+        return gateway
+
+    def provide_passwords() -> Passwords:
+        return passwords
+
+    def provide_user(request: ApiRequest) -> User:
+        return request.user
+
+    return {
+        "gateway": Provide(provide_gateway, sync_to_thread=False),
+        "passwords": Provide(provide_passwords, sync_to_thread=False),
+        "user": Provide(provide_user, sync_to_thread=False),
+    }
+
+
+def _cors(settings: Settings) -> CORSConfig | None:
+    """Return the rules for pages of other origins: none unless they are named, and then only those, exactly."""
+    origins = exact_origins(settings)
+    if not origins:
+        return None
+    return CORSConfig(
+        allow_origins=origins,
+        allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+        allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID"],
+        allow_credentials=True,
+        expose_headers=["Retry-After", "X-Request-Id"],
+    )

@@ -1,0 +1,50 @@
+"""A whole server in memory: the application, a gateway on SQLite, and a fake connection service."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+
+from fivapp_whatsapp.db.store import DatabaseStore
+from fivapp_whatsapp.gateway import Gateway
+from fivapp_whatsapp.metrics import PrometheusMetrics
+from fivapp_whatsapp.settings import Secret, Settings
+from fivapp_whatsapp.testing.connector import FakeConnector
+from fivapp_whatsapp.web.server import WebApp, create_web
+
+from .tools import KEY, SECRET, SkippingClock, TestServer
+
+
+@asynccontextmanager
+async def serving(folder: Path, **changes: Any) -> AsyncIterator[TestServer]:
+    """Run a server with two tenants, `acme` and `other`; `changes` are settings."""
+    settings = Settings(database_url=Secret(f"sqlite:///{folder}/web.db"), jwt_secret=Secret(SECRET))
+    settings = msgspec.structs.replace(settings, **{"send_wait": 2.0, **changes})
+    metrics = PrometheusMetrics()
+    connector = FakeConnector(capabilities=frozenset({"media", "quote"}), key=KEY)
+    clock = SkippingClock()
+    gateway = Gateway(
+        DatabaseStore(settings.database_url, metrics=metrics),
+        {"connection_service": connector},
+        settings,
+        metrics=metrics,
+        clock=clock,
+    )
+    app = create_web(gateway)
+    transport = httpx.ASGITransport(app)  # type: ignore[arg-type]  # the same protocol, other words
+    async with app.lifespan(), httpx.AsyncClient(transport=transport, base_url="http://gateway.test") as client:
+        for tenant in ("acme", "other"):
+            await gateway.store.add_tenant(tenant, tenant.title())
+        yield TestServer(app, gateway, connector, client, clock)
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[TestServer]:
+    async with serving(tmp_path) as running:
+        yield running
