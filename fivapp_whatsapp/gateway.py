@@ -363,11 +363,11 @@ class Gateway:
             self.outbox.start(queued.item)
         else:
             self.outbox.wake()
-        try:
-            # Shielded: two requests with one key wait for the same end.
-            return await asyncio.wait_for(asyncio.shield(ended), wait)
-        except TimeoutError:
-            return Sent(await self.store.message(tenant_id, message.id) or message)
+        # Not cancelled by the time-out: two requests with one key wait for the same end.
+        await asyncio.wait([ended], timeout=wait)
+        if ended.done():
+            return ended.result()
+        return Sent(await self.store.message(tenant_id, message.id) or message)
 
     # --- reading and handling conversations -----------------------------------------------------
 

@@ -78,9 +78,11 @@ class Outbox:
                     continue
             except StoreError as exc:
                 _log.warning("outbox_claim_failed", error=exc.code)
-            # Timers, other processes' rows and lost wake-ups are found within a second.
+            # Timers, other processes' rows and lost wake-ups are found within a second. (wait_for of Python 3.11
+            # may swallow a cancellation that comes together with the wake-up.)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), 1.0)
+                async with asyncio.timeout(1.0):
+                    await self._wake.wait()
             self._wake.clear()
 
     async def drain(self, seconds: float) -> None:

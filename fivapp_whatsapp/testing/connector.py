@@ -1,0 +1,113 @@
+"""A connector without a connection service: what it is asked is noted, what it answers is set."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from fivapp_whatsapp.errors import ConnectorError, UnreadableWebhook
+from fivapp_whatsapp.models import IncomingMessage, SendResult, SessionStatus, SessionUpdate, StatusUpdate, WebhookEvent
+from fivapp_whatsapp.ports import OutgoingSend
+
+_decode = msgspec.json.decode
+
+
+class FakeConnector:
+    """Implements ports.Connector in memory.
+
+    `statuses` is what sessions report, by their id; `fail_sends` are errors that the next sends raise, one
+    each; `hold` keeps sends waiting until it is set. A webhook's body is JSON of the fields of an
+    IncomingMessage, StatusUpdate or SessionUpdate, with its struct's name under `type`.
+    """
+
+    name = "connection_service"
+
+    def __init__(self, *, capabilities: frozenset[str] = frozenset(), key: str = "fake-key") -> None:
+        self.key = key
+        self.statuses: dict[str, SessionUpdate] = {}
+        self.unreachable: ConnectorError | None = None
+        self.sends: list[OutgoingSend] = []
+        self.fail_sends: list[ConnectorError] = []
+        self.hold = asyncio.Event()
+        self.hold.set()
+        self.closed = False
+        self._capabilities = capabilities
+
+    def report(self, session_id: str, status: SessionStatus, **facts: Any) -> None:
+        """Set what a session reports from now on."""
+        self.statuses[session_id] = SessionUpdate(session_id=session_id, status=status, **facts)
+
+    async def capabilities(self) -> frozenset[str]:
+        """Return what was given."""
+        return self._capabilities
+
+    async def start_session(self, session_id: str, name: str) -> SessionUpdate:
+        """Start a session, which then waits for its QR to be scanned unless something else was reported."""
+        self._answer()
+        self.statuses.setdefault(
+            session_id, SessionUpdate(session_id=session_id, status=SessionStatus.QR_READY, qr_code="data:,qr")
+        )
+        return self.statuses[session_id]
+
+    async def session_status(self, session_id: str) -> SessionUpdate:
+        """Return what was reported; an unknown session is disconnected."""
+        self._answer()
+        unknown = SessionUpdate(session_id=session_id, status=SessionStatus.DISCONNECTED)
+        return self.statuses.get(session_id, unknown)
+
+    async def stop_session(self, session_id: str) -> None:
+        """Forget a session."""
+        self._answer()
+        self.statuses.pop(session_id, None)
+
+    async def pairing_code(self, session_id: str, phone: str) -> str:
+        """Return a code."""
+        self._answer()
+        return "ABCD-1234"
+
+    async def send(self, send: OutgoingSend) -> SendResult:
+        """Note the send, wait while `hold` is clear, and fail as it was set."""
+        self.sends.append(send)
+        await self.hold.wait()
+        if self.fail_sends:
+            raise self.fail_sends.pop(0)
+        self._answer()
+        native_id = f"true_{send.to}_{len(self.sends)}"
+        return SendResult(native_id=native_id, raw={"success": True, "messageId": native_id})
+
+    async def find_sent(self, session_id: str, client_message_id: str) -> SendResult | None:
+        """Find nothing."""
+        return None
+
+    def verify_webhook(self, key: str | None, headers: Mapping[str, str], body: bytes) -> bool:
+        """Compare the key."""
+        return key == self.key
+
+    def decode_webhook(self, body: bytes) -> list[WebhookEvent]:
+        """Read a body as this class's docstring says. Raises UnreadableWebhook."""
+        try:
+            fields = _decode(body)
+            kind = _KINDS[fields.pop("type")]
+            return [msgspec.convert(fields, kind)]
+        except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, AttributeError, TypeError) as exc:
+            raise UnreadableWebhook(type(exc).__name__) from exc
+
+    async def check(self) -> None:
+        """Raise what `unreachable` says."""
+        self._answer()
+
+    async def close(self) -> None:
+        """Note that it was closed."""
+        self.closed = True
+
+    def _answer(self) -> None:
+        if self.unreachable is not None:
+            raise self.unreachable
+
+
+_KINDS: dict[str, type[WebhookEvent]] = {
+    kind.__name__: kind for kind in (IncomingMessage, StatusUpdate, SessionUpdate)
+}
