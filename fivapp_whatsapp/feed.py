@@ -1,8 +1,8 @@
 """Events for browsers: replay from a cursor, then live, without a gap between the two.
 
 The content is always read from the store; a change of the log only wakes. Each tenant with a listener has
-one channel that reads new events once, encodes them once, and keeps the latest frames for all listeners: a
-listener is a place in that list, so it costs no queue of its own and cannot fill the memory.
+one channel that reads new events once, encodes them once, and keeps the frames until all listeners have taken
+them: a listener is a place in that list, so it has no queue of its own and cannot fill the memory.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .ports import EventPage, LogState, Metrics, NoMetrics, Store
 
 _PAGE = 200
 _MAX_FRAMES = 1024
-_MAX_BYTES = 1_048_576
+_MAX_BYTES = 4_194_304
 # A whole office that reconnects at once must not take every connection of the database.
 _MAX_READS = 50
 _log = structlog.get_logger(__name__)
@@ -78,7 +78,16 @@ class _Channel:
         self.frames.append((seq, frame))
         self.bytes += len(frame.payload)
         while len(self.frames) > _MAX_FRAMES or (self.bytes > _MAX_BYTES and len(self.frames) > 1):
-            self.bytes -= len(self.frames.popleft()[1].payload)
+            self._drop()
+
+    def trim(self) -> None:
+        """Drop the frames that every listener has taken."""
+        taken = min((listener.place for listener in self.listeners if listener.place is not None), default=self.end)
+        for _ in range(taken - self.end + len(self.frames)):
+            self._drop()
+
+    def _drop(self) -> None:
+        self.bytes -= len(self.frames.popleft()[1].payload)
 
     def at(self, place: int) -> tuple[int, Frame]:
         """Return the frame at a place, with its seq. Raises SlowReader when it has made room for newer ones."""
@@ -107,7 +116,7 @@ class Subscription:
         self._after = after
         self._asked_epoch = epoch
         self._cursor = 0
-        self._place: int | None = None
+        self.place: int | None = None  # of the next live frame
         self._channel = _Channel()
 
     def __enter__(self) -> Subscription:
@@ -125,7 +134,7 @@ class Subscription:
     @property
     def waiting(self) -> int:
         """Return how many live frames this listener has not taken yet."""
-        return 0 if self._place is None else self._channel.end - self._place
+        return 0 if self.place is None else self._channel.end - self.place
 
     async def __aiter__(self) -> AsyncIterator[Frame]:
         channel = self._channel
@@ -133,10 +142,10 @@ class Subscription:
             return
         async for frame in self._replay():
             yield frame
-        while self._place is not None and not channel.closed:
-            while self._place < channel.end:
-                seq, frame = channel.at(self._place)
-                self._place += 1
+        while self.place is not None and not channel.closed:
+            while self.place < channel.end:
+                seq, frame = channel.at(self.place)
+                self.place += 1
                 # The replay may have read further than the channel had.
                 if seq > self._cursor:
                     self._cursor = seq
@@ -167,11 +176,10 @@ class Subscription:
                 self._cursor = event.seq
                 yield event_frame(event)
         # No await stands between the last look and taking a place: what was not replayed comes live.
-        self._place = self._channel.end
+        self.place = self._channel.end
         yield control("live", seq=self._cursor)
 
     def _refusal(self, after: int, state: LogState) -> str | None:
-        """Say why a cursor cannot be resumed from."""
         if self._asked_epoch is not None and self._asked_epoch != state.epoch:
             return "epoch"
         if after > state.head:
@@ -222,8 +230,6 @@ class Feed:
         """Return how many live frames wait for their listeners, in all."""
         return sum(listener.waiting for channel in self._channels.values() for listener in channel.listeners)
 
-    # --- for subscriptions -----------------------------------------------------------------------
-
     def _join(self, listener: Subscription) -> _Channel:
         channel = self._channels.get(listener.tenant_id)
         if channel is None:
@@ -236,7 +242,6 @@ class Feed:
         return channel
 
     def _leave(self, listener: Subscription) -> None:
-        """Forget a listener; a channel without listeners ends."""
         channel = self._channels.get(listener.tenant_id)
         if channel is not None and listener in channel.listeners:
             channel.listeners.discard(listener)
@@ -268,8 +273,6 @@ class Feed:
         async with self._reads:
             return await self._store.events(tenant_id, after, _PAGE)
 
-    # --- live ------------------------------------------------------------------------------------
-
     async def _pump(self, tenant_id: str, channel: _Channel) -> None:
         while True:
             await channel.grown.wait()
@@ -289,6 +292,7 @@ class Feed:
         full = True
         while full:
             page = await self._store.events(tenant_id, channel.seq, _PAGE)
+            channel.trim()
             for event in page.events:
                 channel.add(event.seq, event_frame(event))
             channel.announce()

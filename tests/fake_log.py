@@ -20,7 +20,7 @@ AT = datetime(2026, 1, 1, tzinfo=UTC)
 class FakeLog:
     """The four things that a feed uses of a store, each of which may take its time or fail."""
 
-    def __init__(self, *, epoch: str = "e1", chance: random.Random | None = None) -> None:
+    def __init__(self, *, epoch: str = "e1", chance: random.Random | None = None, pauses: int = 1) -> None:
         self.epoch = epoch
         self.logs: dict[str, list[Event]] = {}
         self.dropped = 0
@@ -28,6 +28,7 @@ class FakeLog:
         self.reads = 0
         self.states = 0
         self.chance = chance
+        self.pauses = pauses
         self.changed = asyncio.Event()
         self._changes: list[tuple[str, int]] = []
 
@@ -62,7 +63,7 @@ class FakeLog:
         return page
 
     async def _pause(self) -> None:
-        for _ in range(self.chance.randint(0, 4) if self.chance else 1):
+        for _ in range(self.chance.randint(0, 4) if self.chance else self.pauses):
             await asyncio.sleep(0)
         if self.failing:
             raise StoreUnavailable

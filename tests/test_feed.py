@@ -179,9 +179,11 @@ async def test_wake_ups_missed_by_a_restart_cost_no_event() -> None:
         with running.feed.subscribe("acme") as subscription:
             frames = aiter(subscription)
             await take(frames, 2)
-            log.logs["acme"] = [Event(seq=1, type="message.created", at=AT, data={})]
+            log.commit()
+            await take(frames, 1)
+            log.logs["acme"].append(Event(seq=2, type="message.created", at=AT, data={}))
             await running.restart()
-            assert [frame.seq for frame in await take(frames, 1)] == [1]
+            assert [frame.seq for frame in await take(frames, 1)] == [2]
 
 
 async def test_tenants_hear_only_their_own() -> None:
@@ -318,19 +320,38 @@ async def test_frames_kept_for_listeners_are_bounded_in_bytes() -> None:
         with running.feed.subscribe("acme") as slow:
             frames = aiter(slow)
             await take(frames, 2)
-            log.commit(count=30, data={"text": "x" * 50_000})
+            log.commit(count=30, data={"text": "x" * 150_000})
             await until(lambda: slow.waiting == 30)
             with pytest.raises(SlowReader):
                 await take(frames, 1)
 
 
-async def test_a_quick_listener_keeps_up_with_a_burst_larger_than_what_is_kept() -> None:
+@pytest.mark.parametrize("pauses", [0, 1])
+@pytest.mark.parametrize("size", [10, 16_000])
+async def test_a_quick_listener_keeps_up_with_a_burst_larger_than_what_is_kept(pauses: int, size: int) -> None:
+    log = FakeLog(pauses=pauses)
+    async with Running(log) as running:
+        with running.feed.subscribe("acme") as subscription:
+            frames = aiter(subscription)
+            await take(frames, 2)
+            log.commit(count=2000, data={"text": "x" * size})
+            assert [frame.seq for frame in await take(frames, 2000)] == list(range(1, 2001))
+
+
+async def test_frames_that_all_have_taken_are_not_kept() -> None:
     log = FakeLog()
     async with Running(log) as running:
-        reader = asyncio.create_task(seqs_until(running.feed.subscribe("acme"), 5000))
-        await until(lambda: log.reads > 0)
-        log.commit(count=5000)
-        assert await reader == list(range(1, 5001))
+        with running.feed.subscribe("acme") as one, running.feed.subscribe("acme") as two:
+            quick, slow = aiter(one), aiter(two)
+            await take(quick, 2)
+            await take(slow, 2)
+            for place in range(5):
+                log.commit()
+                await take(quick, 1)
+                if place == 2:
+                    await take(slow, 3)
+            kept = one._channel.frames
+            assert [seq for seq, _ in kept] == [4, 5]
 
 
 # --- the end ---------------------------------------------------------------------------------------
@@ -352,6 +373,17 @@ async def test_closing_ends_every_subscription() -> None:
             assert await asyncio.gather(*tasks) == [["hello", "live"]] * 3
             assert await listen() == []
         await running.feed.close()
+
+
+async def test_closing_ends_a_subscription_whose_listener_is_busy() -> None:
+    log = FakeLog()
+    async with Running(log) as running:
+        with running.feed.subscribe("acme") as subscription:
+            frames = aiter(subscription)
+            await take(frames, 2)
+            await running.feed.close()
+            with pytest.raises(StopAsyncIteration):
+                await take(frames, 1)
 
 
 async def test_a_listener_that_leaves_at_any_frame_leaves_nothing_behind() -> None:

@@ -22,6 +22,7 @@ from litestar.datastructures import State
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from fivapp_whatsapp.feed import Feed
 from fivapp_whatsapp.gateway import Gateway
 from fivapp_whatsapp.models import Account, Tenant
 from fivapp_whatsapp.ports import Store, SystemClock
@@ -45,6 +46,12 @@ class FakeStore(FakeLog):
 
     def __init__(self) -> None:
         super().__init__()
+        self.reset()
+
+    def reset(self) -> None:
+        self.logs.clear()
+        self.dropped = 0
+        self.failing = False
         self.suspended: set[str] = set()
         self.account = Account(id="u9", tenant_id="acme", login="ana", name="Ana", role="agent")
 
@@ -91,6 +98,7 @@ class Live:
         self.gauges = Gauges()
         store = cast(Store, self.store)
         self.gateway = Gateway(store, {}, self.settings, metrics=self.gauges)
+        self.gateway.feed = Feed(store, metrics=self.gauges, retry_seconds=0.01)
         self.authenticator = Authenticator(store, self.settings, self.clock)
         self.app = Litestar(
             live_handlers(self.gateway, self.authenticator, limits=limits),
@@ -99,6 +107,7 @@ class Live:
             state=State({"authenticator": self.authenticator}),
         )
         self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65_536)
         self.host = f"127.0.0.1:{self.listener.getsockname()[1]}"
         config = uvicorn.Config(
             self.app,
@@ -196,10 +205,19 @@ async def serving(limits: Limits = QUICK, **options: Any) -> AsyncIterator[Live]
         await asyncio.gather(feed, return_exceptions=True)
 
 
+@pytest.fixture(scope="module")
+async def shared() -> AsyncIterator[Live]:
+    async with serving() as live:
+        yield live
+
+
 @pytest.fixture
-async def live() -> AsyncIterator[Live]:
-    async with serving() as server:
-        yield server
+async def live(shared: Live) -> Live:
+    """One server for all, which remembers nothing of the test before."""
+    await until(lambda: shared.gateway.feed.listeners == 0)
+    shared.store.reset()
+    shared.clock.skipped += 60
+    return shared
 
 
 async def until(condition: Callable[[], Any]) -> None:
@@ -399,7 +417,7 @@ async def test_an_account_that_is_disabled_loses_its_sockets(live: Live) -> None
 
 @pytest.mark.parametrize("by_ticket", [True, False])
 async def test_a_socket_ends_with_its_token(live: Live, by_ticket: bool) -> None:
-    header = live.bearer(seconds=1.2)
+    header = live.bearer(seconds=1.0)
     query, headers, origin = (f"?ticket={await live.ticket(header)}", {}, PAGE) if by_ticket else ("", header, None)
     async with live.socket(query, headers, origin) as client:
         await read(client, 2)
@@ -430,8 +448,8 @@ async def test_a_server_that_stops_closes_with_restart() -> None:
         assert await close_code(client) == 1012
 
 
-async def test_a_gateway_that_stops_closes_with_restart_and_ends_the_streams(live: Live) -> None:
-    async with live.socket() as client, live.stream() as stream:
+async def test_a_gateway_that_stops_closes_with_restart_and_ends_the_streams() -> None:
+    async with serving() as live, live.socket() as client, live.stream() as stream:
         await read(client, 2)
         await stream.event()
         await live.gateway.feed.close()
@@ -451,7 +469,7 @@ async def test_a_slow_reader_is_told_to_come_again_and_misses_nothing(send_secon
         if name == "hangs":
             await until(lambda: live.gateway.feed.listeners == 0)
         else:
-            await until(lambda: live.gateway.feed.waiting > 100)
+            await until(lambda: live.gateway.feed.waiting > 100 or live.gateway.feed.listeners == 0)
         async with asyncio.timeout(DEADLINE):
             seen = [0] + [json.loads(text)["seq"] async for text in each(client)]
         assert (client.close_code, client.close_reason) == (1013, "slow_reader")
@@ -478,6 +496,13 @@ async def test_what_a_client_says_is_ignored(live: Live) -> None:
             await client.send(text)
         live.store.commit()
         assert [frame["seq"] for frame in await read(client, 1)] == [1]
+
+
+async def test_text_that_is_not_utf_8_ends_the_socket(live: Live) -> None:
+    async with live.socket() as client:
+        await read(client, 2)
+        await client.send(b"\xff", text=True)
+        assert await close_code(client) == 1007
 
 
 @pytest.mark.parametrize(
@@ -537,7 +562,7 @@ async def test_each_socket_is_one_line_with_its_end_and_no_content(live: Live) -
             assert live.gauges.values["sockets"] == 1
             live.store.commit(data={"text": "a secret word"})
             await read(client, 1)
-        await until(lambda: [line for line in lines if line["event"] == "socket"])
+        await until(lambda: any(line["event"] == "socket" for line in lines))
     (line,) = [line for line in lines if line["event"] == "socket"]
     assert line["outcome"] == "ok"
     assert (line["kind"], line["code"], line["tenant_id"], line["user_id"]) == ("websocket", 1000, "acme", "u1")
@@ -595,7 +620,7 @@ async def test_a_quiet_stream_beats(live: Live) -> None:
 
 
 async def test_a_stream_ends_with_its_token(live: Live) -> None:
-    async with live.stream("", live.bearer(seconds=1.2)) as stream:
+    async with live.stream("", live.bearer(seconds=0.5)) as stream:
         await stream.event()
         assert await stream.ended()
 
