@@ -9,13 +9,16 @@ import asyncio
 import sys
 from pathlib import Path
 
-from fivapp_whatsapp import OutgoingMessage, SessionStatus, open_gateway
+from fivapp_whatsapp import OutgoingMessage, SessionStatus, load_settings, open_gateway
+from fivapp_whatsapp.logs import configure_logging
 
 TENANT = "acme"
 
 
 async def main(to: str, text: str) -> None:
-    async with open_gateway() as gateway:
+    settings = load_settings()
+    configure_logging(settings)  # to stderr, without phones, texts and secrets
+    async with open_gateway(settings) as gateway:
         if await gateway.store.tenant(TENANT) is None:
             await gateway.store.add_tenant(TENANT, "Acme")
 

@@ -10,7 +10,8 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,15 @@ def command(*arguments: str, cwd: Path, stdin: str = "", **environment: str) -> 
         timeout=START_SECONDS,
         check=False,
     )
+
+
+def wait_for(happened: Callable[[], Any], seconds: float = 20.0) -> Any:
+    """Ask until there is an answer; fails when it takes too long."""
+    end = time.monotonic() + seconds
+    while not (answer := happened()):
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.05)
+    return answer
 
 
 class Running:

@@ -7,7 +7,7 @@ import secrets
 from pathlib import Path
 from typing import Any
 
-from .processes import command, running
+from tests.processes import command, running
 
 KEY = "k-" + secrets.token_hex(16)
 
