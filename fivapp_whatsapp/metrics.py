@@ -8,24 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import math
-import threading
-from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping
-from itertools import accumulate
-from typing import Any, Literal, TypeVar
+from collections import Counter as Counter_
+from collections.abc import Callable
+from typing import Any, Literal
 
 import msgspec
 import structlog
-from prometheus_client import CollectorRegistry, ProcessCollector
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
-from prometheus_client.core import Metric as PrometheusFamily
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from . import ports
 
 _log = structlog.get_logger(__name__)
 
-Sampler = Callable[[], float | Mapping[str, float]]
+Sampler = Callable[[], float]
 # A label whose values turn out to be endless stops here, and is counted under `other` from then on.
 _MAX_SERIES = 500
 _OTHER = "other"
@@ -50,6 +46,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("messages_sent_total", "counter", "Outgoing messages that the connection service accepted."),
     Metric("messages_failed_total", "counter", "Outgoing messages that ended as failed or expired."),
     Metric("messages_unknown_total", "counter", "Sends whose outcome is not known."),
+    Metric("sends_retried_total", "counter", "Sends that provably did not go out and are tried again."),
     Metric("messages_duplicated_total", "counter", "Incoming messages that were already stored."),
     Metric("webhooks_total", "counter", "Webhooks by what they were answered.", ("answer",)),
     Metric("webhooks_quarantined_total", "counter", "Webhook bodies kept aside as not understood."),
@@ -65,144 +62,94 @@ METRICS: tuple[Metric, ...] = (
 )
 
 
-class _Number:
-    """A counter's or a gauge's value."""
-
-    __slots__ = ("value",)
-
-    def __init__(self) -> None:
-        self.value = 0.0
-
-    def read(self) -> float:
-        return self.value
-
-
-class _Histogram:
-    """How many values fell under each bound (the last place: above all of them), and their sum."""
-
-    __slots__ = ("bounds", "counts", "total")
-
-    def __init__(self, bounds: tuple[float, ...]) -> None:
-        self.bounds = bounds
-        self.counts = [0] * (len(bounds) + 1)
-        self.total = 0.0
-
-    def read(self) -> tuple[list[int], float]:
-        return list(self.counts), self.total
-
-
-_Key = str | tuple[Any, ...]
-_S = TypeVar("_S", _Number, _Histogram)
+_Child = Counter | Gauge | Histogram
+_CLASSES: dict[str, type[Counter] | type[Gauge] | type[Histogram]] = {
+    "counter": Counter,
+    "gauge": Gauge,
+    "histogram": Histogram,
+}
 
 
 class PrometheusMetrics(ports.Metrics):
     """Counters, gauges and histograms in a registry of their own, so that two gateways share a process in peace.
 
     A name, kind or label that `METRICS` does not declare raises LookupError; with `strict=False`, as servers
-    run it, it is logged once and ignored, for a wrong counter must not undo what it counts. Any thread may
-    call. The values are kept here and handed to prometheus_client at render: its own counters cost four times
-    as much, and a message passes several.
+    run it, it is logged once and ignored, for a wrong counter must not undo what it counts. Any thread may call.
     """
 
     def __init__(self, *, strict: bool = True) -> None:
         self.registry = CollectorRegistry()
         self._strict = strict
-        self._lock = threading.Lock()
-        self._declared = {metric.name: metric for metric in METRICS}
-        # By kind, name and labels in the order of the call; the families below hold each series once.
-        self._counters: dict[_Key, _Number] = {}
-        self._gauges: dict[_Key, _Number] = {}
-        self._histograms: dict[_Key, _Histogram] = {}
-        self._families: dict[str, dict[tuple[str, ...], _Number | _Histogram]] = {m.name: {} for m in METRICS}
+        self._families: dict[str, _Child] = {metric.name: self._declare(metric) for metric in METRICS}
+        # Looking a label's series up costs prometheus_client most of a count: each is looked up once.
+        self._series: dict[tuple[Any, ...], _Child] = {}
+        self._sizes: Counter_[str] = Counter_()
         self._samplers: list[tuple[str, Sampler, dict[str, str]]] = []
         self._reported: set[str] = set()
-        for metric in METRICS:
-            if not metric.labels:  # so that Prometheus sees the first step from 0 to 1
-                self._families[metric.name][()] = _new_series(metric)
-        self.registry.register(self)
         ProcessCollector(registry=self.registry)
+
+    def _declare(self, metric: Metric) -> _Child:
+        facts: dict[str, Any] = {"buckets": metric.buckets} if metric.buckets else {}
+        name, kind = f"fivapp_{metric.name}", _CLASSES[metric.kind]
+        return kind(name, metric.help, metric.labels, registry=self.registry, **facts)
 
     def count(self, name: str, amount: float = 1, **labels: str) -> None:
         """Add to a counter."""
-        key = (name, *labels.items()) if labels else name
-        series = self._counters.get(key) or self._find(self._counters, key, name, "counter", labels)
-        with self._lock:
-            series.value += amount
+        if isinstance(series := self._find(name, labels), Counter):
+            series.inc(amount)
+        else:
+            self._complain(f"no counter {name} with labels {sorted(labels)}")
 
     def observe(self, name: str, value: float, **labels: str) -> None:
         """Add a value (seconds, or a size) to a histogram."""
-        key = (name, *labels.items()) if labels else name
-        series = self._histograms.get(key) or self._find(self._histograms, key, name, "histogram", labels)
-        with self._lock:
-            series.counts[bisect_left(series.bounds, value)] += 1
-            series.total += value
+        if isinstance(series := self._find(name, labels), Histogram):
+            series.observe(value)
+        else:
+            self._complain(f"no histogram {name} with labels {sorted(labels)}")
 
     def gauge(self, name: str, value: float, **labels: str) -> None:
         """Set a gauge."""
-        key = (name, *labels.items()) if labels else name
-        series = self._gauges.get(key) or self._find(self._gauges, key, name, "gauge", labels)
-        series.value = value
+        if isinstance(series := self._find(name, labels), Gauge):
+            series.set(value)
+        else:
+            self._complain(f"no gauge {name} with labels {sorted(labels)}")
 
     def sample(self, name: str, callback: Sampler, **labels: str) -> None:
-        """Ask `callback` for a gauge's value at each render.
-
-        Where one label of the gauge is left out, it returns a mapping of that label's values; a value that is
-        no longer in it becomes 0.
-        """
-        metric = self._declared.get(name)
-        missing = set(metric.labels) - set(labels) if metric is not None else set()
-        if metric is None or metric.kind != "gauge" or set(labels) - set(metric.labels) or len(missing) > 1:
+        """Ask `callback` for a gauge's value at each render."""
+        if isinstance(self._find(name, labels), Gauge):
+            self._samplers.append((name, callback, labels))
+        else:
             self._complain(f"no gauge {name} with labels {sorted(labels)}")
-            return
-        self._samplers.append((name, callback, labels))
 
     def render(self) -> tuple[bytes, str]:
         """Return the page for Prometheus and its content type."""
         for name, callback, labels in self._samplers:
             try:
-                self._take(name, callback(), labels)
+                self.gauge(name, callback(), **labels)
             except Exception as error:  # the other numbers are wanted, above all when something is broken
                 if f"sample {name}" not in self._reported:
                     self._reported.add(f"sample {name}")
                     _log.error("metrics.sample_failed", metric=name, exc_info=error)
         return generate_latest(self.registry), CONTENT_TYPE_LATEST
 
-    def collect(self) -> Iterator[PrometheusFamily]:
-        """Yield everything in prometheus_client's words."""
-        for metric in METRICS:
-            with self._lock:
-                values = [(labels, series.read()) for labels, series in self._families[metric.name].items()]
-            yield _family(metric, values)
+    def _find(self, name: str, labels: dict[str, str]) -> _Child | None:
+        """Return the series of a name and its labels; None when there is no such metric."""
+        if not labels:
+            family = self._families.get(name)
+            return family if family is not None and not family._labelnames else None
+        key = (name, *labels.items())
+        return self._series.get(key) or self._add(key, name, labels)
 
-    def _take(self, name: str, value: float | Mapping[str, float], labels: dict[str, str]) -> None:
-        missing = [label for label in self._declared[name].labels if label not in labels]
-        if not isinstance(value, Mapping) or not missing:
-            self.gauge(name, float(value), **labels)  # type: ignore[arg-type]  # a mapping raises, and is logged
-            return
-        values = dict(value)
-        for series_labels in list(self._families[name]):
-            known = dict(zip(self._declared[name].labels, series_labels, strict=True))
-            if labels.items() <= known.items():
-                values.setdefault(known[missing[0]], 0)
-        for entry, amount in values.items():
-            self.gauge(name, amount, **labels, **{missing[0]: entry})
-
-    def _find(self, cache: dict[_Key, _S], key: _Key, name: str, kind: str, labels: dict[str, str]) -> _S:
-        """Return the series of a key that this kind's calls did not use before."""
-        metric = self._declared.get(name)
-        if metric is None or metric.kind != kind or labels.keys() != set(metric.labels):
-            self._complain(f"no {kind} {name} with labels {sorted(labels)}")
-            return _new_series(Metric(name, kind, ""))  # type: ignore[return-value,arg-type]  # counts for nobody
-        family = self._families[name]
-        values = tuple(str(labels[label]) for label in metric.labels)
-        with self._lock:
-            full = len(family) >= _MAX_SERIES and values not in family
-            series = family.setdefault((_OTHER,) * len(values) if full else values, _new_series(metric))
-            if not full:
-                cache[key] = series  # type: ignore[assignment]  # the kind was checked above
-        if full:
+    def _add(self, key: tuple[Any, ...], name: str, labels: dict[str, str]) -> _Child | None:
+        family = self._families.get(name)
+        if family is None or labels.keys() != set(family._labelnames):
+            return None
+        if self._sizes[name] >= _MAX_SERIES:
             self._report(f"{name} has too many series")
-        return series  # type: ignore[return-value]
+            return family.labels(**dict.fromkeys(labels, _OTHER))
+        self._sizes[name] += 1
+        series = self._series[key] = family.labels(**labels)
+        return series
 
     def _complain(self, problem: str) -> None:
         if self._strict:
@@ -249,24 +196,3 @@ class LoopLag:
             _log.warning("event_loop.lag", lag_ms=round(self._worst * 1000, 1))
             self._warned_at = now
             self._worst = 0.0
-
-
-def _new_series(metric: Metric) -> _Number | _Histogram:
-    return _Histogram(metric.buckets) if metric.kind == "histogram" else _Number()
-
-
-def _family(metric: Metric, values: list[tuple[tuple[str, ...], Any]]) -> PrometheusFamily:
-    """Say one metric in prometheus_client's words."""
-    name = f"fivapp_{metric.name}"
-    if metric.kind == "histogram":
-        histogram = HistogramMetricFamily(name, metric.help, labels=metric.labels)
-        bounds = [*(str(bound) for bound in metric.buckets), "+Inf"]
-        for labels, (counts, total) in values:
-            buckets = list(zip(bounds, accumulate(counts), strict=True))
-            histogram.add_metric(labels, buckets, total)
-        return histogram
-    kind = CounterMetricFamily if metric.kind == "counter" else GaugeMetricFamily
-    family = kind(name, metric.help, labels=metric.labels)
-    for labels, value in values:
-        family.add_metric(labels, value)
-    return family

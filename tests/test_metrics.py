@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.parser import text_string_to_metric_families
 from structlog.testing import capture_logs
 
@@ -151,17 +150,6 @@ def test_a_sampled_gauge_is_asked_at_each_render() -> None:
     assert found["fivapp_sockets{}"] == 5
 
 
-def test_a_sampled_mapping_fills_a_label_and_what_left_it_is_zero() -> None:
-    metrics = PrometheusMetrics()
-    sessions = {"connected": 2, "failed": 1}
-    metrics.sample("session_status", lambda: sessions)
-    assert values(metrics)["fivapp_session_status{status=failed}"] == 1
-    del sessions["failed"]
-    found = values(metrics)
-    assert found["fivapp_session_status{status=connected}"] == 2
-    assert found["fivapp_session_status{status=failed}"] == 0
-
-
 def test_a_sampler_that_fails_is_logged_once_and_costs_only_its_own_number() -> None:
     metrics = PrometheusMetrics()
     metrics.sample("sockets", lambda: 1 / 0)
@@ -198,26 +186,6 @@ def test_no_count_is_lost_between_threads() -> None:
         thread.join()
     found = values(metrics)
     assert found["fivapp_messages_sent_total{}"] == found["fivapp_commit_seconds_count{}"] == 8_000
-
-
-def test_counting_is_cheap() -> None:
-    # Against prometheus_client's own counter, so that a busy machine does not decide.
-    metrics, theirs = PrometheusMetrics(), Counter("theirs", "x", ["answer"], registry=CollectorRegistry())
-
-    def ours() -> float:
-        started = time.perf_counter()
-        for _ in range(5_000):
-            metrics.count("webhooks_total", answer="stored")
-        return time.perf_counter() - started
-
-    def yardstick() -> float:
-        started = time.perf_counter()
-        for _ in range(5_000):
-            theirs.labels(answer="stored").inc()
-        return time.perf_counter() - started
-
-    rounds = [(ours(), yardstick()) for _ in range(7)]
-    assert min(mine for mine, _ in rounds) < min(other for _, other in rounds)
 
 
 def test_lag_over_the_limit_warns_at_most_once_in_ten_seconds_with_the_worst() -> None:
