@@ -90,7 +90,7 @@ class _Channel:
         self.bytes -= len(self.frames.popleft()[1].payload)
 
     def at(self, place: int) -> tuple[int, Frame]:
-        """Return the frame at a place, with its seq. Raises SlowReader when it has made room for newer ones."""
+        """Return the frame at a place, with its seq. Raises SlowReader when it is gone."""
         index = place - self.end + len(self.frames)
         if index < 0:
             raise SlowReader
@@ -138,10 +138,9 @@ class Subscription:
 
     async def __aiter__(self) -> AsyncIterator[Frame]:
         channel = self._channel
-        if channel.closed:
-            return
-        async for frame in self._replay():
-            yield frame
+        if not channel.closed:
+            async for frame in self._replay():
+                yield frame
         while self.place is not None and not channel.closed:
             while self.place < channel.end:
                 seq, frame = channel.at(self.place)
@@ -250,10 +249,9 @@ class Feed:
         self._metrics.gauge("sockets", self.listeners)
 
     def _begin(self, tenant_id: str, channel: _Channel, head: int) -> None:
-        """Start a channel at the head of the log, which its first listener has read."""
         if channel.pump is None and not channel.closed:
             channel.seq = head
-            # The log may have grown since it was read, when nobody was there to be woken.
+            # The log may have grown since its head was read, when nobody was there to be woken.
             channel.grown.set()
             channel.pump = asyncio.create_task(self._pump(tenant_id, channel), name=f"feed {tenant_id}")
 
