@@ -27,6 +27,7 @@ from fivapp_whatsapp.settings import Settings
 
 from .auth import PUBLIC, Authenticator, Credential
 from .errors import OriginNotAllowed
+from .openapi import problems
 from .origins import origin_allowed
 from .problems import CONTENT_TYPE, problem_of, send_problem
 from .sockets import GONE, NOT_TEXT, POLICY, TOO_BIG, TRY_LATER, Connection, Limits, Sockets
@@ -72,7 +73,12 @@ def live_handlers(
         """Pass a tenant's events on over a WebSocket."""
         await _Socket(socket, feed, sockets, limits).serve(authenticator, tickets, settings)
 
-    @get("/api/events", operation_id="streamEvents", summary="Live events as a stream", responses={200: _STREAM_SPEC})
+    @get(
+        "/api/events",
+        operation_id="streamEvents",
+        summary="Live events as a stream",
+        responses={200: _STREAM_SPEC, **problems(400, 403, 503)},
+    )
     async def live_events(
         request: Request[User, Credential, Any],
         after: Annotated[int | None, QueryParameter(ge=0, description="The last seq that was seen.")] = None,
