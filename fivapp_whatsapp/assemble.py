@@ -11,7 +11,7 @@ import msgspec
 from .connectors.connection_service import ConnectionServiceConnector
 from .db.store import DatabaseStore
 from .gateway import Gateway
-from .metrics import PrometheusMetrics
+from .metrics import LoopLag, PrometheusMetrics
 from .settings import Settings, load_settings
 
 
@@ -20,7 +20,11 @@ def build_gateway(settings: Settings) -> Gateway:
     metrics = PrometheusMetrics()
     store = DatabaseStore(settings.database_url, metrics=metrics, pending_limit=settings.webhook_pending_limit)
     connectors = {"connection_service": ConnectionServiceConnector.from_settings(settings)}
-    return Gateway(store, connectors, settings, metrics=metrics)
+    lag = LoopLag(metrics)
+    gateway = Gateway(store, connectors, settings, metrics=metrics, companions={"loop lag": lag.run})
+    metrics.sample("queue_length", lambda: store.waiting, queue="writer")
+    metrics.sample("queue_length", lambda: gateway.outbox.in_flight, queue="outbox")
+    return gateway
 
 
 @asynccontextmanager

@@ -50,13 +50,25 @@ from .models import (
 from .monitor import Monitor
 from .observe import operation
 from .outbox import LEASE_SECONDS, Outbox, Sent
-from .ports import Clock, Connector, ConversationFilter, Metrics, NoMetrics, Queued, Receipt, Store, SystemClock
+from .ports import (
+    Clock,
+    Connector,
+    ConversationFilter,
+    Metrics,
+    NoMetrics,
+    Quarantined,
+    Queued,
+    Receipt,
+    Store,
+    SystemClock,
+)
 from .settings import Settings
 
 _log = structlog.get_logger(__name__)
 _API = Author(kind="api")
 _DRAIN_SECONDS = 20.0
 _FORGET_EVERY_SECONDS = 3600.0
+_WAKE_EVERY_SECONDS = 5.0
 
 
 class SessionView(Model, frozen=True, kw_only=True):
@@ -69,8 +81,9 @@ class SessionView(Model, frozen=True, kw_only=True):
 class Gateway:
     """Owns the conversations of all tenants; the connection services are settings.
 
-    `connectors` maps a name to a connector; `default_connector` names the one of new sessions. Use it as an
-    async context manager, or call `start` and `stop`.
+    `connectors` maps a name to a connector; `default_connector` names the one of new sessions; `companions` is
+    work that runs as long as the gateway does, by name. Use it as an async context manager, or call `start` and
+    `stop`.
     """
 
     def __init__(
@@ -82,6 +95,7 @@ class Gateway:
         default_connector: str = "connection_service",
         clock: Clock | None = None,
         metrics: Metrics | None = None,
+        companions: Mapping[str, Callable[[], Awaitable[None]]] | None = None,
     ) -> None:
         self.store = store
         self.settings = settings
@@ -100,6 +114,7 @@ class Gateway:
             connected_seconds=settings.poll_connected,
             on_connected=self._connected,
         )
+        self._companions = dict(companions or {})
         self._tasks: list[asyncio.Task[None]] = []
         self._background: set[asyncio.Task[None]] = set()
 
@@ -113,7 +128,9 @@ class Gateway:
             ("outbox", self.outbox.run),
             ("monitor", self.monitor.run),
             ("quarantine", self._release_all),
+            ("snoozed", self._wake_snoozed),
             ("forget", self._forget),
+            *self._companions.items(),
         ):
             self._tasks.append(asyncio.create_task(_supervise(name, work), name=name))
 
@@ -249,7 +266,12 @@ class Gateway:
             self.metrics.count("webhooks_total", answer="quarantined")
             self.metrics.count("webhooks_quarantined_total")
             return Receipt(quarantined=1)
-        receipt: Receipt = await self._store_or_count(self.store.receive(connector, events, body))
+        try:
+            receipt: Receipt = await self._store_or_count(self.store.receive(connector, events, body))
+        except InvalidInput as exc:
+            # What no database can keep would fail each time it is sent again: its bytes are kept instead.
+            await self._store_or_count(self.store.quarantine(connector, body, exc.code))
+            receipt = Receipt(quarantined=1)
         self._count(receipt)
         for event in events:
             if isinstance(event, SessionUpdate) and event.status is SessionStatus.CONNECTED:
@@ -461,21 +483,33 @@ class Gateway:
         await asyncio.Event().wait()
 
     async def _release(self, session_id: str | None) -> None:
-        for waiting in await self.store.quarantined(session_id):
-            bridge = self.connectors.get(waiting.connector)
-            if bridge is None:
-                continue
-            try:
-                events: Sequence[Any] = bridge.decode_webhook(waiting.raw)
-            except UnreadableWebhook:
-                continue
-            receipt = await self.store.receive(waiting.connector, events, waiting.raw, quarantine_id=waiting.id)
-            self.metrics.count("messages_received_total", receipt.stored)
+        """Process what waits in quarantine, oldest first; what still cannot be read stays there."""
+        last: str | None = None
+        while waiting := await self.store.quarantined(session_id, after=last):
+            last = waiting[-1].id
+            for kept in waiting:
+                await self._process(kept)
+
+    async def _process(self, kept: Quarantined) -> None:
+        bridge = self.connectors.get(kept.connector)
+        if bridge is None:
+            return
+        try:
+            events: Sequence[Any] = bridge.decode_webhook(kept.raw)
+            receipt = await self.store.receive(kept.connector, events, kept.raw, quarantine_id=kept.id)
+        except (UnreadableWebhook, InvalidInput):
+            return
+        self.metrics.count("messages_received_total", receipt.stored)
 
     def _later(self, work: Awaitable[None]) -> None:
         task: asyncio.Task[None] = asyncio.ensure_future(_logged(work))
         self._background.add(task)
         task.add_done_callback(self._background.discard)
+
+    async def _wake_snoozed(self) -> None:
+        while True:
+            await self.store.wake_snoozed()
+            await asyncio.sleep(_WAKE_EVERY_SECONDS)
 
     async def _forget(self) -> None:
         while True:

@@ -9,6 +9,7 @@ import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
@@ -64,7 +65,7 @@ def demo(port: int | None, simulator_port: int | None, data: Path | None, as_jso
     """
     with _folder(data, as_json) as folder:
         remembered = remember(folder)
-        quiet = {} if as_json or "FIVAPP_LOG_LEVEL" in os.environ else {"log_level": "warning"}
+        quiet: dict[str, Any] = {} if as_json or "FIVAPP_LOG_LEVEL" in os.environ else {"log_level": "warning"}
         settings = load_settings(env_file=None, **_overrides(remembered, folder, port), **quiet)
         if simulator_port is None:
             simulator_port = 3001 if settings.port else 0
@@ -104,8 +105,8 @@ def _folder(data: Path | None, as_json: bool) -> Iterator[Path]:
     yield folder
 
 
-def _overrides(remembered: Remembered, folder: Path, port: int | None) -> dict[str, object]:
-    overrides: dict[str, object] = {
+def _overrides(remembered: Remembered, folder: Path, port: int | None) -> dict[str, Any]:
+    overrides: dict[str, Any] = {
         "demo": True,
         "connection_service_api_key": Secret(remembered.api_key),
         "webhook_keys": [],
@@ -163,6 +164,8 @@ async def _run(
             else:
                 click.echo(_welcome(ready, remembered.password))
             await run_until_stopped(stop)
+            # An open event stream is a request that never ends by itself.
+            await gateway.feed.close()
 
 
 def _with_addresses(settings: Settings, gateway_url: str, simulator_url: str) -> Settings:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 import msgspec
 import structlog
@@ -30,7 +32,7 @@ def serve(host: str | None, port: int | None) -> None:
 
     Refuses weak secrets and a database that may lose what it stored: exit code 78, one line for each problem.
     """
-    given = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
+    given: dict[str, Any] = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
     settings = load_settings(**given)
     if found := safety.problems(settings):
         raise SettingsError(problems=found)
@@ -48,6 +50,8 @@ async def _serve(settings: Settings) -> None:
             async with answering(Site(create_app(settings, gateway=gateway), sock)):
                 _log.info("serving", host=settings.host, port=sock.getsockname()[1])
                 await run_until_stopped(stop)
+                # An open event stream is a request that never ends by itself.
+                await gateway.feed.close()
             _log.info("stopping")
 
 

@@ -8,7 +8,7 @@ import errno
 import gc
 import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any, NamedTuple
 
 import click
@@ -111,13 +111,11 @@ async def answering(site: Site) -> AsyncIterator[None]:
             await task
 
 
-async def run_until_stopped(stop: asyncio.Event, *, ready: Callable[[], Awaitable[None]] | None = None) -> None:
+async def run_until_stopped(stop: asyncio.Event) -> None:
     """Wait for the end, after what was made at the start is taken out of the garbage collector's rounds."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 50, 1000)
-    if ready is not None:
-        await ready()
     await stop.wait()
 
 
