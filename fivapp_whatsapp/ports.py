@@ -349,8 +349,13 @@ class Store(Protocol):
         """Keep a body that could not be read."""
         ...
 
-    async def quarantined(self, session_id: str | None = None, limit: int = 100) -> list[Quarantined]:
-        """List waiting quarantined bodies, oldest first; with `session_id` those that name it."""
+    async def quarantined(
+        self, session_id: str | None = None, limit: int = 100, *, after: str | None = None
+    ) -> list[Quarantined]:
+        """List waiting quarantined bodies, oldest first; with `session_id` those that may name it.
+
+        `after` is the id of the last one that was seen.
+        """
         ...
 
     # conversations and messages
@@ -375,6 +380,10 @@ class Store(Protocol):
 
         Raises ConversationNotFound, MessageNotFound.
         """
+        ...
+
+    async def wake_snoozed(self) -> int:
+        """Open conversations that were snoozed until now, with conversation.updated; returns how many."""
         ...
 
     async def contact(self, tenant_id: str, contact_id: str) -> Contact | None:

@@ -16,7 +16,12 @@ MAY_RECONNECT = frozenset({SessionStatus.CONNECTED, SessionStatus.RECONNECTING, 
 
 
 def higher(current: MessageStatus, reported: MessageStatus) -> MessageStatus:
-    """Return the status after a report: the maximum, so that order and repetition of reports do not matter."""
+    """Return the status after a report: the maximum, so that order and repetition of reports do not matter.
+
+    `received` stands outside of the order: nothing leads to it, nothing leads away.
+    """
+    if MessageStatus.RECEIVED in (current, reported):
+        return current
     return reported if reported.rank > current.rank else current
 
 
@@ -31,10 +36,11 @@ def apply_update(session: Session, update: SessionUpdate, now: datetime) -> Sess
         status = session.status
     changes: dict[str, Any] = {"last_seen_at": now}
     if session.problem is SessionProblem.UNREACHABLE:
-        changes["problem"] = None
+        # Its error told why nothing answered, which is over as well.
+        changes |= {"problem": None, "error": None}
     if status is not session.status:
         changes |= {"status": status, "status_at": now, "error": update.reason}
-    elif update.reason and status is not SessionStatus.CONNECTED:
+    elif update.reason and status is update.status:
         changes["error"] = update.reason
     if status is SessionStatus.CONNECTED:
         changes |= {"phone": update.phone or session.phone, "profile_name": update.profile_name or session.profile_name}
@@ -48,7 +54,9 @@ def visible_change(before: Session, after: Session) -> bool:
 
 
 def notification(before: Session, after: Session) -> dict[str, Any] | None:
-    """Return what people must be told about this change of a session, or None."""
+    """Return what people must be told about this change of a session, or None; one that is stopped needs nobody."""
+    if after.desired == "stopped":
+        return None
     if after.status is not before.status and after.status in NEEDS_A_PERSON:
         return {"code": f"session_{after.status}", "sessionId": after.id, "detail": after.error}
     if after.problem is not before.problem and after.problem is not None:

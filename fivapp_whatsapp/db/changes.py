@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
+from weakref import WeakSet
 
 import structlog
 
@@ -27,7 +28,9 @@ class Changes:
     def __init__(self, read_heads: Callable[[], Awaitable[dict[str, int]]]) -> None:
         self._read_heads = read_heads
         self._heads: dict[str, int] = {}
-        self._listeners: set[_Listener] = set()
+        # Weak: a listener that is dropped without a word is gone.
+        self._listeners: WeakSet[Listener] = WeakSet()
+        self._closed = False
 
     def publish(self, heads: dict[str, int]) -> None:
         """Tell new heads; older ones are dropped."""
@@ -37,17 +40,19 @@ class Changes:
                 for listener in self._listeners:
                     listener.tell(tenant_id, seq)
 
-    async def listen(self) -> AsyncIterator[tuple[str, int]]:
-        """Yield (tenant, head) as logs grow; several growths may come as one."""
-        listener = _Listener()
+    def listen(self) -> Listener:
+        """Return an iterator of (tenant, head) as logs grow from now on; several growths may come as one."""
+        listener = Listener()
+        if self._closed:
+            listener.end()
         self._listeners.add(listener)
-        try:
-            while True:
-                await listener.wake.wait()
-                for change in listener.take():
-                    yield change
-        finally:
-            self._listeners.discard(listener)
+        return listener
+
+    def close(self) -> None:
+        """End all listening."""
+        self._closed = True
+        for listener in self._listeners:
+            listener.end()
 
     async def watch(self) -> None:
         """Look at all heads every second; runs until cancelled."""
@@ -56,6 +61,9 @@ class Changes:
                 self.publish(await self._read_heads())
             except StoreError as exc:
                 _log.warning("heads_not_read", error=exc.code)
+            except Exception:
+                # This look is what makes good for all that is lost elsewhere: it goes on whatever happens.
+                _log.exception("heads_not_read")
             await asyncio.sleep(_LOOK_SECONDS)
 
     async def hear_postgres(self, engine: PostgresEngine) -> None:
@@ -82,18 +90,32 @@ class Changes:
             self.publish({tenant_id: int(seq)})
 
 
-class _Listener:
+class Listener:
     """The newest heads that one listener has not taken yet: never more than one a tenant."""
 
     def __init__(self) -> None:
-        self.wake = asyncio.Event()
+        self._wake = asyncio.Event()
         self._heads: dict[str, int] = {}
+        self._ended = False
 
     def tell(self, tenant_id: str, seq: int) -> None:
+        """Take a new head."""
         self._heads[tenant_id] = seq
-        self.wake.set()
+        self._wake.set()
 
-    def take(self) -> list[tuple[str, int]]:
-        heads, self._heads = self._heads, {}
-        self.wake.clear()
-        return list(heads.items())
+    def end(self) -> None:
+        """Let the iteration end once what was told is taken."""
+        self._ended = True
+        self._wake.set()
+
+    def __aiter__(self) -> AsyncIterator[tuple[str, int]]:
+        return self
+
+    async def __anext__(self) -> tuple[str, int]:
+        while not self._heads:
+            if self._ended:
+                raise StopAsyncIteration
+            self._wake.clear()
+            await self._wake.wait()
+        tenant_id = next(iter(self._heads))
+        return tenant_id, self._heads.pop(tenant_id)

@@ -10,9 +10,9 @@ import msgspec
 from piccolo.columns import BigInt, Boolean, Bytea, Integer
 
 from .postgres import PostgresEngine, pg_connection
+from .refusals import translate_refusals
 from .rows import Row
-from .sqlite_writer import on_conflict
-from .statements import Delete, Lookup, MakeWork, Notify, Sql, Statement, Write
+from .statements import Delete, Lookup, MakeWork, Notify, Sql, Statement, Write, on_conflict
 from .tables import TABLES
 
 CHANNEL = "fivapp_changes"
@@ -30,9 +30,10 @@ class PostgresWriterDatabase:
         self._engine = engine
 
     async def transact(self, work: MakeWork[T]) -> T:
-        """Run the work in one transaction. Raises StoreUnavailable."""
-        async with pg_connection(self._engine) as connection, connection.transaction():
-            return await _drive(connection, work)
+        """Run the work in one transaction. Raises StoreUnavailable, InvalidInput, Collision."""
+        with translate_refusals():
+            async with pg_connection(self._engine) as connection, connection.transaction():
+                return await _drive(connection, work)
 
 
 async def _drive(connection: asyncpg.Connection[Any], make: MakeWork[T]) -> T:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, TypeAlias, TypeVar
 
 import msgspec
@@ -16,6 +16,7 @@ from fivapp_whatsapp.ports import ConversationFilter
 from . import tables
 from .engine import Engine
 from .operations.sending import Due
+from .refusals import translate_refusals
 from .rows import (
     AccountRow,
     AliasRow,
@@ -43,6 +44,7 @@ class Queries:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._sqlite = engine.engine_type == "sqlite"
 
     def _table(self, kind: type[Row]) -> type[Table]:
         return bound(_CLASSES[kind.table], self._engine)
@@ -64,7 +66,8 @@ class Queries:
             query = query.order_by(self.column(kind, order), ascending=ascending)
         if limit is not None:
             query = query.limit(limit)
-        return [kind(**values) for values in await query]
+        with translate_refusals():
+            return [kind(**values) for values in await query]
 
     async def row(self, kind: type[R], *conditions: Condition) -> R | None:
         """Read one row, or None."""
@@ -92,7 +95,8 @@ class Queries:
         return result
 
     async def _raw(self, sql: str, *values: Any) -> list[dict[str, Any]]:
-        found = await self._engine.run_querystring(QueryString(sql, *values))
+        with translate_refusals():
+            found = await self._engine.run_querystring(QueryString(sql, *values))
         return [dict(row) for row in found or ()]
 
     # --- tenants, accounts, sessions, contacts ---------------------------------------------------
@@ -107,7 +111,8 @@ class Queries:
 
     async def heads(self) -> dict[str, int]:
         """Read the heads of all logs."""
-        return {row.tenant_id: row.seq for row in await self.rows(CursorRow)}
+        found = await self._raw("SELECT tenant_id, seq FROM fivapp_tenant_cursor WHERE seq > 0")
+        return {row["tenant_id"]: row["seq"] for row in found}
 
     async def accounts(self, tenant_id: str, **where: Any) -> list[AccountRow]:
         """Read a tenant's accounts."""
@@ -170,7 +175,8 @@ class Queries:
                 paused = self.column(ConversationRow, "paused_until")
                 found.append(Or(paused.is_null(), paused <= now))
         if where.label is not None:
-            found.append(self.column(ConversationRow, "labels").like(f"%{_like(_json(where.label))}%"))
+            holds = "instr(labels, {}) > 0" if self._sqlite else "strpos(labels, {}) > 0"
+            found.append(WhereRaw(holds, _json(where.label)))
         return found
 
     def _matching(self, tenant_id: str, query: str) -> Condition:
@@ -223,15 +229,37 @@ class Queries:
         newer = self.column(EventRow, "seq") > after
         return await self.rows(EventRow, self.equal(EventRow, tenant_id=tenant_id), newer, order="seq", limit=limit)
 
-    async def due(self, now: int, limit: int) -> list[Due]:
+    async def head(self, tenant_id: str) -> int:
+        """Read the head of a tenant's log; 0 for a tenant that is not there."""
+        cursor = await self.row(CursorRow, self.equal(CursorRow, tenant_id=tenant_id))
+        return 0 if cursor is None else cursor.seq
+
+    async def due(self, now: int, limit: int, sessions: Collection[str] | None) -> list[Due]:
         """Read sends that look due: the first of each conversation in a connected session, and what has ended."""
-        found = await self._raw(_DUE, now, now, now, limit)
+        ours, names = "", sorted(sessions or ())
+        if sessions is not None:
+            ours = f"AND o.session_id IN ({', '.join(['{}'] * len(names))})" if names else "AND 1 = 0"
+        found = await self._raw(_DUE.replace("[ours]", ours), now, now, now, *names, limit)
         return [Due(**row) for row in found]
 
-    async def quarantined(self, session_id: str | None, limit: int) -> list[QuarantineRow]:
-        """Read waiting bodies, oldest first."""
-        where: dict[str, Any] = {"state": "waiting"} | ({} if session_id is None else {"session_id": session_id})
-        return await self.rows(QuarantineRow, self.equal(QuarantineRow, **where), order="received_at", limit=limit)
+    async def snoozed(self, now: int, limit: int) -> list[tuple[str, str]]:
+        """Read the tenant and id of snoozed conversations whose time has come."""
+        sql = (
+            "SELECT tenant_id, id FROM fivapp_conversation"
+            " WHERE snoozed_until IS NOT NULL AND snoozed_until <= {} LIMIT {}"
+        )
+        return [(row["tenant_id"], row["id"]) for row in await self._raw(sql, now, limit)]
+
+    async def quarantined(self, session_id: str | None, after: str | None, limit: int) -> list[QuarantineRow]:
+        """Read waiting bodies, oldest first; those that name several sessions wait for each of them."""
+        conditions: list[Condition] = [self.equal(QuarantineRow, state="waiting")]
+        if session_id is not None:
+            column = self.column(QuarantineRow, "session_id")
+            several = And(column.is_null(), self.column(QuarantineRow, "reason") == "unknown_session")
+            conditions.append(Or(column == session_id, several))
+        if after is not None:
+            conditions.append(self.column(QuarantineRow, "id") > after)
+        return await self.rows(QuarantineRow, *conditions, order="id", limit=limit)
 
     async def count(self, sql: str) -> int:
         """Count by one of our own statements."""
@@ -248,16 +276,13 @@ def _json(text: str) -> str:
     return msgspec.json.encode(text).decode()
 
 
-def _like(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-
-
 _DUE = """
 SELECT o.message_id, o.tenant_id, o.conversation_id, o.session_id
 FROM fivapp_outbox AS o JOIN fivapp_session AS s ON s.id = o.session_id
-WHERE (o.state = 'sending' AND o.lease_until <= {})
+WHERE ((o.state = 'sending' AND o.lease_until <= {})
    OR (o.state = 'queued' AND o.expires_at <= {})
    OR (o.state = 'queued' AND o.not_before <= {} AND s.status = 'connected' AND NOT EXISTS (
-         SELECT 1 FROM fivapp_outbox AS older WHERE older.conversation_id = o.conversation_id AND older.seq < o.seq))
-ORDER BY o.created_at LIMIT {}
+         SELECT 1 FROM fivapp_outbox AS older WHERE older.conversation_id = o.conversation_id AND older.seq < o.seq
+         AND older.state IN ('queued', 'sending')))) [ours]
+ORDER BY o.created_at, o.seq LIMIT {}
 """

@@ -6,7 +6,8 @@ since 1970, UTC; JSON is text that we encode ourselves.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from operator import attrgetter
 from typing import Any, ClassVar, Self
 
 import msgspec
@@ -26,7 +27,7 @@ class Row(msgspec.Struct):
     @property
     def identity(self) -> tuple[Any, ...]:
         """Return the values of the primary key."""
-        return tuple(getattr(self, name) for name in self.primary_key)
+        return _IDENTITIES[type(self)](self)
 
 
 class TenantRow(Row):
@@ -293,3 +294,12 @@ ROWS: tuple[type[Row], ...] = (
     OutboxRow,
     IdempotencyRow,
 )
+
+
+def _identity_of(kind: type[Row]) -> Callable[[Any], tuple[Any, ...]]:
+    get = attrgetter(*kind.primary_key)
+    # For one name attrgetter returns the bare value.
+    return get if len(kind.primary_key) > 1 else lambda row: (get(row),)
+
+
+_IDENTITIES = {kind: _identity_of(kind) for kind in ROWS}

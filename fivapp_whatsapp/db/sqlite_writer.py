@@ -11,57 +11,86 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from fivapp_whatsapp.errors import StoreUnavailable
+
 from .failures import translate_errors
+from .refusals import check_texts, translate_refusals
 from .rows import Row
-from .sqlite import connect_sqlite
-from .statements import Delete, Lookup, MakeWork, Notify, Sql, Statement, Write
+from .sqlite import BUSY_SECONDS, connect_sqlite
+from .statements import Delete, Lookup, MakeWork, Notify, Sql, Statement, Write, on_conflict
 
 T = TypeVar("T")
 _values = msgspec.structs.astuple
 
 
 class SQLiteWriterDatabase:
-    """The writing side of an SQLite file; commits are synced to the disk before `transact` returns."""
+    """The writing side of an SQLite file; commits are synced to the disk before `transact` returns.
 
-    def __init__(self, path: str) -> None:
+    A file that another process writes to is waited for, `busy_seconds` at most.
+    """
+
+    def __init__(self, path: str, *, busy_seconds: float = BUSY_SECONDS) -> None:
         self._path = path
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite-writer")
+        self._busy_ms = round(busy_seconds * 1000)
+        self._thread: ThreadPoolExecutor | None = None
         self._connection: sqlite3.Connection | None = None
 
     async def start(self) -> None:
         """Open the connection. Raises StoreUnavailable."""
-        self._connection = await self._in_thread(connect_sqlite, self._path)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite-writer")
+        await self._in_thread(self._connect)
 
     async def close(self) -> None:
-        """Close the connection and end the thread."""
-        if self._connection is not None:
-            await self._in_thread(self._connection.close)
-            self._connection = None
-        self._thread.shutdown(wait=True)
+        """Close the connection and end the thread; may be called twice."""
+        if self._thread is not None:
+            await self._in_thread(self._disconnect)
+            self._thread.shutdown(wait=True)
+            self._thread = None
 
     async def transact(self, work: MakeWork[T]) -> T:
-        """Run the work in one transaction, in the writer's thread. Raises StoreUnavailable."""
+        """Run the work in one transaction, in the writer's thread.
+
+        Raises StoreUnavailable, InvalidInput, Collision.
+        """
         result: T = await self._in_thread(self._transact, work)
         return result
 
     async def _in_thread(self, function: Any, *args: Any) -> Any:
+        if self._thread is None:
+            raise StoreUnavailable("The database is closed.")
         # Shielded: a transaction that runs in the thread cannot be taken back by a cancelled caller.
         return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._thread, function, *args))
 
+    def _connect(self) -> sqlite3.Connection:
+        connection = connect_sqlite(self._path)
+        connection.execute(f"PRAGMA busy_timeout={self._busy_ms}")
+        self._connection = connection
+        return connection
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
     def _transact(self, make: MakeWork[T]) -> T:
-        connection = self._connection
-        if connection is None:
-            raise RuntimeError("not started")
-        with translate_errors():
-            connection.execute("BEGIN IMMEDIATE")
+        with translate_refusals(), translate_errors():
+            connection = self._connection or self._connect()
             try:
+                connection.execute("BEGIN IMMEDIATE")
                 result = _drive(connection, make)
                 connection.execute("COMMIT")
             except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
+                self._roll_back(connection)
                 raise
             return result
+
+    def _roll_back(self, connection: sqlite3.Connection) -> None:
+        try:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+        except sqlite3.Error:
+            # A connection that cannot go back is given up; the next transaction opens another.
+            self._disconnect()
 
 
 def _drive(connection: sqlite3.Connection, make: MakeWork[T]) -> T:
@@ -84,10 +113,11 @@ def _run(connection: sqlite3.Connection, statement: Statement) -> list[Any]:
             execute = connection.execute
             return [row.of(values) for key in keys for values in execute(sql, key)]
         case Write(row=row, rows=rows, conflict=conflict):
-            connection.executemany(_insert(row, conflict), map(_values, rows))
+            values = [_values(each) for each in rows]
+            check_texts(values)
+            connection.executemany(_insert(row, conflict), values)
         case Delete(row=row, keys=keys):
-            where = " AND ".join(f"{name} = ?" for name in row.primary_key)
-            connection.executemany(f"DELETE FROM {row.table} WHERE {where}", keys)  # noqa: S608  # our own names
+            connection.executemany(_delete(row), keys)
         case Sql(text=text, values=values):
             return connection.execute(_numbered(text), values).fetchall()
         case Notify():
@@ -108,21 +138,15 @@ def _insert(row: type[Row], conflict: str) -> str:
 
 
 @lru_cache
+def _delete(row: type[Row]) -> str:
+    where = " AND ".join(f'"{name}" = ?' for name in row.primary_key)
+    return f"DELETE FROM {row.table} WHERE {where}"  # noqa: S608  # our own names
+
+
+@lru_cache
 def _numbered(text: str) -> str:
     return re.sub(r"\$(\d+)", r"?\1", text)
 
 
 def _columns(row: type[Row]) -> str:
     return ", ".join(f'"{name}"' for name in row.__struct_fields__)
-
-
-def on_conflict(row: type[Row], conflict: str) -> str:
-    """Return the ON CONFLICT clause, the same in both databases."""
-    if conflict == "error":
-        return ""
-    target = ", ".join(f'"{name}"' for name in row.primary_key)
-    if conflict == "ignore":
-        return f" ON CONFLICT ({target}) DO NOTHING"
-    changed = [name for name in row.__struct_fields__ if name not in row.primary_key]
-    values = ", ".join(f'"{name}" = excluded."{name}"' for name in changed)
-    return f" ON CONFLICT ({target}) DO UPDATE SET {values}"

@@ -26,7 +26,11 @@ class Lookup(msgspec.Struct, frozen=True):
 
 
 class Write(msgspec.Struct, frozen=True):
-    """Insert rows of one table. `conflict`: `error`, `ignore`, or `replace` (by the primary key)."""
+    """Insert rows of one table.
+
+    `conflict` says what becomes of a row whose primary key is there: `error`, `ignore`, `replace`, or `earliest`,
+    which takes over no more than an earlier `at`.
+    """
 
     row: type[Row]
     rows: Sequence[Row]
@@ -56,3 +60,17 @@ class Notify(msgspec.Struct, frozen=True):
 Statement = Lookup | Write | Delete | Sql | Notify
 Work = Generator[Statement, list[Any], T]
 MakeWork = Callable[[], Work[T]]
+
+
+def on_conflict(row: type[Row], conflict: str) -> str:
+    """Return the ON CONFLICT clause of a Write, which both databases read alike."""
+    if conflict == "error":
+        return ""
+    target = ", ".join(f'"{name}"' for name in row.primary_key)
+    if conflict == "ignore":
+        return f" ON CONFLICT ({target}) DO NOTHING"
+    if conflict == "earliest":
+        return f' ON CONFLICT ({target}) DO UPDATE SET "at" = excluded."at" WHERE excluded."at" < {row.table}."at"'
+    changed = [name for name in row.__struct_fields__ if name not in row.primary_key]
+    values = ", ".join(f'"{name}" = excluded."{name}"' for name in changed)
+    return f" ON CONFLICT ({target}) DO UPDATE SET {values}"

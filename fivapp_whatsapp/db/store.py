@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import msgspec
 
-from fivapp_whatsapp.errors import AccountNotFound, ConversationNotFound, MessageNotFound, TenantNotFound
+from fivapp_whatsapp.errors import ConversationNotFound, MessageNotFound, TenantNotFound
 from fivapp_whatsapp.models import (
     Account,
     Author,
@@ -27,7 +28,6 @@ from fivapp_whatsapp.models import (
     StatusChange,
     Tenant,
     WebhookEvent,
-    new_id,
     now_ms,
     to_datetime,
 )
@@ -50,29 +50,38 @@ from .changes import Changes
 from .engine import PostgresEngine, ServerLock, check_durability, make_engine
 from .migrate import migrate, pending
 from .operations import conversations as conversation_ops
-from .operations import receiving, sending, tenants
+from .operations import outcomes, receiving, sending, tenants
 from .operations import sessions as session_ops
 from .operations.upkeep import Forget, LogNotification
 from .postgres_writer import PostgresWriterDatabase
 from .queries import Queries
-from .rows import AccountRow, ConversationRow, EventRow, MessageRow, QuarantineRow, SessionRow
+from .rows import ConversationRow, EventRow, MessageRow, SessionRow
+from .sqlite import BUSY_SECONDS
 from .sqlite_writer import SQLiteWriterDatabase
 from .writer import Writer
 
 _decode = msgspec.json.decode
 _QUARANTINED = "SELECT count(*) AS n FROM fivapp_quarantine WHERE state = 'waiting'"
-_OUTBOX = "SELECT count(*) AS n FROM fivapp_outbox"
-_UNKNOWN = "SELECT count(*) AS n FROM fivapp_message WHERE status = 'unknown'"
+_OUTBOX = "SELECT count(*) AS n FROM fivapp_outbox WHERE state IN ('queued', 'sending')"
+_UNKNOWN = "SELECT count(*) AS n FROM fivapp_outbox WHERE state = 'lost'"
+_WAKE_AT_ONCE = 200
 
 
 class DatabaseStore:
     """Keeps everything in one database. `server` takes the lock that refuses a second server on one SQLite file.
 
     Short commands use `server=False`: they write beside a running server, which notices within a second.
+    `busy_seconds` is how long a write waits for another process that writes to the SQLite file.
     """
 
     def __init__(
-        self, url: str, *, metrics: Metrics | None = None, pending_limit: int = 10_000, server: bool = True
+        self,
+        url: str,
+        *,
+        metrics: Metrics | None = None,
+        pending_limit: int = 10_000,
+        server: bool = True,
+        busy_seconds: float = BUSY_SECONDS,
     ) -> None:
         self._engine = make_engine(url)
         self._metrics = metrics or NoMetrics()
@@ -83,7 +92,7 @@ class DatabaseStore:
         if isinstance(self._engine, PostgresEngine):
             self._database = PostgresWriterDatabase(self._engine)
         else:
-            self._database = SQLiteWriterDatabase(self._engine.path)
+            self._database = SQLiteWriterDatabase(self._engine.path, busy_seconds=busy_seconds)
             self._lock = ServerLock(self._engine.path) if server else None
         self._writer = Writer(
             self._database, metrics=self._metrics, pending_limit=pending_limit, on_commit=self._changes.publish
@@ -102,17 +111,19 @@ class DatabaseStore:
             await self._engine.start_connection_pool()
             if isinstance(self._database, SQLiteWriterDatabase):
                 await self._database.start()
+            self._changes.publish(await self._read.heads())
+            self._tenants_of_sessions = {row.id: row.tenant_id for row in await self._read.sessions()}
         except BaseException:
             await self._close_database()
             raise
-        self._changes.publish(await self._read.heads())
         self._tasks.append(asyncio.create_task(self._changes.watch(), name="changes"))
         if isinstance(self._engine, PostgresEngine):
             self._tasks.append(asyncio.create_task(self._changes.hear_postgres(self._engine), name="listen"))
 
     async def close(self) -> None:
-        """Finish what was submitted and close."""
+        """Finish what was submitted, end all listening, and close; may be called twice, and after a failed start."""
         await self._writer.close()
+        self._changes.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -167,14 +178,11 @@ class DatabaseStore:
 
     async def suspend_tenant(self, tenant_id: str, suspended: bool) -> Tenant:
         """Suspend a tenant or lift it. Raises TenantNotFound."""
-        if await self._read.tenant(tenant_id) is None:
-            raise TenantNotFound
         return await self._writer.submit(tenants.SuspendTenant(tenant_id, suspended))
 
     async def add_account(self, tenant_id: str, login: str, name: str, role: Role, password_hash: str) -> Account:
         """Add a local account. Raises TenantNotFound, AlreadyExists."""
-        row = AccountRow(new_id(), tenant_id, login, name, role, password_hash, False, now_ms())
-        return await self._writer.submit(tenants.PutAccount(row, new=True))
+        return await self._writer.submit(tenants.AddAccount(tenant_id, login, name, role, password_hash))
 
     async def change_account(
         self,
@@ -186,12 +194,8 @@ class DatabaseStore:
         disabled: bool | None = None,
     ) -> Account:
         """Change a local account. Raises AccountNotFound."""
-        found = await self._read.accounts(tenant_id, login=login)
-        if not found:
-            raise AccountNotFound
-        wanted = {"password_hash": password_hash, "role": role, "disabled": disabled}
-        row = msgspec.structs.replace(found[0], **{k: v for k, v in wanted.items() if v is not None})
-        return await self._writer.submit(tenants.PutAccount(row, new=False))
+        operation = tenants.ChangeAccount(tenant_id, login, password_hash=password_hash, role=role, disabled=disabled)
+        return await self._writer.submit(operation)
 
     async def account(self, tenant_id: str, login: str) -> tuple[Account, str] | None:
         """Return an account and its password hash, or None."""
@@ -213,8 +217,6 @@ class DatabaseStore:
         self, tenant_id: str, session_id: str, name: str, connector: str, *, exists_ok: bool = True
     ) -> Session:
         """Return the session of this id, made when it is not there. Raises TenantNotFound, AlreadyExists."""
-        if await self._read.tenant(tenant_id) is None:
-            raise TenantNotFound
         operation = session_ops.AddSession(tenant_id, session_id, name, connector, exists_ok=exists_ok)
         return await self._writer.submit(operation)
 
@@ -256,8 +258,6 @@ class DatabaseStore:
             new_epoch=new_epoch,
             deleted=deleted,
         )
-        if deleted:
-            self._tenants_of_sessions.pop(session_id, None)
         return await self._writer.submit(operation)
 
     # --- receiving -----------------------------------------------------------------------------------
@@ -266,37 +266,37 @@ class DatabaseStore:
         self, connector: str, events: Sequence[WebhookEvent], raw: bytes, *, quarantine_id: str | None = None
     ) -> Receipt:
         """Store what one webhook tells; what names no session of ours is quarantined."""
+        if not events and quarantine_id is None:
+            return Receipt()
         known: list[tuple[str, WebhookEvent]] = []
-        unknown: str | None = None
+        unknown: list[str] = []
         for event in events:
             tenant_id = self._tenants_of_sessions.get(event.session_id) or await self._tenant_of(event.session_id)
             if tenant_id is None:
-                unknown = event.session_id
+                unknown.append(event.session_id)
             else:
                 known.append((tenant_id, event))
-        kept = None
-        if unknown is not None and quarantine_id is None:
-            kept = _quarantined(connector, raw, "unknown_session", unknown)
-        settles = quarantine_id if unknown is None else None
-        return await self._writer.submit(receiving.Receive(known, unreadable=kept, settles=settles))
+        return await self._writer.submit(receiving.Receive(connector, raw, known, unknown, settles=quarantine_id))
 
     async def _tenant_of(self, session_id: str) -> str | None:
         row = await self._read.session(session_id)
         if row is None:
             return None
-        # Only what exists is remembered: a session that is added later is seen at once.
+        # Whose a session is never changes; whether it is still there, the operation looks for itself.
         self._tenants_of_sessions[session_id] = row.tenant_id
         return row.tenant_id
 
     async def quarantine(self, connector: str, raw: bytes, reason: str) -> None:
         """Keep a body that could not be read."""
-        await self._writer.submit(receiving.Quarantine(_quarantined(connector, raw, reason, None)))
+        await self._writer.submit(receiving.Quarantine(connector, raw, reason))
 
-    async def quarantined(self, session_id: str | None = None, limit: int = 100) -> list[Quarantined]:
+    async def quarantined(
+        self, session_id: str | None = None, limit: int = 100, *, after: str | None = None
+    ) -> list[Quarantined]:
         """List waiting quarantined bodies, oldest first."""
         return [
             Quarantined(row.id, row.connector, row.reason, row.session_id, row.raw, to_datetime(row.received_at))
-            for row in await self._read.quarantined(session_id, limit)
+            for row in await self._read.quarantined(session_id, after, limit)
         ]
 
     # --- conversations and messages --------------------------------------------------------------------
@@ -330,6 +330,11 @@ class DatabaseStore:
         await self._writer.submit(conversation_ops.ChangeConversation(tenant_id, conversation_id, patch, read))
         return await self._required_conversation(tenant_id, conversation_id)
 
+    async def wake_snoozed(self) -> int:
+        """Open snoozed conversations whose time has come."""
+        due = await self._read.snoozed(now_ms(), _WAKE_AT_ONCE)
+        return await self._writer.submit(conversation_ops.WakeConversations(due)) if due else 0
+
     async def contact(self, tenant_id: str, contact_id: str) -> Contact | None:
         """Return a contact with its addresses, or None."""
         found = await self._read.contact(tenant_id, contact_id)
@@ -362,8 +367,8 @@ class DatabaseStore:
         if row is None:
             raise MessageNotFound
         steps = [convert.status_change(step) for step in await self._read.statuses(message_id)]
-        if row.direction == "incoming":
-            # No row of its own is kept for the one step that every incoming message has.
+        if row.status == MessageStatus.RECEIVED:
+            # No row of its own is kept for the one step that every message has that we never sent.
             at, received_at = to_datetime(row.at), to_datetime(row.received_at)
             steps.insert(0, StatusChange(status=MessageStatus.RECEIVED, at=at, received_at=received_at))
         return sorted(steps, key=lambda step: (step.received_at, step.status.rank))
@@ -418,18 +423,16 @@ class DatabaseStore:
         self, owner: str, limit: int, lease_seconds: float, sessions: Collection[str] | None = None
     ) -> list[OutboxItem]:
         """Take up to `limit` sends that are due."""
-        due = await self._read.due(now_ms(), limit)
-        if sessions is not None:
-            due = [each for each in due if each.session_id in sessions]
+        due = await self._read.due(now_ms(), limit, sessions)
         return await self._writer.submit(sending.ClaimSends(due, owner, lease_seconds)) if due else []
 
     async def record_outcome(self, item: OutboxItem, owner: str, outcome: Outcome) -> Message:
         """Store how a send went."""
-        return await self._writer.submit(sending.RecordOutcome(item, owner, outcome))
+        return await self._writer.submit(outcomes.RecordOutcome(item, owner, outcome))
 
     async def resolve_message(self, tenant_id: str, message_id: str, status: str) -> Message:
         """Settle a message by a person's word. Raises MessageNotFound, Conflict."""
-        return await self._writer.submit(sending.ResolveMessage(tenant_id, message_id, status))
+        return await self._writer.submit(outcomes.ResolveMessage(tenant_id, message_id, status))
 
     # --- the event log -----------------------------------------------------------------------------------
 
@@ -455,7 +458,9 @@ class DatabaseStore:
             )
             for row in rows
         ]
-        return EventPage(events, rows[-1].seq if rows else after)
+        # A page that is not full ends at the head.
+        head = rows[-1].seq if rows and len(rows) < limit else await self._read.head(tenant_id)
+        return EventPage(events, head)
 
     async def _contents(self, rows: Sequence[EventRow]) -> dict[tuple[str, str], Any]:
         """Read the objects that events are about, each once."""
@@ -477,14 +482,17 @@ class DatabaseStore:
 
     async def forget_old(self, events_before: datetime) -> int:
         """Drop what is out of its time."""
-        return await self._database.transact(lambda: Forget(convert.to_ms(events_before)).work())
+        forget, count = Forget(convert.to_ms(events_before)), 0
+        for tenant_id in await self._database.transact(forget.tenants):
+            more = True
+            while more:
+                gone, more = await self._database.transact(partial(forget.events, tenant_id))
+                count += gone
+        await self._database.transact(forget.rest)
+        return count
 
 
 def _subject(row: EventRow) -> tuple[str, str]:
     kind = row.type.partition(".")[0]
     key = {"message": row.message_id, "conversation": row.conversation_id, "session": row.session_id}.get(kind)
     return kind, key or ""
-
-
-def _quarantined(connector: str, raw: bytes, reason: str, session_id: str | None) -> QuarantineRow:
-    return QuarantineRow(new_id(), connector, session_id, reason, raw, "waiting", 0, now_ms())

@@ -14,56 +14,26 @@ import msgspec
 
 from fivapp_whatsapp.models import now_ms
 
-from .rows import AccountRow, CursorRow, EventRow, MessageRow, OutboxRow, ParkedStatusRow, Row
+from .needs import Needs
+from .rows import (
+    AccountRow,
+    AliasRow,
+    CursorRow,
+    EventRow,
+    MessageRow,
+    MessageStatusRow,
+    OutboxRow,
+    ParkedStatusRow,
+    Row,
+)
 from .statements import Delete, Lookup, Notify, Write
 
 R = TypeVar("R", bound=Row)
 T_co = TypeVar("T_co", covariant=True)
 
 _encode = msgspec.json.Encoder().encode
-# Rows that are only ever added, and may be there already without being an error.
-_IGNORE_TWINS = frozenset({"fivapp_message_status", "fivapp_parked_status", "fivapp_contact_alias"})
-
-
-class Needs:
-    """Which rows a batch must load; operations add to it."""
-
-    def __init__(self) -> None:
-        self.tenants: set[str] = set()
-        self.rows: defaultdict[type[Row], set[tuple[Any, ...]]] = defaultdict(set)
-        self.natives: set[tuple[str, str]] = set()
-        self.parked: set[tuple[str, str]] = set()
-        self.sends_of: set[str] = set()
-        self.unread: set[tuple[str, int]] = set()
-        self.accounts: set[tuple[str, str]] = set()
-
-    def tenant(self, tenant_id: str) -> None:
-        """Lock the tenant: needed by everything that writes an event or changes a tenant's rows."""
-        self.tenants.add(tenant_id)
-
-    def row(self, kind: type[Row], *key: Any) -> None:
-        """Load a row by its primary key."""
-        self.rows[kind].add(key)
-
-    def native(self, session_id: str, native_id: str) -> None:
-        """Load a message by WhatsApp's id."""
-        self.natives.add((session_id, native_id))
-
-    def parked_statuses(self, session_id: str, native_id: str) -> None:
-        """Load the statuses that wait for a native id."""
-        self.parked.add((session_id, native_id))
-
-    def sends(self, conversation_id: str) -> None:
-        """Load the unfinished sends of a conversation."""
-        self.sends_of.add(conversation_id)
-
-    def account(self, tenant_id: str, login: str) -> None:
-        """Load an account by its login."""
-        self.accounts.add((tenant_id, login))
-
-    def unread_after(self, conversation_id: str, seq: int) -> None:
-        """Count a conversation's incoming messages after a seq."""
-        self.unread.add((conversation_id, seq))
+# What is to happen with a row that is there already without having been loaded; all others are an error.
+_TWINS: dict[type[Row], str] = {MessageStatusRow: "earliest", AliasRow: "ignore"}
 
 
 class Unit:
@@ -72,12 +42,14 @@ class Unit:
     def __init__(self) -> None:
         self.now = now_ms()
         self.heads: dict[str, int] = {}
-        self._rows: dict[tuple[type[Row], tuple[Any, ...]], Row] = {}
-        self._changed: dict[tuple[type[Row], tuple[Any, ...]], Row] = {}
-        self._deleted: dict[tuple[type[Row], tuple[Any, ...]], None] = {}
-        self._loaded: set[tuple[type[Row], tuple[Any, ...]]] = set()
+        self._rows: defaultdict[type[Row], dict[tuple[Any, ...], Row]] = defaultdict(dict)
+        self._changed: defaultdict[type[Row], dict[tuple[Any, ...], Row]] = defaultdict(dict)
+        self._deleted: defaultdict[type[Row], dict[tuple[Any, ...], None]] = defaultdict(dict)
+        self._loaded: defaultdict[type[Row], set[tuple[Any, ...]]] = defaultdict(set)
         self._natives: dict[tuple[str, str], MessageRow] = {}
         self._parked: defaultdict[tuple[str, str], dict[str, ParkedStatusRow]] = defaultdict(dict)
+        self._sends: defaultdict[str, dict[str, OutboxRow]] = defaultdict(dict)
+        self._accounts: dict[tuple[str, str], AccountRow] = {}
         self._events: list[EventRow] = []
         self._unread: dict[tuple[str, int], int] = {}
 
@@ -85,32 +57,45 @@ class Unit:
 
     def get(self, kind: type[R], *key: Any) -> R | None:
         """Return a row, or None."""
-        return cast("R | None", self._rows.get((kind, key)))
+        return cast("R | None", self._rows[kind].get(key))
 
     def put(self, row: Row) -> None:
         """Add a row, or note that it was changed."""
-        place = (type(row), row.identity)
-        self._rows[place] = self._changed[place] = row
-        self._deleted.pop(place, None)
-        if isinstance(row, MessageRow) and row.native_id is not None:
-            self._natives[row.session_id, row.native_id] = row
+        kind, key = type(row), row.identity
+        self._rows[kind][key] = self._changed[kind][key] = row
+        if kind in self._deleted:
+            self._deleted[kind].pop(key, None)
+        self._index(row)
 
     def delete(self, row: Row) -> None:
         """Delete a row."""
-        place = (type(row), row.identity)
-        self._rows.pop(place, None)
-        self._changed.pop(place, None)
-        if place in self._loaded:
-            self._deleted[place] = None
+        kind, key = type(row), row.identity
+        self._rows[kind].pop(key, None)
+        self._changed[kind].pop(key, None)
+        if isinstance(row, OutboxRow):
+            self._sends[row.conversation_id].pop(row.message_id, None)
+        if key in self._loaded[kind]:
+            self._deleted[kind][key] = None
+
+    def _index(self, row: Row) -> None:
+        if isinstance(row, MessageRow):
+            if row.native_id is not None:
+                self._natives[row.session_id, row.native_id] = row
+        elif isinstance(row, OutboxRow):
+            self._sends[row.conversation_id][row.message_id] = row
+        elif isinstance(row, ParkedStatusRow):
+            self._parked[row.session_id, row.native_id][row.status] = row
+        elif isinstance(row, AccountRow):
+            self._accounts[row.tenant_id, row.login] = row
 
     def by_native(self, session_id: str, native_id: str) -> MessageRow | None:
         """Return the message with WhatsApp's id, or None."""
         return self._natives.get((session_id, native_id))
 
-    def park(self, row: ParkedStatusRow) -> None:
-        """Keep a status until its message is known."""
-        self._parked[row.session_id, row.native_id][row.status] = row
-        self.put(row)
+    def parked(self, session_id: str, native_id: str, status: str) -> ParkedStatusRow | None:
+        """Return a status that waits for its message, or None."""
+        waiting = self._parked.get((session_id, native_id))
+        return None if waiting is None else waiting.get(status)
 
     def take_parked(self, session_id: str, native_id: str) -> list[ParkedStatusRow]:
         """Take the statuses that wait for a native id out of the lot."""
@@ -120,19 +105,17 @@ class Unit:
         return rows
 
     def sends_of(self, conversation_id: str) -> list[OutboxRow]:
-        """Return the unfinished sends of a conversation, oldest first."""
-        found = (row for (kind, _), row in self._rows.items() if kind is OutboxRow)
-        sends = [row for row in cast("Iterable[OutboxRow]", found) if row.conversation_id == conversation_id]
-        return sorted(sends, key=lambda row: row.seq)
+        """Return the sends of a conversation whose end is not known, oldest first."""
+        return sorted(self._sends[conversation_id].values(), key=lambda row: row.seq)
 
     def account(self, tenant_id: str, login: str) -> AccountRow | None:
         """Return the account with a login, or None."""
-        rows = (row for row in self._rows.values() if isinstance(row, AccountRow))
-        return next((row for row in rows if (row.tenant_id, row.login) == (tenant_id, login)), None)
+        return self._accounts.get((tenant_id, login))
 
     def unread_after(self, conversation_id: str, seq: int) -> int:
         """Return how many incoming messages a conversation has after a seq, those of this batch included."""
-        new = (row for place, row in self._changed.items() if isinstance(row, MessageRow) and place not in self._loaded)
+        loaded, changed = self._loaded[MessageRow], self._changed[MessageRow]
+        new = (cast(MessageRow, row) for key, row in changed.items() if key not in loaded)
         return self._unread[conversation_id, seq] + sum(
             row.conversation_id == conversation_id and row.seq > seq and row.direction == "incoming" for row in new
         )
@@ -148,12 +131,12 @@ class Unit:
         data: Any = None,
     ) -> int:
         """Append an event to the tenant's log and return its seq."""
+        text = None if data is None else _encode(data).decode()
         cursor = self.get(CursorRow, tenant_id)
         if cursor is None:
             raise LookupError("the tenant was not locked")
         cursor.seq += 1
         self.heads[tenant_id] = cursor.seq
-        text = None if data is None else _encode(data).decode()
         self._events.append(
             EventRow(tenant_id, cursor.seq, type_, conversation_id, message_id, session_id, text, self.now)
         )
@@ -175,6 +158,10 @@ class Unit:
             yield Lookup(AccountRow, ("tenant_id", "login"), sorted(needs.accounts))
         if needs.sends_of:
             yield Lookup(OutboxRow, ("conversation_id",), sorted((c,) for c in needs.sends_of))
+        # The sends have been loaded meanwhile: now their messages can be named.
+        messages = {(send,) for conversation_id in needs.texts_of for send in self._sends[conversation_id]}
+        if messages := messages - needs.rows[MessageRow]:
+            yield Lookup(MessageRow, ("id",), sorted(messages))
 
     def counted(self, conversation_id: str, seq: int, count: int) -> None:
         """Take a count of unread messages that was read."""
@@ -183,29 +170,26 @@ class Unit:
     def loaded(self, rows: Iterable[Row]) -> None:
         """Take rows that were read."""
         for row in rows:
-            place = (type(row), row.identity)
+            kind, key = type(row), row.identity
             # Two lookups may bring one row; the first object is the one that operations change.
-            known = self._rows.setdefault(place, row)
-            self._loaded.add(place)
-            if isinstance(known, MessageRow) and known.native_id is not None:
-                self._natives[known.session_id, known.native_id] = known
-            elif isinstance(known, ParkedStatusRow):
-                self._parked[known.session_id, known.native_id][known.status] = known
+            if key not in self._loaded[kind]:
+                self._loaded[kind].add(key)
+                self._rows[kind][key] = row
+                self._index(row)
 
     def writes(self) -> Iterable[Write | Delete | Notify]:
         """Say what is to be written, the tenants' counters last."""
-        tables: defaultdict[tuple[type[Row], str], list[Row]] = defaultdict(list)
-        for place, row in self._changed.items():
-            kind = place[0]
-            twin = "ignore" if kind.table in _IGNORE_TWINS else "error"
-            tables[kind, "replace" if place in self._loaded else twin].append(row)
-        for (kind, conflict), rows in tables.items():
-            yield Write(kind, rows, conflict)
-        gone: defaultdict[type[Row], list[tuple[Any, ...]]] = defaultdict(list)
-        for kind, key in self._deleted:
-            gone[kind].append(key)
-        for kind, keys in gone.items():
-            yield Delete(kind, keys)
+        for kind, changed in self._changed.items():
+            loaded = self._loaded[kind]
+            new = [row for key, row in changed.items() if key not in loaded]
+            known = [row for key, row in changed.items() if key in loaded]
+            if new:
+                yield Write(kind, new, _TWINS.get(kind, "error"))
+            if known:
+                yield Write(kind, known, "replace")
+        for kind, gone in self._deleted.items():
+            if gone:
+                yield Delete(kind, list(gone))
         if self._events:
             yield Write(EventRow, self._events)
         cursors = [cursor for t in sorted(self.heads) if (cursor := self.get(CursorRow, t)) is not None]

@@ -9,27 +9,30 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import structlog
 
-from fivapp_whatsapp.errors import GatewayError, Overloaded, StoreUnavailable
+from fivapp_whatsapp.errors import AlreadyExists, GatewayError, Overloaded, StoreUnavailable
 from fivapp_whatsapp.ports import Metrics
 
+from .needs import Needs
+from .refusals import Collision
 from .statements import MakeWork, Sql, Work
-from .unit import Needs, Operation, Unit
+from .unit import Operation, Unit
 
 _log = structlog.get_logger(__name__)
 _MAX_BATCH = 500
 _UNREAD = "SELECT count(*) FROM fivapp_message WHERE conversation_id = $1 AND seq > $2 AND direction = 'incoming'"
 T = TypeVar("T")
+_Batch: TypeAlias = "list[tuple[Operation[Any], asyncio.Future[Any]]]"
 
 
 class Database(Protocol):
     """Runs a writer's work in one transaction of its own connection."""
 
     async def transact(self, work: MakeWork[T]) -> T:
-        """Run the work and commit. Raises StoreUnavailable; any other error is the work's own."""
+        """Run the work and commit. Raises StoreUnavailable, InvalidInput, Collision, and the work's own errors."""
         ...
 
 
@@ -52,7 +55,7 @@ class Writer:
         self._metrics = metrics
         self._limit = pending_limit
         self._on_commit = on_commit
-        self._pending: list[tuple[Operation[Any], asyncio.Future[Any]]] = []
+        self._pending: _Batch = []
         self._flushing: asyncio.Task[None] | None = None
         self._closed = False
 
@@ -84,41 +87,58 @@ class Writer:
             await asyncio.shield(self._flushing)
 
     async def _run(self) -> None:
+        batch: _Batch = []
         try:
             while self._pending:
                 batch, self._pending = self._pending[:_MAX_BATCH], self._pending[_MAX_BATCH:]
                 await self._flush(batch)
         finally:
             self._flushing = None
+            # Left over only when this task is cancelled with its loop: nobody may wait for ever.
+            for _, answer in batch + self._pending:
+                answer.cancel()
 
-    async def _flush(self, batch: list[tuple[Operation[Any], asyncio.Future[Any]]]) -> None:
+    async def _flush(self, batch: _Batch, *, again: bool = False) -> None:
         started = time.perf_counter()
         try:
             unit, results = await self._database.transact(lambda: _work([operation for operation, _ in batch]))
         except StoreUnavailable as exc:
             for _, answer in batch:
                 _settle(answer, _Failed(exc))
-            return
+        except Collision as exc:
+            # The other process has committed: this time its row is seen.
+            await (self._split(batch, AlreadyExists(), exc) if again else self._flush(batch, again=True))
         except Exception as exc:
-            await self._split(batch, exc)
-            return
-        self._metrics.observe("commit_seconds", time.perf_counter() - started)
-        self._metrics.observe("commit_size", len(batch))
-        if unit.heads:
-            self._on_commit(unit.heads)
-        for (_, answer), result in zip(batch, results, strict=True):
-            _settle(answer, result)
+            await self._split(batch, exc, exc)
+        else:
+            for (_, answer), result in zip(batch, results, strict=True):
+                _settle(answer, result)
+            self._committed(unit.heads, time.perf_counter() - started, len(batch))
 
-    async def _split(self, batch: list[tuple[Operation[Any], asyncio.Future[Any]]], exc: Exception) -> None:
+    def _committed(self, heads: dict[str, int], seconds: float, size: int) -> None:
+        try:
+            if heads:
+                self._on_commit(heads)
+            self._metrics.observe("commit_seconds", seconds)
+            self._metrics.observe("commit_size", size)
+        except Exception:
+            # Nobody's answer depends on it, and the next batch must not.
+            _log.exception("commit_not_told")
+
+    async def _split(self, batch: _Batch, answered: Exception, cause: Exception) -> None:
         if len(batch) > 1:
             middle = len(batch) // 2
             await self._flush(batch[:middle])
             await self._flush(batch[middle:])
             return
         operation, answer = batch[0]
-        _log.error("operation_failed", operation=type(operation).__name__, error=type(exc).__name__, exc_info=exc)
+        name = type(operation).__name__
+        if isinstance(answered, GatewayError):
+            _log.warning("operation_refused", operation=name, error=answered.code)
+        else:
+            _log.error("operation_failed", operation=name, error=type(cause).__name__, exc_info=cause)
         if not answer.done():
-            answer.set_exception(exc)
+            answer.set_exception(answered)
 
 
 def _work(operations: list[Operation[Any]]) -> Work[tuple[Unit, list[Any]]]:

@@ -45,6 +45,7 @@ INDEXES = {
     ("fivapp_session", ("tenant_id",)),
     ("fivapp_contact_alias", ("contact_id",)),
     ("fivapp_conversation", ("tenant_id", "activity_seq")),
+    ("fivapp_conversation", ("snoozed_until",)),
     ("fivapp_message", ("conversation_id", "seq")),
     ("fivapp_quarantine", ("state", "session_id")),
     ("fivapp_outbox", ("state", "not_before")),

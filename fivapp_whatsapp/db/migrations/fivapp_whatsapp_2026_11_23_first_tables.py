@@ -51,6 +51,8 @@ CREATE TABLE IF NOT EXISTS fivapp_conversation (
   created_at INT8 NOT NULL
 );
 CREATE INDEX IF NOT EXISTS fivapp_conversation_activity ON fivapp_conversation (tenant_id, activity_seq);
+CREATE INDEX IF NOT EXISTS fivapp_conversation_snoozed ON fivapp_conversation (snoozed_until)
+  WHERE snoozed_until IS NOT NULL;
 CREATE TABLE IF NOT EXISTS fivapp_message (
   {key}, tenant_id TEXT NOT NULL, session_id TEXT NOT NULL, conversation_id TEXT NOT NULL,
   native_id TEXT, seq INT8 NOT NULL, direction TEXT NOT NULL, kind TEXT NOT NULL, status TEXT NOT NULL, text TEXT,
@@ -109,7 +111,8 @@ SQLITE_SEARCH = (
          INSERT INTO fivapp_message_search (fivapp_message_search, rowid, text)
          VALUES ('delete', old.search_row, old.text);
        END""",
-    """CREATE TRIGGER IF NOT EXISTS fivapp_message_search_update AFTER UPDATE OF text ON fivapp_message BEGIN
+    """CREATE TRIGGER IF NOT EXISTS fivapp_message_search_update AFTER UPDATE OF text ON fivapp_message
+       WHEN new.text IS NOT old.text BEGIN
          INSERT INTO fivapp_message_search (fivapp_message_search, rowid, text)
          SELECT 'delete', old.search_row, old.text WHERE old.text IS NOT NULL;
          INSERT INTO fivapp_message_search (rowid, text)

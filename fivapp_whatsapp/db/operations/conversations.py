@@ -1,19 +1,21 @@
-"""Opening, changing and annotating conversations."""
+"""Opening, changing, waking and annotating conversations."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
 from fivapp_whatsapp import addresses
 from fivapp_whatsapp.db.convert import message, optional_ms
-from fivapp_whatsapp.db.rows import AliasRow, ContactRow, ConversationRow, MessageRow, SessionRow
-from fivapp_whatsapp.db.unit import Needs, Unit
+from fivapp_whatsapp.db.needs import Needs
+from fivapp_whatsapp.db.rows import ContactRow, ConversationRow, MessageRow, SessionRow
+from fivapp_whatsapp.db.unit import Unit
 from fivapp_whatsapp.errors import ConversationNotFound, MessageNotFound, SessionNotFound
 from fivapp_whatsapp.models import Author, ConversationPatch, Message, MessageKind, MessageStatus, new_id
 
-from .receiving import new_conversation, retitle
+from .chats import contact_of, new_conversation, retitle
 
 _encode = msgspec.json.Encoder().encode
 
@@ -43,22 +45,15 @@ class OpenConversation:
             raise SessionNotFound
         if unit.get(ConversationRow, self._id) is not None:
             return self._id
-        row = new_conversation(self._tenant_id, self._session_id, self._chat_id, unit.now)
+        row = new_conversation(self._tenant_id, self._session_id, self._chat_id, self._id, unit.now)
+        name = None
         if not row.is_group:
             row.contact_id = self._contact_id
-            self._add_contact(unit)
-        known = unit.get(ContactRow, self._contact_id)
-        retitle(row, self._title or (known.name if known else None) or row.title)
+            name = contact_of(unit, self._tenant_id, self._contact_id, self._chat_id, None).name
+        retitle(row, self._title or name or row.title)
         row.activity_seq = unit.log(self._tenant_id, "conversation.updated", conversation_id=self._id)
         unit.put(row)
         return self._id
-
-    def _add_contact(self, unit: Unit) -> None:
-        if unit.get(ContactRow, self._contact_id) is not None:
-            return
-        phone, now = addresses.phone(self._chat_id), unit.now
-        unit.put(ContactRow(self._contact_id, self._tenant_id, self._title, phone, now, now))
-        unit.put(AliasRow(self._tenant_id, addresses.key(self._chat_id), self._chat_id, self._contact_id, now))
 
 
 class ChangeConversation:
@@ -92,20 +87,22 @@ class ChangeConversation:
         if isinstance(self._patch.read_up_to, str) and not self._read_known:
             raise MessageNotFound("readUpTo names no message of this conversation.")
         before = msgspec.structs.astuple(row)
-        for name, value in self._values(unit).items():
+        for name, value in self._values(unit, row).items():
             setattr(row, name, value)
         if msgspec.structs.astuple(row) != before:
             unit.put(row)
             unit.log(self._tenant_id, "conversation.updated", conversation_id=self._id)
 
-    def _values(self, unit: Unit) -> dict[str, Any]:
+    def _values(self, unit: Unit, row: ConversationRow) -> dict[str, Any]:
         patch, values = self._patch, {}
         for name in ("answered_by", "status", "assignee_id"):
             if (value := getattr(patch, name)) is not msgspec.UNSET:
                 values[name] = value
-        if patch.status is not msgspec.UNSET:
-            snoozed = patch.snoozed_until if patch.status == "snoozed" else None
-            values["snoozed_until"] = None if snoozed is msgspec.UNSET else optional_ms(snoozed)
+        status = row.status if patch.status is msgspec.UNSET else patch.status
+        if status != "snoozed":
+            values["snoozed_until"] = None
+        elif patch.snoozed_until is not msgspec.UNSET:
+            values["snoozed_until"] = optional_ms(patch.snoozed_until)
         if patch.answered_by is not msgspec.UNSET or patch.paused_until is not msgspec.UNSET:
             paused = None if patch.paused_until is msgspec.UNSET else patch.paused_until
             values["paused_until"] = optional_ms(paused)
@@ -116,6 +113,32 @@ class ChangeConversation:
             values["read_seq"] = self._read_seq
             values["unread_count"] = unit.unread_after(self._id, self._read_seq)
         return values
+
+
+class WakeConversations:
+    """Opens snoozed conversations whose time has come; `due` are the tenant and id of those that looked so."""
+
+    def __init__(self, due: Sequence[tuple[str, str]]) -> None:
+        self._due = due
+
+    def needs(self, needs: Needs) -> None:
+        """Need the conversations."""
+        for tenant_id, conversation_id in self._due:
+            needs.tenant(tenant_id)
+            needs.row(ConversationRow, conversation_id)
+
+    def apply(self, unit: Unit) -> int:
+        """Open them and return how many; one that was changed meanwhile stays."""
+        woken = 0
+        for tenant_id, conversation_id in self._due:
+            row = unit.get(ConversationRow, conversation_id)
+            if row is None or row.status != "snoozed" or row.snoozed_until is None or row.snoozed_until > unit.now:
+                continue
+            row.status, row.snoozed_until = "open", None
+            unit.put(row)
+            unit.log(tenant_id, "conversation.updated", conversation_id=conversation_id)
+            woken += 1
+        return woken
 
 
 class AddNote:

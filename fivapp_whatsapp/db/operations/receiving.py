@@ -3,332 +3,196 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
-from fivapp_whatsapp import addresses
-from fivapp_whatsapp.db.convert import media_text, optional_ms, session, session_row
-from fivapp_whatsapp.db.rows import (
-    AliasRow,
-    ContactRow,
-    ConversationRow,
-    MessageRow,
-    OutboxRow,
-    ParkedStatusRow,
-    QuarantineRow,
-    SessionRow,
-)
-from fivapp_whatsapp.db.search import fold
-from fivapp_whatsapp.db.unit import Needs, Unit
-from fivapp_whatsapp.models import (
-    IncomingMessage,
-    MessageStatus,
-    SessionUpdate,
-    StatusUpdate,
-    WebhookEvent,
-    new_id,
-    to_datetime,
-)
+from fivapp_whatsapp.db.convert import optional_ms, session, session_row
+from fivapp_whatsapp.db.needs import Needs
+from fivapp_whatsapp.db.rows import MessageRow, OutboxRow, ParkedStatusRow, QuarantineRow, SessionRow
+from fivapp_whatsapp.db.unit import Unit
+from fivapp_whatsapp.models import IncomingMessage, SessionUpdate, StatusUpdate, WebhookEvent, new_id, to_datetime
 from fivapp_whatsapp.ports import Receipt
 from fivapp_whatsapp.states import apply_update
 
+from .arrivals import Arrival
 from .sessions import log_session
-from .statuses import bind, log_update, report
+from .statuses import bind, log_update, report, settle
+
+
+class _Event(Protocol):
+    """One event of a webhook, for one tenant."""
+
+    def needs(self, needs: Needs) -> None: ...
+
+    def apply(self, unit: Unit) -> bool: ...
 
 
 class Receive:
-    """Stores the events of one webhook; `known` pairs each with its tenant, `unreadable` is the rest of it."""
+    """Stores the events of one webhook.
+
+    `known` pairs each event with the tenant of its session, `unknown` are the sessions that nobody has. What
+    names such a session is kept in quarantine; `settles` is the id of the row there that this body comes from.
+    """
 
     def __init__(
         self,
+        connector: str,
+        raw: bytes,
         known: Sequence[tuple[str, WebhookEvent]],
+        unknown: Sequence[str] = (),
         *,
-        unreadable: QuarantineRow | None = None,
         settles: str | None = None,
     ) -> None:
-        self._known = known
-        self._unreadable = unreadable
+        self._connector = connector
+        self._raw = raw
+        self._events = [(tenant_id, event, _event(tenant_id, event)) for tenant_id, event in known]
+        self._unknown = unknown
         self._settles = settles
 
     def needs(self, needs: Needs) -> None:
         """Need what the events name."""
-        for tenant_id, event in self._known:
+        for tenant_id, event, work in self._events:
             needs.tenant(tenant_id)
-            if isinstance(event, IncomingMessage):
-                _needs_message(needs, tenant_id, event)
-            elif isinstance(event, StatusUpdate):
-                _needs_status(needs, event)
-            else:
-                needs.row(SessionRow, event.session_id)
+            needs.row(SessionRow, event.session_id)
+            work.needs(needs)
         if self._settles is not None:
             needs.row(QuarantineRow, self._settles)
 
     def apply(self, unit: Unit) -> Receipt:
         """Store each event; a message that is there already changes nothing."""
         stored = duplicates = statuses = 0
-        for tenant_id, event in self._known:
+        unknown = set(self._unknown)
+        for tenant_id, event, work in self._events:
+            owner = unit.get(SessionRow, event.session_id)
+            if owner is None or owner.deleted or owner.tenant_id != tenant_id:
+                unknown.add(event.session_id)
+                continue
+            new = work.apply(unit)
             if isinstance(event, IncomingMessage):
-                new = _take_message(unit, tenant_id, event)
                 stored += new
                 duplicates += not new
             elif isinstance(event, StatusUpdate):
                 statuses += 1
-                _take_status(unit, tenant_id, event)
-            else:
-                _take_session(unit, event)
-        if self._unreadable is not None:
-            unit.put(self._unreadable)
-        self._settle(unit)
-        return Receipt(stored, duplicates, int(self._unreadable is not None), statuses)
+        kept = self._keep(unit, unknown)
+        return Receipt(stored, duplicates, int(kept), statuses)
 
-    def _settle(self, unit: Unit) -> None:
-        if self._settles is None or (row := unit.get(QuarantineRow, self._settles)) is None:
-            return
-        row.attempts += 1
-        row.state = "processed"
-        unit.put(row)
+    def _keep(self, unit: Unit, unknown: set[str]) -> bool:
+        """Put what could not be stored into quarantine, or what came out of it back; True for a new row."""
+        # A body that names several waits for each of them.
+        session_id = next(iter(unknown)) if len(unknown) == 1 else None
+        if self._settles is None:
+            if unknown:
+                unit.put(quarantined(self._connector, self._raw, "unknown_session", session_id, unit.now))
+            return bool(unknown)
+        if (row := unit.get(QuarantineRow, self._settles)) is not None:
+            row.attempts += 1
+            row.session_id = session_id
+            row.state = "waiting" if unknown else "processed"
+            unit.put(row)
+        return False
 
 
 class Quarantine:
     """Keeps a body that could not be read."""
 
-    def __init__(self, row: QuarantineRow) -> None:
-        self._row = row
+    def __init__(self, connector: str, raw: bytes, reason: str) -> None:
+        self._connector = connector
+        self._raw = raw
+        self._reason = reason
 
     def needs(self, needs: Needs) -> None:
         """Need nothing."""
 
     def apply(self, unit: Unit) -> None:
         """Add the row."""
-        unit.put(self._row)
+        unit.put(quarantined(self._connector, self._raw, self._reason, None, unit.now))
 
 
-def _needs_message(needs: Needs, tenant_id: str, event: IncomingMessage) -> None:
-    conversation_id = addresses.conversation_id(tenant_id, event.session_id, event.chat_id)
-    needs.native(event.session_id, event.native_id)
-    needs.row(ConversationRow, conversation_id)
-    needs.row(ContactRow, addresses.contact_id(tenant_id, event.chat_id if event.from_me else event.sender))
-    if event.quoted_native_id is not None:
-        needs.native(event.session_id, event.quoted_native_id)
-    if event.from_me:
-        needs.sends(conversation_id)
-        needs.parked_statuses(event.session_id, event.native_id)
-    if event.client_message_id is not None:
-        needs.row(MessageRow, event.client_message_id)
+def quarantined(connector: str, raw: bytes, reason: str, session_id: str | None, now: int) -> QuarantineRow:
+    """Make the row of a body that waits."""
+    return QuarantineRow(new_id(), connector, session_id, reason, raw, "waiting", 0, now)
 
 
-def _needs_status(needs: Needs, event: StatusUpdate) -> None:
-    if event.native_id is not None:
-        needs.native(event.session_id, event.native_id)
-        needs.parked_statuses(event.session_id, event.native_id)
-    if event.client_message_id is not None:
-        needs.row(MessageRow, event.client_message_id)
-        needs.row(OutboxRow, event.client_message_id)
+def _event(tenant_id: str, event: WebhookEvent) -> _Event:
+    if isinstance(event, IncomingMessage):
+        return Arrival(tenant_id, event)
+    return _Status(tenant_id, event) if isinstance(event, StatusUpdate) else _SessionNews(event)
 
 
-# --- messages ------------------------------------------------------------------------------------
+class _Status:
+    """A message's status: applied, or parked until its message is known."""
 
+    __slots__ = ("_event", "_tenant_id")
 
-def _take_message(unit: Unit, tenant_id: str, event: IncomingMessage) -> bool:
-    if unit.by_native(event.session_id, event.native_id) is not None:
-        return False
-    if event.from_me and (own := _own_send(unit, tenant_id, event)) is not None:
-        bind(unit, own, event.native_id)
-        report(unit, own, MessageStatus.ACCEPTED, at=optional_ms(event.at))
-        log_update(unit, own)
-        return False
-    contact = _contact(unit, tenant_id, event)
-    conversation, visible = _conversation(unit, tenant_id, event, contact)
-    message = _message_row(unit, tenant_id, event, conversation, contact)
-    message.seq = unit.log(tenant_id, "message.created", conversation_id=conversation.id, message_id=message.id)
-    unit.put(message)
-    visible |= _count_in(conversation, message)
-    unit.put(conversation)
-    if event.from_me:
-        for parked in unit.take_parked(event.session_id, event.native_id):
-            report(unit, message, MessageStatus(parked.status), at=parked.at)
-    if visible:
-        unit.log(tenant_id, "conversation.updated", conversation_id=conversation.id)
-    return True
+    def __init__(self, tenant_id: str, event: StatusUpdate) -> None:
+        self._tenant_id = tenant_id
+        self._event = event
 
-
-def _own_send(unit: Unit, tenant_id: str, event: IncomingMessage) -> MessageRow | None:
-    """Return the message of ours that this is the echo of, or None.
-
-    By our id where the service repeats it; else a send of this chat that is in flight now, or whose outcome is
-    not known, with the same text: a person types the same text on the phone in these seconds hardly ever, and
-    a second row for one message would be wrong every time.
-    """
-    if event.client_message_id is not None:
-        row = unit.get(MessageRow, event.client_message_id)
-        if row is not None and row.session_id == event.session_id and row.direction == "outgoing":
-            return row
-    conversation_id = addresses.conversation_id(tenant_id, event.session_id, event.chat_id)
-    for send in unit.sends_of(conversation_id):
-        row = unit.get(MessageRow, send.message_id)
-        if send.state == "sending" and row is not None and row.native_id is None and row.text == event.text:
-            return row
-    return None
-
-
-def _contact(unit: Unit, tenant_id: str, event: IncomingMessage) -> ContactRow:
-    """Return who is behind the message (for one typed on the phone: whom it went to), with the newest name."""
-    address = event.chat_id if event.from_me else event.sender
-    name = None if event.from_me else event.sender_name
-    key = addresses.contact_id(tenant_id, address)
-    contact = unit.get(ContactRow, key)
-    if contact is None:
-        contact = ContactRow(key, tenant_id, name, addresses.phone(address), unit.now, unit.now)
-        if not addresses.is_group(address):
-            unit.put(contact)
-            unit.put(AliasRow(tenant_id, addresses.key(address), address, key, unit.now))
-    elif name and name != contact.name:
-        contact.name, contact.updated_at = name, unit.now
-        unit.put(contact)
-    return contact
-
-
-def _conversation(
-    unit: Unit, tenant_id: str, event: IncomingMessage, contact: ContactRow
-) -> tuple[ConversationRow, bool]:
-    """Return the chat's conversation and whether browsers must see it anew: it is new, or its title changed."""
-    group = addresses.is_group(event.chat_id)
-    name = event.group_name if group else contact.name
-    key = addresses.conversation_id(tenant_id, event.session_id, event.chat_id)
-    row = unit.get(ConversationRow, key)
-    if row is None:
-        row = new_conversation(tenant_id, event.session_id, event.chat_id, unit.now)
-        row.contact_id = None if group else contact.id
-        retitle(row, name or row.title)
-        return row, True
-    row.chat_id = event.chat_id  # the spelling that WhatsApp used last is the one to send to
-    if name and row.title != name and (group or not event.from_me):
-        retitle(row, name)
-        return row, True
-    return row, False
-
-
-def new_conversation(tenant_id: str, session_id: str, chat_id: str, now: int) -> ConversationRow:
-    """Make the row of a conversation that has no message yet."""
-    title = addresses.phone(chat_id)
-    row = ConversationRow(
-        id=addresses.conversation_id(tenant_id, session_id, chat_id),
-        tenant_id=tenant_id,
-        session_id=session_id,
-        chat_id=chat_id,
-        contact_id=None,
-        title="",
-        search_title="",
-        is_group=addresses.is_group(chat_id),
-        status="open",
-        snoozed_until=None,
-        unread_count=0,
-        last_message_id=None,
-        activity_seq=0,
-        read_seq=0,
-        read_up_to=None,
-        assignee_id=None,
-        labels="[]",
-        waiting_since=None,
-        answered_by="bot",
-        paused_until=None,
-        created_at=now,
-    )
-    retitle(row, f"+{title}" if title else chat_id)
-    return row
-
-
-def retitle(row: ConversationRow, title: str) -> None:
-    """Give a conversation a title; it is found by its title and its phone."""
-    row.title = title
-    row.search_title = fold(f"{title} {addresses.phone(row.chat_id) or ''}")
-
-
-def _message_row(
-    unit: Unit, tenant_id: str, event: IncomingMessage, conversation: ConversationRow, contact: ContactRow
-) -> MessageRow:
-    quoted = unit.by_native(event.session_id, event.quoted_native_id) if event.quoted_native_id else None
-    at = optional_ms(event.at)
-    mine = event.from_me
-    return MessageRow(
-        id=new_id(),
-        tenant_id=tenant_id,
-        session_id=event.session_id,
-        conversation_id=conversation.id,
-        native_id=event.native_id,
-        seq=0,
-        direction="outgoing" if mine else "incoming",
-        kind=event.kind.value,
-        status=MessageStatus.SENT.value if mine else MessageStatus.RECEIVED.value,
-        text=event.text,
-        author_kind="phone" if mine else "contact",
-        author_id=None if mine else contact.id,
-        author_name=None if mine else event.sender_name or contact.name,
-        media=media_text(event.media),
-        quoted_message_id=None if quoted is None else quoted.id,
-        quoted_native_id=event.quoted_native_id,
-        retry_of=None,
-        error_code=None,
-        error_detail=None,
-        at=unit.now if at is None else at,
-        received_at=unit.now,
-    )
-
-
-def _count_in(conversation: ConversationRow, message: MessageRow) -> bool:
-    """Count a new message in its conversation; True when more changed than the counters that follow from it."""
-    conversation.last_message_id = message.id
-    conversation.activity_seq = message.seq
-    if message.direction == "outgoing":
-        conversation.waiting_since = None
-        return False
-    conversation.unread_count += 1
-    if conversation.waiting_since is None:
-        conversation.waiting_since = message.received_at
-    if conversation.status == "open":
-        return False
-    conversation.status, conversation.snoozed_until = "open", None
-    return True
-
-
-# --- statuses and sessions -------------------------------------------------------------------------
-
-
-def _take_status(unit: Unit, tenant_id: str, event: StatusUpdate) -> None:
-    message = _message_of(unit, event)
-    at = optional_ms(event.at)
-    if message is None:
+    def needs(self, needs: Needs) -> None:
+        event = self._event
         if event.native_id is not None:
-            code, detail = (event.error.code, event.error.detail) if event.error else (None, None)
-            unit.park(
-                ParkedStatusRow(
-                    event.session_id, event.native_id, event.status.value, tenant_id, at, unit.now, code, detail
-                )
-            )
-        return
-    if message.direction != "outgoing":
-        return
-    changed = bind(unit, message, event.native_id) if event.native_id is not None else False
-    changed |= report(unit, message, event.status, at=at, error=event.error)
-    # A send that is known to have gone out is not made again.
-    send = unit.get(OutboxRow, message.id)
-    if send is not None and send.state == "queued":
-        unit.delete(send)
-    if changed:
-        log_update(unit, message)
+            needs.native(event.session_id, event.native_id)
+            needs.parked_statuses(event.session_id, event.native_id)
+        if event.client_message_id is not None:
+            needs.row(MessageRow, event.client_message_id)
+            needs.row(OutboxRow, event.client_message_id)
+
+    def apply(self, unit: Unit) -> bool:
+        event = self._event
+        message = self._message(unit)
+        if message is None:
+            if event.native_id is not None:
+                self._park(unit, event.native_id)
+            return False
+        if message.direction != "outgoing":
+            return False
+        changed = bind(unit, message, event.native_id) if event.native_id is not None else False
+        changed |= report(unit, message, event.status, at=optional_ms(event.at), error=event.error)
+        settle(unit, message)
+        if changed:
+            log_update(unit, message)
+        return changed
+
+    def _message(self, unit: Unit) -> MessageRow | None:
+        event = self._event
+        if event.client_message_id is not None:
+            row = unit.get(MessageRow, event.client_message_id)
+            if row is not None and row.session_id == event.session_id:
+                return row
+        return unit.by_native(event.session_id, event.native_id) if event.native_id is not None else None
+
+    def _park(self, unit: Unit, native_id: str) -> None:
+        event, at = self._event, optional_ms(self._event.at)
+        code, detail = (event.error.code, event.error.detail) if event.error else (None, None)
+        row = ParkedStatusRow(
+            event.session_id, native_id, event.status.value, self._tenant_id, at, unit.now, code, detail
+        )
+        known = unit.parked(event.session_id, native_id, event.status.value)
+        if known is not None:
+            # Of several reports of one status the earliest time is kept, and the same error whatever came first.
+            row.at = min((each.at for each in (known, row) if each.at is not None), default=None)
+            row.received_at = known.received_at
+            errors = [(each.error_code, each.error_detail) for each in (known, row) if each.error_code is not None]
+            row.error_code, row.error_detail = min(errors, default=(None, None))
+        unit.put(row)
 
 
-def _message_of(unit: Unit, event: StatusUpdate) -> MessageRow | None:
-    if event.client_message_id is not None:
-        row = unit.get(MessageRow, event.client_message_id)
-        if row is not None and row.session_id == event.session_id:
-            return row
-    return unit.by_native(event.session_id, event.native_id) if event.native_id is not None else None
+class _SessionNews:
+    """What became of a session."""
 
+    __slots__ = ("_event",)
 
-def _take_session(unit: Unit, event: SessionUpdate) -> None:
-    row = unit.get(SessionRow, event.session_id)
-    if row is None or row.deleted:
-        return
-    before = session(row)
-    after = apply_update(before, event, to_datetime(unit.now))
-    unit.put(session_row(after))
-    log_session(unit, before, after)
+    def __init__(self, event: SessionUpdate) -> None:
+        self._event = event
+
+    def needs(self, needs: Needs) -> None:
+        """Need no more than the session."""
+
+    def apply(self, unit: Unit) -> bool:
+        row = unit.get(SessionRow, self._event.session_id)
+        if row is None:
+            return False
+        before = session(row)
+        after = apply_update(before, self._event, to_datetime(unit.now))
+        unit.put(session_row(after))
+        log_session(unit, before, after)
+        return True

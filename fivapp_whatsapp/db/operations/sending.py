@@ -1,4 +1,4 @@
-"""Sends: the pending message and its outbox row, the lease on it, and how it ended."""
+"""Sends: the pending message, its outbox row, and the lease of the process that makes the call."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from datetime import datetime
 
 import msgspec
 
-from fivapp_whatsapp.db.convert import media_text, message, optional_ms, to_ms
+from fivapp_whatsapp.db.convert import media_text, message, to_ms
+from fivapp_whatsapp.db.needs import Needs
 from fivapp_whatsapp.db.rows import ConversationRow, IdempotencyRow, MessageRow, MessageStatusRow, OutboxRow, SessionRow
-from fivapp_whatsapp.db.unit import Needs, Unit
-from fivapp_whatsapp.errors import Conflict, ConversationNotFound, IdempotencyMismatch, MessageNotFound
+from fivapp_whatsapp.db.unit import Unit
+from fivapp_whatsapp.errors import ConversationNotFound, IdempotencyMismatch, MessageNotFound
 from fivapp_whatsapp.models import (
     Author,
     Media,
-    Message,
     MessageError,
     MessageKind,
     MessageStatus,
@@ -23,12 +23,13 @@ from fivapp_whatsapp.models import (
     new_id,
     to_datetime,
 )
-from fivapp_whatsapp.ports import OutboxItem, Outcome, OutgoingSend, Queued
+from fivapp_whatsapp.ports import OutboxItem, OutgoingSend, Queued
 
-from .statuses import bind, log_update, report
+from .outcomes import end
 
 IDEMPOTENCY_MS = 24 * 3600 * 1000
 _ROUTE = "send"
+_WAITING = frozenset({"queued", "sending"})
 _media = msgspec.json.Decoder(Media).decode
 
 
@@ -57,6 +58,11 @@ def _item(outbox: OutboxRow, row: MessageRow, conversation: ConversationRow, ses
 def _claim(outbox: OutboxRow, owner: str, until: int) -> None:
     outbox.state, outbox.lease_owner, outbox.lease_until = "sending", owner, until
     outbox.attempt += 1
+
+
+def _line(unit: Unit, conversation_id: str) -> list[OutboxRow]:
+    """Return the sends of a conversation that wait or are being made, oldest first."""
+    return [send for send in unit.sends_of(conversation_id) if send.state in _WAITING]
 
 
 class QueueMessage:
@@ -88,15 +94,16 @@ class QueueMessage:
         self._fingerprint = fingerprint
 
     def needs(self, needs: Needs) -> None:
-        """Need the conversation with its unfinished sends, the session, the key, the quoted message."""
+        """Need the conversation with its unfinished sends, the session, the key, and messages that this one names."""
         needs.tenant(self._tenant_id)
         needs.row(ConversationRow, self._conversation_id)
         needs.row(SessionRow, self._session_id)
         needs.sends(self._conversation_id)
         if self._key is not None:
             needs.row(IdempotencyRow, *self._key)
-        if self._content.quoted_message_id is not None:
-            needs.row(MessageRow, self._content.quoted_message_id)
+        for named in (self._content.quoted_message_id, self._content.retry_of):
+            if named is not None:
+                needs.row(MessageRow, named)
 
     def apply(self, unit: Unit) -> Queued | str:
         """Add the rows; a known key gives the id of its first message. Raises IdempotencyMismatch, …NotFound."""
@@ -106,12 +113,14 @@ class QueueMessage:
         session = unit.get(SessionRow, self._session_id)
         if conversation is None or conversation.tenant_id != self._tenant_id or session is None:
             raise ConversationNotFound
-        row = self._message(unit, self._quoted_native(unit))
+        quoted = self._named(unit, self._content.quoted_message_id, "quoted")
+        self._supersede(unit, self._named(unit, self._content.retry_of, "repeated"))
+        row = self._message(unit, None if quoted is None else quoted.native_id)
         row.seq = unit.log(self._tenant_id, "message.created", conversation_id=conversation.id, message_id=row.id)
         unit.put(row)
         unit.put(MessageStatusRow(row.id, row.status, row.tenant_id, row.at, unit.now, None, None))
         conversation.last_message_id, conversation.activity_seq, conversation.waiting_since = row.id, row.seq, None
-        free = session.status == SessionStatus.CONNECTED and not unit.sends_of(conversation.id)
+        free = session.status == SessionStatus.CONNECTED and not _line(unit, conversation.id)
         unit.put(conversation)
         outbox = self._outbox(unit, row)
         if free:
@@ -134,13 +143,19 @@ class QueueMessage:
             expires_at = unit.now + IDEMPOTENCY_MS
             unit.put(IdempotencyRow(*self._key, self._fingerprint, row.id, None, None, unit.now, expires_at))
 
-    def _quoted_native(self, unit: Unit) -> str | None:
-        if self._content.quoted_message_id is None:
+    def _named(self, unit: Unit, message_id: str | None, how: str) -> MessageRow | None:
+        if message_id is None:
             return None
-        quoted = unit.get(MessageRow, self._content.quoted_message_id)
-        if quoted is None or quoted.conversation_id != self._conversation_id:
-            raise MessageNotFound("The quoted message is not in this conversation.")
-        return quoted.native_id
+        row = unit.get(MessageRow, message_id)
+        if row is None or row.conversation_id != self._conversation_id:
+            raise MessageNotFound(f"The {how} message is not in this conversation.")
+        return row
+
+    def _supersede(self, unit: Unit, old: MessageRow | None) -> None:
+        """From now on an echo is of the repetition, not of the message that it repeats."""
+        send = None if old is None else unit.get(OutboxRow, old.id)
+        if send is not None and send.state not in _WAITING:
+            unit.delete(send)
 
     def _message(self, unit: Unit, quoted_native: str | None) -> MessageRow:
         return MessageRow(
@@ -214,7 +229,7 @@ class ClaimSends:
         """Claim what may be sent now, at most one send of a conversation."""
         items = []
         for due in self._due:
-            sends = {send.message_id: send for send in unit.sends_of(due.conversation_id)}
+            sends = {send.message_id: send for send in _line(unit, due.conversation_id)}
             send, row = sends.get(due.message_id), unit.get(MessageRow, due.message_id)
             if send is None or row is None or self._ended(unit, send, row):
                 continue
@@ -233,100 +248,10 @@ class ClaimSends:
         if send.state == "sending" and (send.lease_until or 0) <= unit.now:
             # Its process died with the call under way: whether it went out is not known.
             error = MessageError(code="lease_lost", detail="The gateway stopped while this was being sent.")
-            _end(unit, send, row, MessageStatus.UNKNOWN, error)
+            end(unit, send, row, MessageStatus.UNKNOWN, error)
             return True
         if send.state == "queued" and send.expires_at <= unit.now:
             error = MessageError(code="expired", detail="It could not be sent in time.")
-            _end(unit, send, row, MessageStatus.EXPIRED, error)
+            end(unit, send, row, MessageStatus.EXPIRED, error)
             return True
         return False
-
-
-class RecordOutcome:
-    """Stores how a send went."""
-
-    def __init__(self, item: OutboxItem, owner: str, outcome: Outcome) -> None:
-        self._item = item
-        self._owner = owner
-        self._outcome = outcome
-
-    def needs(self, needs: Needs) -> None:
-        """Need the message, its outbox row, and what waits for its native id."""
-        item, native_id = self._item, self._outcome.native_id
-        needs.tenant(item.tenant_id)
-        needs.row(MessageRow, item.message_id)
-        needs.row(OutboxRow, item.message_id)
-        if native_id is not None:
-            needs.native(item.send.session_id, native_id)
-            needs.parked_statuses(item.send.session_id, native_id)
-
-    def apply(self, unit: Unit) -> Message:
-        """Raise the status; without the lease only a proof that it went out counts. Raises MessageNotFound."""
-        row = unit.get(MessageRow, self._item.message_id)
-        if row is None:
-            raise MessageNotFound
-        send = unit.get(OutboxRow, row.id)
-        mine = send is not None and send.lease_owner == self._owner
-        if self._outcome.kind == "accepted":
-            self._accept(unit, row, send)
-        elif send is not None and mine:
-            self._end(unit, send, row)
-        return message(row)
-
-    def _accept(self, unit: Unit, row: MessageRow, send: OutboxRow | None) -> None:
-        changed = report(unit, row, MessageStatus.ACCEPTED, at=optional_ms(self._outcome.at))
-        if self._outcome.native_id is not None:
-            changed |= bind(unit, row, self._outcome.native_id)
-        if send is not None:
-            unit.delete(send)
-        if changed:
-            log_update(unit, row)
-
-    def _end(self, unit: Unit, send: OutboxRow, row: MessageRow) -> None:
-        outcome = self._outcome
-        error = MessageError(code=outcome.code or outcome.kind, detail=outcome.detail or "")
-        if outcome.kind == "retry":
-            again = unit.now + round((outcome.retry_after or 1.0) * 1000)
-            send.state, send.not_before, send.lease_owner, send.lease_until = "queued", again, None, None
-            unit.put(send)
-            if send.expires_at <= again:
-                _end(unit, send, row, MessageStatus.EXPIRED, error)
-            return
-        _end(unit, send, row, MessageStatus.FAILED if outcome.kind == "failed" else MessageStatus.UNKNOWN, error)
-
-
-class ResolveMessage:
-    """Settles a message by a person's word."""
-
-    def __init__(self, tenant_id: str, message_id: str, as_: str) -> None:
-        self._tenant_id = tenant_id
-        self._message_id = message_id
-        self._as = as_
-
-    def needs(self, needs: Needs) -> None:
-        """Need the message and its outbox row."""
-        needs.tenant(self._tenant_id)
-        needs.row(MessageRow, self._message_id)
-        needs.row(OutboxRow, self._message_id)
-
-    def apply(self, unit: Unit) -> Message:
-        """Mark an unknown one as sent, take a waiting one back. Raises MessageNotFound, Conflict."""
-        row = unit.get(MessageRow, self._message_id)
-        if row is None or row.tenant_id != self._tenant_id:
-            raise MessageNotFound
-        send = unit.get(OutboxRow, row.id)
-        if self._as == "sent" and row.status == MessageStatus.UNKNOWN:
-            report(unit, row, MessageStatus.SENT)
-        elif self._as == "cancelled" and send is not None and send.state == "queued":
-            report(unit, row, MessageStatus.CANCELLED)
-            unit.delete(send)
-        else:
-            raise Conflict(f"A message that is {row.status} cannot be marked as {self._as}.")
-        log_update(unit, row)
-        return message(row)
-
-
-def _end(unit: Unit, send: OutboxRow, row: MessageRow, status: MessageStatus, error: MessageError) -> None:
-    unit.delete(send)
-    if report(unit, row, status, error=error):
-        log_update(unit, row)

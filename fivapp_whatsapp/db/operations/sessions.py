@@ -7,8 +7,9 @@ from typing import Any
 import msgspec
 
 from fivapp_whatsapp.db.convert import session, session_row
+from fivapp_whatsapp.db.needs import Needs
 from fivapp_whatsapp.db.rows import SessionRow, TenantRow
-from fivapp_whatsapp.db.unit import Needs, Unit
+from fivapp_whatsapp.db.unit import Unit
 from fivapp_whatsapp.errors import AlreadyExists, SessionNotFound, TenantNotFound
 from fivapp_whatsapp.models import Session, SessionProblem, SessionStatus, SessionUpdate, to_datetime
 from fivapp_whatsapp.states import apply_update, notification, visible_change
@@ -43,6 +44,9 @@ class AddSession:
         if unit.get(TenantRow, self._tenant_id) is None:
             raise TenantNotFound
         row = unit.get(SessionRow, self._session_id)
+        if row is not None and row.tenant_id != self._tenant_id:
+            # An id is one tenant's for ever, also when its session was deleted.
+            raise AlreadyExists("A session of this name exists already.")
         if row is not None and not row.deleted:
             if not self._exists_ok:
                 raise AlreadyExists("A session of this name exists already.")
@@ -103,7 +107,8 @@ class ChangeSession:
             unit.put(session_row(after, deleted=self._deleted))
             log_session(unit, before, after)
         if self._deleted:
-            unit.log(self._tenant_id, "session.updated", session_id=after.id, data={"deleted": True})
+            # The object after the change is gone; its id is what is left to tell.
+            unit.log(self._tenant_id, "session.updated", session_id=after.id, data={"id": after.id, "deleted": True})
         return after
 
     def _changed(self, before: Session, unit: Unit) -> Session:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from fivapp_whatsapp.db.convert import account, tenant
+from fivapp_whatsapp.db.needs import Needs
 from fivapp_whatsapp.db.rows import AccountRow, CursorRow, TenantRow
-from fivapp_whatsapp.db.unit import Needs, Unit
+from fivapp_whatsapp.db.unit import Unit
 from fivapp_whatsapp.errors import AccountNotFound, AlreadyExists, TenantNotFound
-from fivapp_whatsapp.models import Account, Tenant
+from fivapp_whatsapp.models import Account, Role, Tenant, new_id
 
 
 class AddTenant:
@@ -53,27 +54,62 @@ class SuspendTenant:
         return tenant(row)
 
 
-class PutAccount:
-    """Adds a local account (`known` is None), or changes the one that `known` is a copy of."""
+class AddAccount:
+    """Adds a local account."""
 
-    def __init__(self, row: AccountRow, *, new: bool) -> None:
-        self._row = row
-        self._new = new
+    def __init__(self, tenant_id: str, login: str, name: str, role: Role, password_hash: str) -> None:
+        self._tenant_id = tenant_id
+        self._login = login
+        self._name = name
+        self._role = role
+        self._password_hash = password_hash
 
     def needs(self, needs: Needs) -> None:
-        """Need the tenant and its accounts of this login."""
-        needs.tenant(self._row.tenant_id)
-        needs.row(TenantRow, self._row.tenant_id)
-        needs.account(self._row.tenant_id, self._row.login)
+        """Need the tenant and its account of this login."""
+        needs.tenant(self._tenant_id)
+        needs.row(TenantRow, self._tenant_id)
+        needs.account(self._tenant_id, self._login)
 
     def apply(self, unit: Unit) -> Account:
-        """Write the row. Raises TenantNotFound, AlreadyExists, AccountNotFound."""
-        if unit.get(TenantRow, self._row.tenant_id) is None:
+        """Add the row. Raises TenantNotFound, AlreadyExists."""
+        if unit.get(TenantRow, self._tenant_id) is None:
             raise TenantNotFound
-        known = unit.account(self._row.tenant_id, self._row.login)
-        if self._new and known is not None:
+        if unit.account(self._tenant_id, self._login) is not None:
             raise AlreadyExists("An account of this login exists already.")
-        if not self._new and known is None:
+        row = AccountRow(
+            new_id(), self._tenant_id, self._login, self._name, self._role, self._password_hash, False, unit.now
+        )
+        unit.put(row)
+        return account(row)
+
+
+class ChangeAccount:
+    """Changes a local account; what is None stays."""
+
+    def __init__(
+        self, tenant_id: str, login: str, *, password_hash: str | None, role: Role | None, disabled: bool | None
+    ) -> None:
+        self._tenant_id = tenant_id
+        self._login = login
+        self._password_hash = password_hash
+        self._role = role
+        self._disabled = disabled
+
+    def needs(self, needs: Needs) -> None:
+        """Need the account."""
+        needs.tenant(self._tenant_id)
+        needs.account(self._tenant_id, self._login)
+
+    def apply(self, unit: Unit) -> Account:
+        """Change the row. Raises AccountNotFound."""
+        row = unit.account(self._tenant_id, self._login)
+        if row is None:
             raise AccountNotFound
-        unit.put(self._row)
-        return account(self._row)
+        if self._password_hash is not None:
+            row.password_hash = self._password_hash
+        if self._role is not None:
+            row.role = self._role
+        if self._disabled is not None:
+            row.disabled = self._disabled
+        unit.put(row)
+        return account(row)

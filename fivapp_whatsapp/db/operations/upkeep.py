@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from fivapp_whatsapp.db.needs import Needs
+from fivapp_whatsapp.db.rows import CursorRow
 from fivapp_whatsapp.db.statements import Sql, Work
-from fivapp_whatsapp.db.unit import Needs, Unit
+from fivapp_whatsapp.db.unit import Unit
+from fivapp_whatsapp.errors import TenantNotFound
 from fivapp_whatsapp.models import now_ms
 
+from .arrivals import ECHO_MS
+from .outcomes import UNBOUND
+
 _PARKED_MS = 7 * 24 * 3600 * 1000
+_PART = 1_000
 
 
 class LogNotification:
@@ -24,24 +31,42 @@ class LogNotification:
         needs.tenant(self._tenant_id)
 
     def apply(self, unit: Unit) -> None:
-        """Append the event."""
+        """Append the event. Raises TenantNotFound."""
+        if unit.get(CursorRow, self._tenant_id) is None:
+            raise TenantNotFound
         session_id = self._notification.get("sessionId")
         unit.log(self._tenant_id, "notification", session_id=session_id, data=dict(self._notification))
 
 
 class Forget:
-    """Drops old events, expired idempotency keys, statuses whose message never came, and settled quarantine."""
+    """Drops what is out of its time, a part in each transaction, so that nobody waits long for the database."""
 
     def __init__(self, events_before: int) -> None:
         self._events_before = events_before
 
-    def work(self) -> Work[int]:
-        """Run the deletes; returns how many events went."""
+    def tenants(self) -> Work[list[str]]:
+        """List the tenants whose logs are to be looked at."""
+        rows = yield Sql("SELECT tenant_id FROM fivapp_tenant_cursor ORDER BY tenant_id")
+        return [row[0] for row in rows]
+
+    def events(self, tenant_id: str) -> Work[tuple[int, bool]]:
+        """Drop a part of a tenant's oldest events; returns how many went, and whether there may be more."""
+        gone = yield Sql(_OLD_EVENTS, (tenant_id, self._events_before, _PART))
+        return len(gone), len(gone) == _PART
+
+    def rest(self) -> Work[None]:
+        """Drop expired keys, statuses whose message never came, sends that wait for no echo, settled quarantine."""
         now = now_ms()
-        gone = yield Sql("DELETE FROM fivapp_event WHERE at < $1 RETURNING seq", (self._events_before,))
         yield Sql("DELETE FROM fivapp_idempotency_key WHERE expires_at < $1", (now,))
         yield Sql("DELETE FROM fivapp_parked_status WHERE received_at < $1", (now - _PARKED_MS,))
+        yield Sql("DELETE FROM fivapp_outbox WHERE state = $1 AND not_before < $2", (UNBOUND, now - ECHO_MS))
         yield Sql(
             "DELETE FROM fivapp_quarantine WHERE state = 'processed' AND received_at < $1", (self._events_before,)
         )
-        return len(gone)
+
+
+# The seqs of a log are in the order of time, so its old events are its first: the primary key finds them.
+_OLD_EVENTS = """
+DELETE FROM fivapp_event WHERE tenant_id = $1 AND at < $2
+AND seq IN (SELECT seq FROM fivapp_event WHERE tenant_id = $1 ORDER BY seq LIMIT $3) RETURNING seq
+"""

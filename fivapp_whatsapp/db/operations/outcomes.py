@@ -1,0 +1,125 @@
+"""How sends end: by the connection service's word, by a person's, or by nobody's."""
+
+from __future__ import annotations
+
+from fivapp_whatsapp.db.convert import message, optional_ms
+from fivapp_whatsapp.db.needs import Needs
+from fivapp_whatsapp.db.rows import MessageRow, OutboxRow
+from fivapp_whatsapp.db.unit import Unit
+from fivapp_whatsapp.errors import Conflict, MessageNotFound
+from fivapp_whatsapp.models import Message, MessageError, MessageStatus
+from fivapp_whatsapp.ports import OutboxItem, Outcome
+
+from .statuses import bind, log_update, report, settle
+
+# A send that went out without a word of its id, and one whose outcome is not known, keep their outbox rows, so
+# that an echo finds them: the first for a while, the second until something proves it or a person says so.
+UNBOUND = "unbound"
+LOST = "lost"
+
+
+class RecordOutcome:
+    """Stores how a send went."""
+
+    def __init__(self, item: OutboxItem, owner: str, outcome: Outcome) -> None:
+        self._item = item
+        self._owner = owner
+        self._outcome = outcome
+
+    def needs(self, needs: Needs) -> None:
+        """Need the message, its outbox row, and what waits for its native id."""
+        item, native_id = self._item, self._outcome.native_id
+        needs.tenant(item.tenant_id)
+        needs.row(MessageRow, item.message_id)
+        needs.row(OutboxRow, item.message_id)
+        if native_id is not None:
+            needs.native(item.send.session_id, native_id)
+            needs.parked_statuses(item.send.session_id, native_id)
+
+    def apply(self, unit: Unit) -> Message:
+        """Raise the status; without the lease only a proof that it went out counts. Raises MessageNotFound."""
+        row = unit.get(MessageRow, self._item.message_id)
+        if row is None:
+            raise MessageNotFound
+        send = unit.get(OutboxRow, row.id)
+        mine = send is not None and (send.lease_owner, send.attempt) == (self._owner, self._item.attempt)
+        if self._outcome.kind == "accepted":
+            self._accept(unit, row, send)
+        elif send is not None and mine:
+            self._end(unit, send, row)
+        return message(row)
+
+    def _accept(self, unit: Unit, row: MessageRow, send: OutboxRow | None) -> None:
+        changed = report(unit, row, MessageStatus.ACCEPTED, at=optional_ms(self._outcome.at))
+        if self._outcome.native_id is not None:
+            changed |= bind(unit, row, self._outcome.native_id)
+        if send is not None and row.native_id is None:
+            _rest(unit, send, UNBOUND)
+        elif send is not None:
+            unit.delete(send)
+        if changed:
+            log_update(unit, row)
+
+    def _end(self, unit: Unit, send: OutboxRow, row: MessageRow) -> None:
+        outcome = self._outcome
+        error = MessageError(code=outcome.code or outcome.kind, detail=outcome.detail or "")
+        if outcome.kind != "retry":
+            end(unit, send, row, MessageStatus.FAILED if outcome.kind == "failed" else MessageStatus.UNKNOWN, error)
+            return
+        again = unit.now + round((outcome.retry_after or 1.0) * 1000)
+        if send.expires_at <= again:
+            end(unit, send, row, MessageStatus.EXPIRED, error)
+            return
+        send.state, send.not_before, send.lease_owner, send.lease_until = "queued", again, None, None
+        unit.put(send)
+        # An echo may have proved meanwhile that it went out after all.
+        settle(unit, row)
+
+
+class ResolveMessage:
+    """Settles a message by a person's word."""
+
+    def __init__(self, tenant_id: str, message_id: str, as_: str) -> None:
+        self._tenant_id = tenant_id
+        self._message_id = message_id
+        self._as = as_
+
+    def needs(self, needs: Needs) -> None:
+        """Need the message and its outbox row."""
+        needs.tenant(self._tenant_id)
+        needs.row(MessageRow, self._message_id)
+        needs.row(OutboxRow, self._message_id)
+
+    def apply(self, unit: Unit) -> Message:
+        """Mark an unknown one as sent, take a waiting one back. Raises MessageNotFound, Conflict."""
+        row = unit.get(MessageRow, self._message_id)
+        if row is None or row.tenant_id != self._tenant_id:
+            raise MessageNotFound
+        send = unit.get(OutboxRow, row.id)
+        if self._as == "sent" and row.status == MessageStatus.UNKNOWN:
+            report(unit, row, MessageStatus.SENT)
+            settle(unit, row)
+        elif self._as == "cancelled" and send is not None and send.state == "queued":
+            report(unit, row, MessageStatus.CANCELLED)
+            unit.delete(send)
+        else:
+            raise Conflict(f"A message that is {row.status} cannot be marked as {self._as}.")
+        log_update(unit, row)
+        return message(row)
+
+
+def end(unit: Unit, send: OutboxRow, row: MessageRow, status: MessageStatus, error: MessageError) -> None:
+    """End a send that did not come through, or of which that is not known."""
+    changed = report(unit, row, status, error=error)
+    if row.status == MessageStatus.UNKNOWN:
+        _rest(unit, send, LOST)
+    else:
+        unit.delete(send)
+    if changed:
+        log_update(unit, row)
+
+
+def _rest(unit: Unit, send: OutboxRow, state: str) -> None:
+    """Keep a send that has ended, so that its echo is known when it comes."""
+    send.state, send.not_before, send.lease_owner, send.lease_until = state, unit.now, None, None
+    unit.put(send)
