@@ -6,9 +6,10 @@ paths exclude nothing.
 
 from __future__ import annotations
 
+import math
 import time
 from collections import OrderedDict
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import msgspec
 from litestar.connection import ASGIConnection
@@ -16,7 +17,7 @@ from litestar.datastructures.cookie import Cookie
 from litestar.enums import ScopeType
 from litestar.handlers import BaseRouteHandler
 from litestar.middleware import ASGIMiddleware
-from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
+from litestar.types import ASGIApp, Receive, Scope, Send
 
 from fivapp_whatsapp.errors import NotAuthenticated, RoleRequired, TenantSuspended
 from fivapp_whatsapp.models import Account, Tenant, User
@@ -164,7 +165,7 @@ class Authenticator:
     def log_in(self, account: Account) -> tuple[Cookie, float]:
         """Return the cookie of a new login, and when it ends (seconds since 1970)."""
         token, expires_at = self.account_tokens.make(account)
-        return self._cookie(token, int(expires_at - time.time())), expires_at
+        return self._cookie(token, math.ceil(expires_at - time.time())), expires_at
 
     def log_out(self, credential: Credential | None) -> Cookie:
         """End a local account's login in this process, and return the cookie that ends it in the browser."""
@@ -181,9 +182,9 @@ class Authenticator:
 
 
 class AuthMiddleware(ASGIMiddleware):
-    """Puts the user into the scope of every HTTP request, or refuses it; then the rates, then the cookie's origin."""
+    """Puts the user into the scope of every connection, or refuses it; then the cookie's origin, then the rates."""
 
-    scopes = (ScopeType.HTTP,)
+    scopes = (ScopeType.HTTP, ScopeType.WEBSOCKET)
     exclude_opt_key = EXCLUDE
 
     def __init__(self, authenticator: Authenticator, clock: Clock) -> None:
@@ -196,7 +197,7 @@ class AuthMiddleware(ASGIMiddleware):
         """Recognize the user. Raises NotAuthenticated, TenantSuspended, OriginNotAllowed, RateLimited."""
         user = await authenticate(ASGIConnection(scope))
         by_cookie = scope["auth"].kind != "bearer"
-        if by_cookie and cast("HTTPScope", scope)["method"] not in _SAFE_METHODS:
+        if by_cookie and scope.get("method") not in _SAFE_METHODS:
             check_origin(scope, self._authenticator.settings)
         wait = self._users.take((user.tenant_id, user.id)) or self._tenants.take(user.tenant_id)
         if wait:

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import structlog
 from litestar import Request, Response
+from litestar.enums import ScopeType
 from litestar.exceptions import HTTPException, MethodNotAllowedException, ValidationException
 from litestar.types import Scope, Send
 
@@ -157,8 +158,11 @@ def answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]
 
 
 async def send_problem(scope: Scope, send: Send, error: Exception) -> None:
-    """Answer with the problem of an exception where no request object was made."""
+    """Answer with the problem of an exception where no request object was made; refuse a WebSocket with its code."""
     problem, headers = problem_of(gateway_error(error))
+    if scope["type"] == ScopeType.WEBSOCKET:
+        await send({"type": "websocket.close", "code": 1008, "reason": problem.code})
+        return
     scope[SCOPE_CODE] = problem.code  # type: ignore[literal-required]
     body = msgspec.json.encode(problem)
     raw = [(b"content-type", CONTENT_TYPE.encode()), (b"content-length", b"%d" % len(body))]

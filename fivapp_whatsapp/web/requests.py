@@ -145,13 +145,13 @@ def check_query(query: bytes) -> None:
         raise InvalidInput("The query names a parameter twice.", code="invalid_query")
 
 
-async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes | None:
+async def read_body(scope: Scope, receive: Receive, limit: int, seconds: float = BODY_SECONDS) -> bytes | None:
     """Read a raw body of at most `limit` bytes; None when the sender has gone. Raises BodyTooLarge, BodyTooSlow."""
     for name, value in scope["headers"]:
         if name == b"content-length" and (not value.isdigit() or int(value[:20]) > limit):
             raise BodyTooLarge
     try:
-        async with asyncio.timeout(BODY_SECONDS):
+        async with asyncio.timeout(seconds):
             message = await receive()
             if message["type"] == "http.request" and not message.get("more_body"):
                 body = message.get("body", b"")

@@ -19,7 +19,7 @@ from fivapp_whatsapp.observe import new_correlation_id
 from fivapp_whatsapp.settings import Settings
 
 from .auth import PUBLIC, Authenticator, AuthMiddleware
-from .errors import LifespanNotStarted, PluginNotInstalled
+from .errors import LifespanNotStarted, PluginNotInstalled, RouteNotFound
 from .frame import Exchange
 from .live import live_handlers
 from .openapi import openapi_config
@@ -120,10 +120,10 @@ def _handlers(gateway: Gateway, authenticator: Authenticator) -> list[Controller
 
 
 def _not_installed(path: str) -> ASGIRouteHandler:
-    # No mount: Litestar's match without a boundary, so that /api/media would also be /api/mediation.
-    @asgi([path, f"{path}/{{rest:path}}"], copy_scope=False)
+    @asgi(path, is_mount=True, copy_scope=False)
     async def not_installed(scope: Scope, receive: Receive, send: Send) -> None:
-        await send_problem(scope, send, PluginNotInstalled())
+        # A mount matches without a boundary: /api/mediation is nobody's.
+        await send_problem(scope, send, PluginNotInstalled() if scope["path"].startswith("/") else RouteNotFound())
 
     return not_installed
 

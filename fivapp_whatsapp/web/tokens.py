@@ -19,6 +19,7 @@ from typing import Any, NamedTuple, Protocol
 import httpx
 import jwt
 import msgspec
+import structlog
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
@@ -29,6 +30,7 @@ from fivapp_whatsapp.text import clean_line
 
 from .errors import KeysUnavailable
 
+_log = structlog.get_logger(__name__)
 MAX_TOKEN = 8192
 LEEWAY_SECONDS = 30
 _FAR_FUTURE = 100_000_000_000  # the year 5138: an `exp` beyond it is a mistake or a trick
@@ -108,8 +110,9 @@ class RemoteKeys:
         self._tried_at = self._clock()
         try:
             keys = _read_jwks(await self._fetch())
-        except (httpx.HTTPError, TimeoutError, ValueError, jwt.PyJWTError):
-            return  # the keys from before still hold; without any, find() says so
+        except Exception as exc:  # whatever that server does, the keys from before hold; without any, find() says so
+            _log.warning("keys_fetch_failed", error=type(exc).__name__)
+            return
         self._keys = keys
         self._fetched_at = self._clock()
 
@@ -121,7 +124,9 @@ class RemoteKeys:
             client.stream("GET", self._url, headers={"accept-encoding": "identity"}) as response,
         ):
             response.raise_for_status()
-            async for chunk in response.aiter_raw():
+            if response.headers.get("content-encoding", "identity") != "identity":
+                raise ValueError("a compressed answer was not asked for, and its size is not known")
+            async for chunk in response.aiter_bytes():
                 body += chunk
                 if len(body) > _KEYS_BYTES:
                     raise ValueError("the key set is too large")

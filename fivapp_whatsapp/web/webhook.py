@@ -7,11 +7,11 @@ learn from the difference. What is not proven is always the same 401.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, cast
+from typing import Any
 
 from litestar import asgi
 from litestar.handlers import ASGIRouteHandler
-from litestar.types import HTTPScope, Receive, Scope, Send
+from litestar.types import Receive, Scope, Send
 
 from fivapp_whatsapp.errors import GatewayError
 from fivapp_whatsapp.gateway import Gateway
@@ -57,18 +57,15 @@ def webhook_handlers(gateway: Gateway) -> list[ASGIRouteHandler]:
     """Return the handlers of `/api/webhooks/…`; each proves its sender itself, by the connector's rules."""
     limit = gateway.settings.webhook_body_limit
 
-    async def answer(connector: str, scope: Scope, receive: Receive, send: Send) -> None:
+    async def answer(connector: str, url_key: str | None, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            if cast("HTTPScope", scope)["method"] != "POST":
+            if scope.get("method") != "POST":
                 raise MethodNotAllowed("POST")
-            if connector not in gateway.connectors:
-                raise RouteNotFound
             body = await read_body(scope, receive, limit)
             if body is None:
                 return
             headers = Headers(scope["headers"])
-            key = headers.get("x-api-key") or scope["path_params"].get("key")
-            await gateway.receive(connector, key, headers, body)
+            await gateway.receive(connector, headers.get("x-api-key") or url_key, headers, body)
         except GatewayError as exc:
             await send_problem(scope, send, exc)
             return
@@ -77,12 +74,22 @@ def webhook_handlers(gateway: Gateway) -> list[ASGIRouteHandler]:
         await send(start)
         await send(_END)
 
-    @asgi(["/api/webhooks/whatsapp", "/api/webhooks/whatsapp/{key:str}"], opt=PUBLIC, copy_scope=False)
+    @asgi("/api/webhooks/whatsapp", opt=PUBLIC, copy_scope=False)
     async def receive_webhook(scope: Scope, receive: Receive, send: Send) -> None:
-        await answer(_DEFAULT, scope, receive, send)
+        await answer(_DEFAULT, None, scope, receive, send)
 
-    @asgi("/api/webhooks/{connector:str}/{session_id:str}", opt=PUBLIC, copy_scope=False)
-    async def receive_signed_webhook(scope: Scope, receive: Receive, send: Send) -> None:
-        await answer(scope["path_params"]["connector"], scope, receive, send)
+    # A mount, for Litestar finds no ASGI handler by a path with parameters.
+    @asgi("/api/webhooks", is_mount=True, opt=PUBLIC, copy_scope=False)
+    async def receive_addressed_webhook(scope: Scope, receive: Receive, send: Send) -> None:
+        parts = scope["path"].removesuffix("/").split("/")
+        name = parts[1] if len(parts) == 3 and not parts[0] else ""
+        by_key = name == "whatsapp"
+        connector = _DEFAULT if by_key else name
+        if connector not in gateway.connectors:
+            await send_problem(scope, send, RouteNotFound())
+            return
+        # For the log and the metrics, which never see the key.
+        scope["path_template"] = "/api/webhooks/whatsapp/{key}" if by_key else "/api/webhooks/{connector}/{session_id}"
+        await answer(connector, parts[2] if by_key else None, scope, receive, send)
 
-    return [receive_webhook, receive_signed_webhook]
+    return [receive_webhook, receive_addressed_webhook]

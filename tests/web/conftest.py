@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -16,14 +16,16 @@ from fivapp_whatsapp.gateway import Gateway
 from fivapp_whatsapp.metrics import PrometheusMetrics
 from fivapp_whatsapp.settings import Secret, Settings
 from fivapp_whatsapp.testing.connector import FakeConnector
-from fivapp_whatsapp.web.server import WebApp, create_web
+from fivapp_whatsapp.web.server import create_web
 
 from .tools import KEY, SECRET, SkippingClock, TestServer
 
 
 @asynccontextmanager
-async def serving(folder: Path, **changes: Any) -> AsyncIterator[TestServer]:
-    """Run a server with two tenants, `acme` and `other`; `changes` are settings."""
+async def serving(
+    folder: Path, tenants: Sequence[str] = ("acme", "other"), **changes: Any
+) -> AsyncIterator[TestServer]:
+    """Run a server with these tenants; `changes` are settings."""
     settings = Settings(database_url=Secret(f"sqlite:///{folder}/web.db"), jwt_secret=Secret(SECRET))
     settings = msgspec.structs.replace(settings, **{"send_wait": 2.0, **changes})
     metrics = PrometheusMetrics()
@@ -39,7 +41,7 @@ async def serving(folder: Path, **changes: Any) -> AsyncIterator[TestServer]:
     app = create_web(gateway)
     transport = httpx.ASGITransport(app)  # type: ignore[arg-type]  # the same protocol, other words
     async with app.lifespan(), httpx.AsyncClient(transport=transport, base_url="http://gateway.test") as client:
-        for tenant in ("acme", "other"):
+        for tenant in tenants:
             await gateway.store.add_tenant(tenant, tenant.title())
         yield TestServer(app, gateway, connector, client, clock)
 
@@ -47,4 +49,12 @@ async def serving(folder: Path, **changes: Any) -> AsyncIterator[TestServer]:
 @pytest.fixture
 async def server(tmp_path: Path) -> AsyncIterator[TestServer]:
     async with serving(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TestServer]:
+    """A server for the tests of one file that change nothing in it; no limit of rates stands in their way."""
+    lenient = {"rate_failed_logins": 1_000_000, "rate_user": 1_000_000, "rate_user_burst": 1_000_000}
+    async with serving(tmp_path_factory.mktemp("shared"), rate_tenant=1_000_000, **lenient) as running:
         yield running
