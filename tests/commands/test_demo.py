@@ -72,6 +72,12 @@ def test_a_message_goes_through_the_demo_and_back(tmp_path: Path) -> None:
         assert process.end(signal.SIGINT) == 0
 
 
+def test_an_open_event_stream_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    with demo(tmp_path) as (process, ready), client(ready) as gateway, gateway.stream("GET", "/api/events") as stream:
+        assert "hello" in next(stream.iter_text())
+        assert process.end(timeout=8) == 0
+
+
 def test_a_restart_with_the_same_folder_keeps_conversations_tokens_and_the_login(tmp_path: Path) -> None:
     data = tmp_path / "kept"
     with demo(tmp_path, "--data", str(data)) as (process, first), client(first) as gateway:
