@@ -17,7 +17,7 @@ from .settings import Settings, load_settings
 
 def build_gateway(settings: Settings) -> Gateway:
     """Return a gateway that is not started yet. Raises SettingsError for a DATABASE_URL that names no database."""
-    metrics = PrometheusMetrics()
+    metrics = PrometheusMetrics(strict=False)
     store = DatabaseStore(settings.database_url, metrics=metrics, pending_limit=settings.webhook_pending_limit)
     connectors = {"connection_service": ConnectionServiceConnector.from_settings(settings)}
     lag = LoopLag(metrics)

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
-from typing import Any
 
 import msgspec
 import structlog
@@ -21,16 +20,13 @@ from .errors import (
     ConnectorUnavailable,
     ConversationNotFound,
     InvalidInput,
-    InvalidWebhookKey,
     MessageNotFound,
-    Overloaded,
     RecipientMismatch,
     SessionNotConnected,
     SessionNotFound,
-    StoreError,
-    UnreadableWebhook,
 )
 from .feed import Feed
+from .intake import Intake
 from .models import (
     Author,
     Conversation,
@@ -56,8 +52,6 @@ from .ports import (
     ConversationFilter,
     Metrics,
     NoMetrics,
-    Quarantined,
-    Queued,
     Receipt,
     Store,
     SystemClock,
@@ -105,6 +99,7 @@ class Gateway:
         self.default_connector = default_connector
         self.feed = Feed(store, metrics=self.metrics)
         self.outbox = Outbox(store, self.connectors, clock=self.clock, metrics=self.metrics)
+        self.intake = Intake(store, self.connectors, metrics=self.metrics, on_connected=self._connected)
         self.monitor = Monitor(
             store,
             self.connectors,
@@ -116,7 +111,6 @@ class Gateway:
         )
         self._companions = dict(companions or {})
         self._tasks: list[asyncio.Task[None]] = []
-        self._background: set[asyncio.Task[None]] = set()
 
     # --- running -------------------------------------------------------------------------------
 
@@ -141,6 +135,7 @@ class Gateway:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
+        await self.intake.close()
         await self.feed.close()
         for connector in self.connectors.values():
             await connector.close()
@@ -255,49 +250,7 @@ class Gateway:
         Raises InvalidWebhookKey (nothing is stored), StoreUnavailable and Overloaded (nothing is stored, the
         sender is to try again). A body that cannot be read is quarantined, never an error.
         """
-        bridge = self.connectors[connector]
-        if not bridge.verify_webhook(key, headers, body):
-            self.metrics.count("webhooks_total", answer="unauthorized")
-            raise InvalidWebhookKey
-        try:
-            events = bridge.decode_webhook(body)
-        except UnreadableWebhook as exc:
-            await self._store_or_count(self.store.quarantine(connector, body, exc.detail))
-            self.metrics.count("webhooks_total", answer="quarantined")
-            self.metrics.count("webhooks_quarantined_total")
-            return Receipt(quarantined=1)
-        try:
-            receipt: Receipt = await self._store_or_count(self.store.receive(connector, events, body))
-        except InvalidInput as exc:
-            # What no database can keep would fail each time it is sent again: its bytes are kept instead.
-            await self._store_or_count(self.store.quarantine(connector, body, exc.code))
-            receipt = Receipt(quarantined=1)
-        self._count(receipt)
-        for event in events:
-            if isinstance(event, SessionUpdate) and event.status is SessionStatus.CONNECTED:
-                self._later(self._release(event.session_id))
-                self.outbox.wake()
-        return receipt
-
-    async def _store_or_count(self, storing: Awaitable[Any]) -> Any:
-        try:
-            return await storing
-        except Overloaded:
-            self.metrics.count("webhooks_total", answer="overloaded")
-            raise
-        except StoreError:
-            self.metrics.count("webhooks_total", answer="unavailable")
-            raise
-
-    def _count(self, receipt: Receipt) -> None:
-        count = self.metrics.count
-        if receipt.stored:
-            count("messages_received_total", receipt.stored)
-        if receipt.duplicates:
-            count("messages_duplicated_total", receipt.duplicates)
-        if receipt.quarantined:
-            count("webhooks_quarantined_total", receipt.quarantined)
-        count("webhooks_total", answer="quarantined" if receipt.quarantined else "stored")
+        return await self.intake.receive(connector, key, headers, body)
 
     # --- sending -------------------------------------------------------------------------------
 
@@ -333,7 +286,7 @@ class Gateway:
                 idempotency_key=idempotency_key,
                 fingerprint=_fingerprint(conversation_id, message),
             )
-            sent = await self._outcome(tenant_id, queued, self.settings.send_wait if wait is None else wait)
+            sent = await self.outbox.finish(queued, self.settings.send_wait if wait is None else wait)
             op.add(message_id=sent.message.id, status=sent.message.status.value)
             return sent
 
@@ -375,21 +328,6 @@ class Gateway:
     async def _require(self, session: Session, capability: str, what: str) -> None:
         if capability not in await self._connector(session).capabilities():
             raise CapabilityMissing(f"The connection service of this session cannot {what}.")
-
-    async def _outcome(self, tenant_id: str, queued: Queued, wait: float) -> Sent:
-        message = queued.message
-        if message.status is not MessageStatus.PENDING:
-            return Sent(message)
-        ended = self.outbox.expect(message.id)
-        if queued.item is not None:
-            self.outbox.start(queued.item)
-        else:
-            self.outbox.wake()
-        # Not cancelled by the time-out: two requests with one key wait for the same end.
-        await asyncio.wait([ended], timeout=wait)
-        if ended.done():
-            return ended.result()
-        return Sent(await self.store.message(tenant_id, message.id) or message)
 
     # --- reading and handling conversations -----------------------------------------------------
 
@@ -473,38 +411,15 @@ class Gateway:
         shown = update.qr_code if session.status in (SessionStatus.QR_READY, SessionStatus.CONNECTING) else None
         return SessionView(session=session, qr_code=shown)
 
-    async def _connected(self, session: Session) -> None:
+    async def _connected(self, session_id: str) -> None:
+        """A session can send again, and what came before it was known can be read."""
         self.outbox.wake()
-        await self._release(session.id)
+        await self.intake.release(session_id)
 
     async def _release_all(self) -> None:
         """Try quarantined bodies once at the start: the decoder may have been mended since."""
-        await self._release(None)
+        await self.intake.release()
         await asyncio.Event().wait()
-
-    async def _release(self, session_id: str | None) -> None:
-        """Process what waits in quarantine, oldest first; what still cannot be read stays there."""
-        last: str | None = None
-        while waiting := await self.store.quarantined(session_id, after=last):
-            last = waiting[-1].id
-            for kept in waiting:
-                await self._process(kept)
-
-    async def _process(self, kept: Quarantined) -> None:
-        bridge = self.connectors.get(kept.connector)
-        if bridge is None:
-            return
-        try:
-            events: Sequence[Any] = bridge.decode_webhook(kept.raw)
-            receipt = await self.store.receive(kept.connector, events, kept.raw, quarantine_id=kept.id)
-        except (UnreadableWebhook, InvalidInput):
-            return
-        self.metrics.count("messages_received_total", receipt.stored)
-
-    def _later(self, work: Awaitable[None]) -> None:
-        task: asyncio.Task[None] = asyncio.ensure_future(_logged(work))
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
 
     async def _wake_snoozed(self) -> None:
         while True:
@@ -531,13 +446,6 @@ def _pointer(field: str, code: str) -> dict[str, str]:
 def _fingerprint(conversation_id: str, message: OutgoingMessage) -> str:
     content = msgspec.json.encode([conversation_id, message], order="deterministic")
     return hashlib.sha256(content).hexdigest()
-
-
-async def _logged(work: Awaitable[None]) -> None:
-    try:
-        await work
-    except StoreError as exc:
-        _log.warning("background_work_failed", error=exc.code)
 
 
 async def _supervise(name: str, work: Callable[[], Awaitable[None]]) -> None:

@@ -30,7 +30,7 @@ class Monitor:
         metrics: Metrics,
         pairing_seconds: float,
         connected_seconds: float,
-        on_connected: Callable[[Session], Awaitable[None]],
+        on_connected: Callable[[str], Awaitable[None]],
     ) -> None:
         self._store = store
         self._connectors = connectors
@@ -76,7 +76,7 @@ class Monitor:
         """Store what the connection service said of a session; a new connection is told to `on_connected`."""
         after = await self._store.change_session(session.tenant_id, session.id, update=update)
         if after.status is SessionStatus.CONNECTED and session.status is not SessionStatus.CONNECTED:
-            await self._on_connected(after)
+            await self._on_connected(after.id)
         return after
 
     async def _look(self) -> None:

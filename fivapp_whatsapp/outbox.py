@@ -15,8 +15,8 @@ from typing import Any
 import structlog
 
 from .errors import ConnectorError, ConnectorRejected, ConnectorUnavailable, StoreError
-from .models import Message, SendResult, new_id
-from .ports import Clock, Connector, Metrics, OutboxItem, Outcome, Store
+from .models import Message, MessageStatus, SendResult, new_id
+from .ports import Clock, Connector, Metrics, OutboxItem, Outcome, Queued, Store
 
 _log = structlog.get_logger(__name__)
 LEASE_SECONDS = 30.0
@@ -48,7 +48,26 @@ class Outbox:
         self._tasks: set[asyncio.Task[None]] = set()
         self._waiting: dict[str, asyncio.Future[Sent]] = {}
 
-    def expect(self, message_id: str) -> asyncio.Future[Sent]:
+    async def finish(self, queued: Queued, wait: float) -> Sent:
+        """Make a send that was just committed, or let its turn come, and wait up to so many seconds for its end.
+
+        A message that is still `pending` then goes on without the caller.
+        """
+        message = queued.message
+        if message.status is not MessageStatus.PENDING:
+            return Sent(message)
+        ended = self._expect(message.id)
+        if queued.item is not None:
+            self._start(queued.item)
+        else:
+            self.wake()
+        # Not cancelled by the time-out: two requests with one key wait for the same end.
+        await asyncio.wait([ended], timeout=wait)
+        if ended.done():
+            return ended.result()
+        return Sent(await self._store.message(queued.tenant_id, message.id) or message)
+
+    def _expect(self, message_id: str) -> asyncio.Future[Sent]:
         """Return a future of the send's end in this process; it stays open when another process makes the send."""
         future = self._waiting.get(message_id)
         if future is None:
@@ -56,7 +75,7 @@ class Outbox:
             future.add_done_callback(lambda _: self._waiting.pop(message_id, None))
         return future
 
-    def start(self, item: OutboxItem) -> None:
+    def _start(self, item: OutboxItem) -> None:
         """Make a send that this process holds the lease of."""
         task = asyncio.create_task(self._deliver(item), name=f"send {item.message_id}")
         self._tasks.add(task)
@@ -73,7 +92,7 @@ class Outbox:
                 free = max(0, _IN_FLIGHT - len(self._tasks))
                 items = await self._store.claim_sends(self.owner, free, LEASE_SECONDS) if free else []
                 for item in items:
-                    self.start(item)
+                    self._start(item)
                 if items:
                     continue
             except StoreError as exc:

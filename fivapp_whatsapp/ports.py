@@ -168,6 +168,7 @@ class Queued(msgspec.Struct, frozen=True):
     `created` is False when the Idempotency-Key was known: then `message` is the first one.
     """
 
+    tenant_id: str
     message: Message
     created: bool
     item: OutboxItem | None = None

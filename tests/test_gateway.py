@@ -244,7 +244,7 @@ async def test_the_row_is_there_before_the_call(gateway: Gateway, connector: Fak
     connector.hold.clear()
     sent = await gateway.send("acme", conversation.id, OutgoingMessage(text="a"), wait=0.05)
     assert sent.message.status is MessageStatus.PENDING
-    assert [m.status for m in (await gateway.messages("acme", conversation.id)).items][0] == "pending"
+    assert (await gateway.messages("acme", conversation.id)).items[0].status is MessageStatus.PENDING
     connector.hold.set()
     await _reaches(gateway, sent.message, MessageStatus.ACCEPTED)
 

@@ -417,7 +417,7 @@ class DatabaseStore:
         first = await self.message(tenant_id, queued)
         if first is None:
             raise MessageNotFound
-        return Queued(first, False)
+        return Queued(tenant_id, first, False)
 
     async def claim_sends(
         self, owner: str, limit: int, lease_seconds: float, sessions: Collection[str] | None = None

@@ -108,6 +108,4 @@ class FakeConnector:
             raise self.unreachable
 
 
-_KINDS: dict[str, type[WebhookEvent]] = {
-    kind.__name__: kind for kind in (IncomingMessage, StatusUpdate, SessionUpdate)
-}
+_KINDS: dict[str, type[WebhookEvent]] = {kind.__name__: kind for kind in (IncomingMessage, StatusUpdate, SessionUpdate)}

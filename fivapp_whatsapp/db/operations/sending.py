@@ -127,7 +127,8 @@ class QueueMessage:
             _claim(outbox, self._owner, unit.now + self._lease_ms)
         unit.put(outbox)
         self._remember(unit, row)
-        return Queued(message(row), True, _item(outbox, row, conversation, session) if free else None)
+        item = _item(outbox, row, conversation, session) if free else None
+        return Queued(row.tenant_id, message(row), True, item)
 
     def _first(self, unit: Unit) -> str | None:
         if self._key is None or (known := unit.get(IdempotencyRow, *self._key)) is None:

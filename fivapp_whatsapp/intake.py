@@ -1,0 +1,119 @@
+"""The way of a webhook: verify, decode, store; what cannot be read is kept until it can.
+
+Storing makes the event as well, in the same commit; the feed and the hooks hear of it from there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeVar
+
+import structlog
+
+from .errors import InvalidInput, InvalidWebhookKey, Overloaded, StoreError, UnreadableWebhook
+from .models import SessionStatus, SessionUpdate, WebhookEvent
+from .ports import Connector, Metrics, Quarantined, Receipt, Store
+
+_log = structlog.get_logger(__name__)
+T = TypeVar("T")
+
+
+class Intake:
+    """Takes in webhooks; `on_connected` hears of a session that a webhook says is connected, after the answer."""
+
+    def __init__(
+        self,
+        store: Store,
+        connectors: Mapping[str, Connector],
+        *,
+        metrics: Metrics,
+        on_connected: Callable[[str], Awaitable[None]],
+    ) -> None:
+        self._store = store
+        self._connectors = connectors
+        self._metrics = metrics
+        self._on_connected = on_connected
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def receive(self, connector: str, key: str | None, headers: Mapping[str, str], body: bytes) -> Receipt:
+        """Verify, decode and store one webhook, as Gateway.receive says."""
+        bridge = self._connectors[connector]
+        if not bridge.verify_webhook(key, headers, body):
+            self._metrics.count("webhooks_total", answer="unauthorized")
+            raise InvalidWebhookKey
+        try:
+            events = bridge.decode_webhook(body)
+            receipt = await self._counted(self._store.receive(connector, events, body))
+        except UnreadableWebhook as exc:
+            return await self._keep(connector, body, exc.detail)
+        except InvalidInput as exc:
+            # What no database can keep would fail each time it is sent again: its bytes are kept instead.
+            return await self._keep(connector, body, exc.code)
+        self._note(receipt)
+        self._look_for_connected(events)
+        return receipt
+
+    async def release(self, session_id: str | None = None) -> None:
+        """Process what waits in quarantine, oldest first; what still cannot be read stays there."""
+        last: str | None = None
+        while waiting := await self._store.quarantined(session_id, after=last):
+            last = waiting[-1].id
+            for kept in waiting:
+                await self._process(kept)
+
+    async def close(self) -> None:
+        """Wait for what goes on behind the answers."""
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _keep(self, connector: str, body: bytes, reason: str) -> Receipt:
+        await self._counted(self._store.quarantine(connector, body, reason))
+        receipt = Receipt(quarantined=1)
+        self._note(receipt)
+        return receipt
+
+    async def _counted(self, storing: Awaitable[T]) -> T:
+        try:
+            return await storing
+        except Overloaded:
+            self._metrics.count("webhooks_total", answer="overloaded")
+            raise
+        except StoreError:
+            self._metrics.count("webhooks_total", answer="unavailable")
+            raise
+
+    def _note(self, receipt: Receipt) -> None:
+        count = self._metrics.count
+        if receipt.stored:
+            count("messages_received_total", receipt.stored)
+        if receipt.duplicates:
+            count("messages_duplicated_total", receipt.duplicates)
+        if receipt.quarantined:
+            count("webhooks_quarantined_total", receipt.quarantined)
+        count("webhooks_total", answer="quarantined" if receipt.quarantined else "stored")
+
+    def _look_for_connected(self, events: list[WebhookEvent]) -> None:
+        for event in events:
+            if isinstance(event, SessionUpdate) and event.status is SessionStatus.CONNECTED:
+                # Behind the answer: the sender is not to wait for it.
+                task = asyncio.create_task(self._tell(event.session_id))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+
+    async def _tell(self, session_id: str) -> None:
+        try:
+            await self._on_connected(session_id)
+        except StoreError as exc:
+            _log.warning("release_failed", session_id=session_id, error=exc.code)
+
+    async def _process(self, kept: Quarantined) -> None:
+        bridge = self._connectors.get(kept.connector)
+        if bridge is None:
+            return
+        try:
+            events = bridge.decode_webhook(kept.raw)
+            receipt = await self._store.receive(kept.connector, events, kept.raw, quarantine_id=kept.id)
+        except (UnreadableWebhook, InvalidInput):
+            return
+        if receipt.stored:
+            self._metrics.count("messages_received_total", receipt.stored)
