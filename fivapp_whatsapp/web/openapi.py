@@ -124,6 +124,7 @@ def complete(schema: dict[str, Any]) -> dict[str, Any]:
                 if parameter["in"] == "path":
                     parameter["name"] = camel(parameter["name"])
             _add_common_problems(operation)
+            _mark_optional(operation)
     paths |= {path: {"post": _webhook(path)} for path in WEBHOOKS}
     whole["paths"] = dict(sorted(paths.items()))
     for name in _request_schemas(whole):
@@ -141,8 +142,18 @@ WEBHOOKS = {
 def _add_common_problems(operation: dict[str, Any]) -> None:
     """Describe what any route may answer; only those behind authentication refuse users."""
     public = operation.get("security") == [{}]
+    responses = operation["responses"]
     for status in (500, 503) if public else (401, 403, 429, 500, 503):
-        operation["responses"].setdefault(str(status), _problem(status))
+        responses.setdefault(str(status), _problem(status))
+    if "Validation Exception" in str(responses.get("400")):  # Litestar's own, which nobody gets to see here
+        responses["400"] = _problem(400)
+
+
+def _mark_optional(operation: dict[str, Any]) -> None:
+    """Say that a body may be left out where the route has a default for it."""
+    for media in operation.get("requestBody", {}).get("content", {}).values():
+        if {"type": "null"} in media["schema"].get("oneOf", ()):
+            operation["requestBody"]["required"] = False
 
 
 def _problem(status: int) -> dict[str, Any]:
@@ -227,5 +238,4 @@ def _examples(operation: dict[str, Any]) -> Iterator[Any]:
     for media in operation.get("requestBody", {}).get("content", {}).values():
         if "example" in media:
             yield media["example"]
-        for example in media.get("examples", {}).values():
-            yield example.get("value")
+        yield from media["schema"].get("examples", ())

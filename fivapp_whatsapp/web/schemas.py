@@ -31,6 +31,8 @@ from fivapp_whatsapp.models import (
 )
 from fivapp_whatsapp.text import clean_line, clean_text
 
+# A `$` of Python also matches before a line feed that ends the text.
+_END = r"(?!\n)"
 Text = Annotated[str, Meta(max_length=MAX_TEXT)]
 Name = Annotated[str, Meta(min_length=1, max_length=100)]
 Address = Annotated[str, Meta(min_length=1, max_length=128)]
@@ -76,7 +78,7 @@ class Disconnected(Reply, frozen=True, kw_only=True):
 class NewSession(Body, frozen=True, kw_only=True):
     """A session to add: the tenant's first without a label, `<tenant>.<label>` with one."""
 
-    label: Annotated[str, Meta(pattern=SESSION_NAME)] | None = None
+    label: Annotated[str, Meta(pattern=SESSION_NAME + _END)] | None = None
     name: Name | None = None
 
 
@@ -132,8 +134,8 @@ class NewNote(Body, frozen=True, kw_only=True):
 class MediaLink(Body, frozen=True, kw_only=True):
     """A file that the connection service can fetch."""
 
-    url: Annotated[str, Meta(pattern=r"^https?://[^\s]+$", max_length=2048)]
-    mime_type: Annotated[str, Meta(pattern=r"^[\w.+-]+/[\w.+-]+$", max_length=100)] | None = None
+    url: Annotated[str, Meta(pattern=r"^https?://[^\s]+$" + _END, max_length=2048)]
+    mime_type: Annotated[str, Meta(pattern=r"^[\w.+-]+/[\w.+-]+$" + _END, max_length=100)] | None = None
     filename: Annotated[str, Meta(min_length=1, max_length=255)] | None = None
 
 

@@ -22,24 +22,23 @@ _OBJECT_ID = re.compile(OBJECT_ID)
 _SESSION_ID = re.compile(SESSION_ID)
 
 
-# `$` also matches before a line feed at the end, so the whole text is asked for.
 def session_id_of(text: str) -> str:
     """Return a session's id. Raises SessionNotFound for what can be none."""
-    if not _SESSION_ID.fullmatch(text) or text.endswith("\n"):
+    if not _SESSION_ID.fullmatch(text):
         raise SessionNotFound
     return text
 
 
 def conversation_id_of(text: str) -> str:
     """Return a conversation's id. Raises ConversationNotFound for what can be none."""
-    if not _OBJECT_ID.fullmatch(text) or text.endswith("\n"):
+    if not _OBJECT_ID.fullmatch(text):
         raise ConversationNotFound
     return text
 
 
 def message_id_of(text: str) -> str:
     """Return a message's id. Raises MessageNotFound for what can be none."""
-    if not _OBJECT_ID.fullmatch(text) or text.endswith("\n"):
+    if not _OBJECT_ID.fullmatch(text):
         raise MessageNotFound
     return text
 

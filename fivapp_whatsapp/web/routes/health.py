@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from litestar import Response, Router, get
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.types import ControllerRouterHandler
 
 from fivapp_whatsapp.errors import GatewayError
@@ -54,7 +55,14 @@ def health_router(gateway: Gateway, *, demo: bool) -> Router:
             return False
         return True
 
-    @get("/health/ready", operation_id="ready", summary="Can the server work?", opt=PUBLIC, security=[{}])
+    @get(
+        "/health/ready",
+        operation_id="ready",
+        summary="Can the server work?",
+        opt=PUBLIC,
+        security=[{}],
+        responses={503: ResponseSpec(Health, description="Not now.", generate_examples=False)},
+    )
     async def ready() -> Response[Health]:
         """Answer 200 when the gateway runs and its database answers, else 503; `doctor` says why."""
         # Remembered for a second: anybody may ask, and each question costs the database one.
