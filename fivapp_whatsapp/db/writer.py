@@ -101,7 +101,7 @@ class Writer:
     async def _flush(self, batch: _Batch, *, again: bool = False) -> None:
         started = time.perf_counter()
         try:
-            unit, results = await self._database.transact(lambda: _work([operation for operation, _ in batch]))
+            unit, results = await self._database.transact(lambda: apply_all([operation for operation, _ in batch]))
         except StoreUnavailable as exc:
             for _, answer in batch:
                 _settle(answer, _Failed(exc))
@@ -141,7 +141,7 @@ class Writer:
             answer.set_exception(answered)
 
 
-def _work(operations: list[Operation[Any]]) -> Work[tuple[Unit, list[Any]]]:
+def apply_all(operations: list[Operation[Any]]) -> Work[tuple[Unit, list[Any]]]:
     """Load, apply, write: one batch in one transaction."""
     needs = Needs()
     for operation in operations:

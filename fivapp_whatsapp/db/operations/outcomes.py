@@ -10,12 +10,7 @@ from fivapp_whatsapp.errors import Conflict, MessageNotFound
 from fivapp_whatsapp.models import Message, MessageError, MessageStatus
 from fivapp_whatsapp.ports import OutboxItem, Outcome
 
-from .statuses import bind, log_update, report, settle
-
-# A send that went out without a word of its id, and one whose outcome is not known, keep their outbox rows, so
-# that an echo finds them: the first for a while, the second until something proves it or a person says so.
-UNBOUND = "unbound"
-LOST = "lost"
+from .statuses import LOST, UNBOUND, bind, log_update, report, rest, settle
 
 
 class RecordOutcome:
@@ -54,7 +49,7 @@ class RecordOutcome:
         if self._outcome.native_id is not None:
             changed |= bind(unit, row, self._outcome.native_id)
         if send is not None and row.native_id is None:
-            _rest(unit, send, UNBOUND)
+            rest(unit, send, UNBOUND)
         elif send is not None:
             unit.delete(send)
         if changed:
@@ -111,15 +106,10 @@ class ResolveMessage:
 def end(unit: Unit, send: OutboxRow, row: MessageRow, status: MessageStatus, error: MessageError) -> None:
     """End a send that did not come through, or of which that is not known."""
     changed = report(unit, row, status, error=error)
-    if row.status == MessageStatus.UNKNOWN:
-        _rest(unit, send, LOST)
+    if status is MessageStatus.UNKNOWN and row.native_id is None:
+        # A word of its going out may have come before; only its id is missing then.
+        rest(unit, send, LOST if row.status == MessageStatus.UNKNOWN else UNBOUND)
     else:
         unit.delete(send)
     if changed:
         log_update(unit, row)
-
-
-def _rest(unit: Unit, send: OutboxRow, state: str) -> None:
-    """Keep a send that has ended, so that its echo is known when it comes."""
-    send.state, send.not_before, send.lease_owner, send.lease_until = state, unit.now, None, None
-    unit.put(send)

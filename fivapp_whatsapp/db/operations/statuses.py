@@ -7,6 +7,10 @@ from fivapp_whatsapp.db.unit import Unit
 from fivapp_whatsapp.models import MessageError, MessageStatus
 from fivapp_whatsapp.states import higher
 
+# A send that went out without a word of its id, and one whose outcome is not known, keep their outbox rows, so
+# that an echo finds them: the first for a while, the second until something proves it or a person says so.
+UNBOUND = "unbound"
+LOST = "lost"
 _GONE_OUT = MessageStatus.ACCEPTED.rank
 
 
@@ -70,11 +74,21 @@ def apply_parked(unit: Unit, message: MessageRow) -> bool:
 def settle(unit: Unit, message: MessageRow) -> None:
     """Take a send off the outbox once its message is known to have gone out: it is never made again.
 
-    One that is being made now ends by its own outcome.
+    One that is being made now ends by its own outcome; one whose id is not known still waits for its echo.
     """
     send = unit.get(OutboxRow, message.id)
-    if send is not None and send.state != "sending" and MessageStatus(message.status).rank >= _GONE_OUT:
+    if send is None or send.state == "sending" or MessageStatus(message.status).rank < _GONE_OUT:
+        return
+    if message.native_id is not None:
         unit.delete(send)
+    elif send.state != UNBOUND:
+        rest(unit, send, UNBOUND)
+
+
+def rest(unit: Unit, send: OutboxRow, state: str) -> None:
+    """Keep a send that has ended, so that its echo is known when it comes."""
+    send.state, send.not_before, send.lease_owner, send.lease_until = state, unit.now, None, None
+    unit.put(send)
 
 
 def log_update(unit: Unit, message: MessageRow) -> None:

@@ -13,7 +13,7 @@ from fivapp_whatsapp.errors import TenantNotFound
 from fivapp_whatsapp.models import now_ms
 
 from .arrivals import ECHO_MS
-from .outcomes import UNBOUND
+from .statuses import UNBOUND
 
 _PARKED_MS = 7 * 24 * 3600 * 1000
 _PART = 1_000
