@@ -189,8 +189,8 @@ class MessageError(Model, frozen=True, kw_only=True):
     detail: str
 
 
-class Message(Model, frozen=True, kw_only=True):
-    """One message in a conversation."""
+class Message(Model, frozen=True, kw_only=True, omit_defaults=True):
+    """One message in a conversation; what it does not have is absent from its JSON."""
 
     id: str
     conversation_id: str
@@ -216,8 +216,8 @@ class Contact(Model, frozen=True, kw_only=True):
     addresses: Sequence[str] = ()
 
 
-class Conversation(Model, frozen=True, kw_only=True):
-    """What is kept about one chat in one session."""
+class Conversation(Model, frozen=True, kw_only=True, omit_defaults=True):
+    """What is kept about one chat in one session; what it does not have is absent from its JSON."""
 
     id: str
     session_id: str
@@ -228,11 +228,11 @@ class Conversation(Model, frozen=True, kw_only=True):
     unread_count: int
     last_message: Message | None
     answered_by: AnsweredBy
+    labels: Sequence[str]
     contact_id: str | None = None
     read_up_to: str | None = None
     paused_until: datetime | None = None
     assignee_id: str | None = None
-    labels: Sequence[str] = ()
     waiting_since: datetime | None = None
     snoozed_until: datetime | None = None
 

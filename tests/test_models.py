@@ -45,6 +45,7 @@ def a_conversation() -> Conversation:
         unread_count=2,
         last_message=a_message(),
         answered_by="bot",
+        labels=(),
     )
 
 
@@ -55,48 +56,38 @@ def test_a_status_only_goes_up_in_this_order() -> None:
     assert {status.value for status in MessageStatus} == {*order, "received"}
 
 
-def test_a_message_has_these_json_names() -> None:
-    names = [
-        "id",
-        "conversationId",
-        "direction",
-        "kind",
-        "status",
-        "text",
-        "author",
-        "media",
-        "quotedMessageId",
-        "retryOf",
-        "error",
-        "at",
-    ]
+def test_a_message_has_these_json_names_and_no_others_where_it_has_nothing() -> None:
+    names = ["id", "conversationId", "direction", "kind", "status", "text", "author", "at"]
     assert list(as_json(a_message())) == names
     assert as_json(a_message())["author"] == {"kind": "agent", "id": "u1", "name": "Ana"}
     assert as_json(a_message())["at"] == "2026-03-01T12:00:00Z"
+    full = msgspec.structs.replace(
+        a_message(),
+        media=models.Media(url="https://x.example/a.png"),
+        quoted_message_id="m0",
+        retry_of="m0",
+        error=models.MessageError(code="rejected", detail="no"),
+    )
+    assert set(as_json(full)) == {*names, "media", "quotedMessageId", "retryOf", "error"}
 
 
 def test_a_conversation_has_the_json_names_of_the_contract() -> None:
-    names = [
-        "id",
-        "sessionId",
-        "chatId",
-        "title",
-        "isGroup",
-        "status",
-        "unreadCount",
-        "lastMessage",
-        "answeredBy",
-        "pausedUntil",
-        "assigneeId",
-        "labels",
-        "waitingSince",
-        "snoozedUntil",
-    ]
+    always = {"id", "sessionId", "chatId", "title", "isGroup", "status", "unreadCount", "lastMessage", "answeredBy"}
     found = as_json(a_conversation())
-    assert set(names) <= set(found)
-    # Beside those of the contract: whom it is with, and how far it was read.
-    assert set(found) - set(names) == {"contactId", "readUpTo"}
+    assert set(found) == always | {"labels"}
     assert found["lastMessage"] == as_json(a_message())
+    full = msgspec.structs.replace(
+        a_conversation(),
+        paused_until=AT,
+        assignee_id="u1",
+        waiting_since=AT,
+        snoozed_until=AT,
+        contact_id="p1",
+        read_up_to="m1",
+    )
+    # Beside those of the contract: whom it is with, and how far it was read.
+    more = {"labels", "pausedUntil", "assigneeId", "waitingSince", "snoozedUntil", "contactId", "readUpTo"}
+    assert set(as_json(full)) == always | more
 
 
 @pytest.mark.parametrize("model", [a_message(), a_conversation()])

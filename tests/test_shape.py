@@ -70,6 +70,8 @@ def _methods(route: BaseRoute) -> set[tuple[str, str]]:
     # Litestar's own further pages of the schema, and what plugins will answer.
     if path == "/schema/{}" or path.startswith(PLUGIN_PATHS):
         return set()
+    if path == "/api/webhooks":  # one mount for two addresses
+        return {("POST", "/api/webhooks/whatsapp/{}"), ("POST", "/api/webhooks/{}/{}")}
     if isinstance(route, HTTPRoute):
         return {(method, path) for method in route.methods - {"HEAD", "OPTIONS"}}
     return {("GET" if isinstance(route, WebSocketRoute) else "POST", path)}

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from fivapp_whatsapp.errors import Overloaded, StoreUnavailable
+from fivapp_whatsapp.intake import Intake
 from fivapp_whatsapp.web.errors import BodyTooSlow
 from fivapp_whatsapp.web.requests import read_body
 from fivapp_whatsapp.web.webhook import Headers
@@ -139,23 +140,14 @@ async def test_no_content_type_loses_a_body(server: TestServer, content_type: st
     assert await stored(server) == 1
 
 
+async def _nothing(_: str) -> None:
+    """Nobody waits for a connected session here."""
+
+
 @pytest.mark.parametrize(("error", "code"), [(StoreUnavailable(), "store_unavailable"), (Overloaded(), "overloaded")])
 async def test_what_cannot_be_stored_is_to_be_sent_again(server: TestServer, error: Exception, code: str) -> None:
-    class Failing:
-        """A store that refuses to receive, and is otherwise the one that it stands before."""
-
-        def __init__(self, store: Any) -> None:
-            self.store = store
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(self.store, name)
-
-        async def receive(self, *args: Any, **options: Any) -> Any:
-            raise error
-
-    working, server.gateway.store = server.gateway.store, Failing(server.gateway.store)  # type: ignore[assignment]
+    server.store.failures["receive"] = error
     reply = await server.webhook(incoming())
-    server.gateway.store = working
     assert_problem(reply, 503, code)
     assert int(reply.headers["retry-after"]) >= 1
 
