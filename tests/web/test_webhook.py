@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from fivapp_whatsapp.errors import Overloaded, StoreUnavailable
-from fivapp_whatsapp.intake import Intake
 from fivapp_whatsapp.web.errors import BodyTooSlow
 from fivapp_whatsapp.web.requests import read_body
 from fivapp_whatsapp.web.webhook import Headers
