@@ -19,14 +19,18 @@ from .postgres import PostgresEngine
 from .postgres_writer import CHANNEL
 
 _log = structlog.get_logger(__name__)
-_LOOK_SECONDS = 1.0
+LOOK_SECONDS = 1.0
+_RECONNECT_SECONDS = 1.0
 
 
 class Changes:
-    """Spreads the heads of logs to all who listen."""
+    """Spreads the heads of logs to all who listen; `look_seconds` lie between two looks at all of them."""
 
-    def __init__(self, read_heads: Callable[[], Awaitable[dict[str, int]]]) -> None:
+    def __init__(
+        self, read_heads: Callable[[], Awaitable[dict[str, int]]], *, look_seconds: float = LOOK_SECONDS
+    ) -> None:
         self._read_heads = read_heads
+        self._look_seconds = look_seconds
         self._heads: dict[str, int] = {}
         # Weak: a listener that is dropped without a word is gone.
         self._listeners: WeakSet[Listener] = WeakSet()
@@ -55,7 +59,7 @@ class Changes:
             listener.end()
 
     async def watch(self) -> None:
-        """Look at all heads every second; runs until cancelled."""
+        """Look at all heads again and again; runs until cancelled."""
         while True:
             try:
                 self.publish(await self._read_heads())
@@ -64,7 +68,7 @@ class Changes:
             except Exception:
                 # This look is what makes good for all that is lost elsewhere: it goes on whatever happens.
                 _log.exception("heads_not_read")
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(self._look_seconds)
 
     async def hear_postgres(self, engine: PostgresEngine) -> None:
         """Hear what other processes NOTIFY, on a connection of its own that is made anew when it is lost."""
@@ -82,7 +86,7 @@ class Changes:
             except Exception as exc:
                 # Hearing is only for speed; watch() goes on without it.
                 _log.warning("notify_lost", error=type(exc).__name__)
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(_RECONNECT_SECONDS)
 
     def _heard(self, _connection: Any, _pid: int, _channel: str, payload: object) -> None:
         tenant_id, _, seq = str(payload).partition(" ")

@@ -145,7 +145,8 @@ class Queries:
     ) -> list[ConversationRow]:
         """Read a page of conversations, the newest activity first."""
         conditions: list[Condition] = [self.equal(ConversationRow, tenant_id=tenant_id)]
-        conditions += self._view(where, now)
+        with translate_refusals():
+            conditions += self._view(where, now)
         if before is not None:
             conditions.append(self.column(ConversationRow, "activity_seq") < before)
         if where.session_id is not None:

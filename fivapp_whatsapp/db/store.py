@@ -46,7 +46,7 @@ from fivapp_whatsapp.ports import (
 )
 
 from . import convert
-from .changes import Changes
+from .changes import LOOK_SECONDS, Changes
 from .engine import PostgresEngine, ServerLock, check_durability, make_engine
 from .migrate import migrate, pending
 from .operations import conversations as conversation_ops
@@ -55,6 +55,7 @@ from .operations import sessions as session_ops
 from .operations.upkeep import Forget, LogNotification
 from .postgres_writer import PostgresWriterDatabase
 from .queries import Queries
+from .refusals import translate_refusals
 from .rows import ConversationRow, EventRow, MessageRow, SessionRow
 from .sqlite import BUSY_SECONDS
 from .sqlite_writer import SQLiteWriterDatabase
@@ -71,7 +72,8 @@ class DatabaseStore:
     """Keeps everything in one database. `server` takes the lock that refuses a second server on one SQLite file.
 
     Short commands use `server=False`: they write beside a running server, which notices within a second.
-    `busy_seconds` is how long a write waits for another process that writes to the SQLite file.
+    `busy_seconds` is how long a write waits for another process that writes to the SQLite file, `look_seconds`
+    how long a change of another process that was not told may stay unseen.
     """
 
     def __init__(
@@ -82,11 +84,12 @@ class DatabaseStore:
         pending_limit: int = 10_000,
         server: bool = True,
         busy_seconds: float = BUSY_SECONDS,
+        look_seconds: float = LOOK_SECONDS,
     ) -> None:
         self._engine = make_engine(url)
         self._metrics = metrics or NoMetrics()
         self._read = Queries(self._engine)
-        self._changes = Changes(self._read.heads)
+        self._changes = Changes(self._read.heads, look_seconds=look_seconds)
         self._lock: ServerLock | None = None
         self._database: SQLiteWriterDatabase | PostgresWriterDatabase
         if isinstance(self._engine, PostgresEngine):
@@ -276,7 +279,9 @@ class DatabaseStore:
                 unknown.append(event.session_id)
             else:
                 known.append((tenant_id, event))
-        return await self._writer.submit(receiving.Receive(connector, raw, known, unknown, settles=quarantine_id))
+        with translate_refusals():
+            operation = receiving.Receive(connector, raw, known, unknown, settles=quarantine_id)
+        return await self._writer.submit(operation)
 
     async def _tenant_of(self, session_id: str) -> str | None:
         row = await self._read.session(session_id)
@@ -305,7 +310,8 @@ class DatabaseStore:
         self, tenant_id: str, session_id: str, chat_id: str, title: str | None = None
     ) -> Conversation:
         """Return the conversation with a chat, made when it is not there. Raises SessionNotFound."""
-        operation = conversation_ops.OpenConversation(tenant_id, session_id, chat_id, title)
+        with translate_refusals():
+            operation = conversation_ops.OpenConversation(tenant_id, session_id, chat_id, title)
         return await self._required_conversation(tenant_id, await self._writer.submit(operation))
 
     async def conversation(self, tenant_id: str, conversation_id: str) -> Conversation | None:

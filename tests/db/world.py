@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from fivapp_whatsapp.db.engine import PostgresEngine, make_engine, pg_connection
 from fivapp_whatsapp.db.store import DatabaseStore
 from fivapp_whatsapp.models import (
     Author,
@@ -170,6 +173,16 @@ async def log(store: DatabaseStore, after: int = 0, tenant: str = "acme") -> lis
 async def head(store: DatabaseStore, tenant: str = "acme") -> int:
     """Return the head of a tenant's log."""
     return (await store.log_state(tenant)).head
+
+
+async def run_sql(url: str, sql: str) -> list[tuple[Any, ...]]:
+    """Run one statement from outside of the store."""
+    engine = make_engine(url)
+    if isinstance(engine, PostgresEngine):
+        async with pg_connection(engine) as connection:
+            return [tuple(row) for row in await connection.fetch(sql)]
+    with closing(sqlite3.connect(engine.path, isolation_level=None)) as connection:
+        return connection.execute(sql).fetchall()
 
 
 async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 10.0) -> None:
