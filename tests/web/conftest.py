@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import msgspec
@@ -14,11 +14,12 @@ import pytest
 from fivapp_whatsapp.db.store import DatabaseStore
 from fivapp_whatsapp.gateway import Gateway
 from fivapp_whatsapp.metrics import PrometheusMetrics
+from fivapp_whatsapp.ports import Store
 from fivapp_whatsapp.settings import Secret, Settings
 from fivapp_whatsapp.testing.connector import FakeConnector
 from fivapp_whatsapp.web.server import create_web
 
-from .tools import KEY, SECRET, SkippingClock, TestServer
+from .tools import KEY, SECRET, FaultyStore, SkippingClock, TestServer
 
 
 @asynccontextmanager
@@ -31,8 +32,9 @@ async def serving(
     metrics = PrometheusMetrics()
     connector = FakeConnector(capabilities=frozenset({"media", "quote"}), key=KEY)
     clock = SkippingClock()
+    store = FaultyStore(DatabaseStore(settings.database_url, metrics=metrics))
     gateway = Gateway(
-        DatabaseStore(settings.database_url, metrics=metrics),
+        cast("Store", store),
         {"connection_service": connector},
         settings,
         metrics=metrics,
@@ -43,7 +45,7 @@ async def serving(
     async with app.lifespan(), httpx.AsyncClient(transport=transport, base_url="http://gateway.test") as client:
         for tenant in tenants:
             await gateway.store.add_tenant(tenant, tenant.title())
-        yield TestServer(app, gateway, connector, client, clock)
+        yield TestServer(app, gateway, store, connector, client, clock)
 
 
 @pytest.fixture
@@ -55,6 +57,6 @@ async def server(tmp_path: Path) -> AsyncIterator[TestServer]:
 @pytest.fixture(scope="module")
 async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TestServer]:
     """A server for the tests of one file that change nothing in it; no limit of rates stands in their way."""
-    lenient = {"rate_failed_logins": 1_000_000, "rate_user": 1_000_000, "rate_user_burst": 1_000_000}
+    lenient: dict[str, Any] = {"rate_failed_logins": 1_000_000, "rate_user": 1_000_000, "rate_user_burst": 1_000_000}
     async with serving(tmp_path_factory.mktemp("shared"), rate_tenant=1_000_000, **lenient) as running:
         yield running

@@ -64,7 +64,7 @@ def under_litestar(app: Litestar) -> Any:
 
 
 def running(host: Any) -> AbstractAsyncContextManager[Any]:
-    return host.lifespan() if isinstance(host, Litestar) else host.router.lifespan_context(host)  # type: ignore[no-any-return]
+    return host.lifespan() if isinstance(host, Litestar) else host.router.lifespan_context(host)
 
 
 HOSTS: list[Callable[[Litestar], Any]] = [under_fastapi, under_starlette, under_litestar]

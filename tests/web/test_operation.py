@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -33,29 +32,14 @@ async def test_health_tells_nothing_but_yes_or_no(server: TestServer) -> None:
 
 
 async def test_a_database_that_is_away_is_not_ready_and_is_asked_once_a_second(server: TestServer) -> None:
-    class Away:
-        """A store whose database does not answer."""
-
-        def __init__(self, store: Any) -> None:
-            self.store = store
-            self.asked = 0
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(self.store, name)
-
-        async def check(self) -> Any:
-            self.asked += 1
-            raise StoreUnavailable
-
     server.clock.stop()
-    away = Away(server.gateway.store)
-    server.gateway.store = away  # type: ignore[assignment]
+    server.store.failures["check"] = StoreUnavailable()
     for _ in range(10):
         reply = await server.client.get("/health/ready")
         assert (reply.status_code, reply.json()) == (503, {"status": "not_ready"})
-    assert away.asked == 1
+    assert server.store.refused == 1
     assert (await server.client.get("/health/live")).status_code == 200
-    server.gateway.store = away.store
+    server.store.failures.clear()
     server.clock.skipped += 1.1
     assert (await server.client.get("/health/ready")).status_code == 200
 

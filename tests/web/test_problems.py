@@ -173,21 +173,8 @@ async def test_what_belongs_to_a_plugin_says_that_it_is_not_installed(shared: Te
 
 
 async def test_what_nobody_foresaw_tells_nothing_of_itself(server: TestServer) -> None:
-    class Broken:
-        """A store that fails as no store should."""
-
-        def __init__(self, store: Any) -> None:
-            self.store = store
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(self.store, name)
-
-        async def conversations(self, *args: Any) -> Any:
-            raise RuntimeError(CANARY)
-
-    working, server.gateway.store = server.gateway.store, Broken(server.gateway.store)  # type: ignore[assignment]
+    server.store.failures["conversations"] = RuntimeError(CANARY)
     reply = await server.call("GET", PATH)
-    server.gateway.store = working
     problem = assert_problem(reply, 500, "internal_error")
     assert CANARY not in json.dumps(problem) + str(reply.headers)
     assert "RuntimeError" not in reply.text

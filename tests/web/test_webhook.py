@@ -121,14 +121,14 @@ async def test_a_body_that_drips_ends_at_its_deadline() -> None:
         return {"type": "http.request", "body": b"x", "more_body": True}
 
     with pytest.raises(BodyTooSlow):
-        await read_body({"headers": []}, drip, 1_000_000, 0.1)  # type: ignore[arg-type,typeddict-item]
+        await read_body({"headers": []}, drip, 1_000_000, 0.1)  # type: ignore[arg-type]
 
 
 async def test_a_sender_that_goes_away_is_not_answered() -> None:
     async def gone() -> Any:
         return {"type": "http.disconnect"}
 
-    assert await read_body({"headers": []}, gone, 10, 1.0) is None  # type: ignore[arg-type,typeddict-item]
+    assert await read_body({"headers": []}, gone, 10, 1.0) is None  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("content_type", [None, "text/plain", "application/x-www-form-urlencoded", "multipart/x"])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
 import itertools
 import json
 import time
@@ -49,6 +52,24 @@ def make_token(tenant: str = "acme", role: str | None = "admin", *, key: Any = S
     return jwt.encode(kept, key, algorithm=algorithm, headers=headers)
 
 
+def encode(part: Any) -> str:
+    return base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode()
+
+
+def unsigned(algorithm: str = "none") -> str:
+    claims = {"sub": "ana", "tenantId": "acme", "role": "admin", "exp": int(time.time()) + 600}
+    return f"{encode({'alg': algorithm, 'typ': 'JWT'})}.{encode(claims)}."
+
+
+def forged(header: Any, key: bytes, claims: Any = None) -> str:
+    """Sign by hand what a library would refuse to sign."""
+    if claims is None:
+        claims = {"sub": "ana", "tenantId": "acme", "role": "admin", "exp": int(time.time()) + 600}
+    signed = f"{encode(header)}.{encode(claims)}"
+    mac = hmac.digest(key, signed.encode(), hashlib.sha256)
+    return f"{signed}.{base64.urlsafe_b64encode(mac).rstrip(b'=').decode()}"
+
+
 def bearer(token: str) -> dict[str, str]:
     return {"authorization": f"Bearer {token}"}
 
@@ -67,6 +88,25 @@ def incoming(session_id: str = "acme", text: str = "Hi!", phone: str = "55119888
     return json.dumps({**body, **changes}).encode()
 
 
+class FaultyStore:
+    """Stands before a store; what `failures` names raises that error instead."""
+
+    def __init__(self, store: Any) -> None:
+        self.failures: dict[str, Exception] = {}
+        self.refused = 0
+        self._store = store
+
+    def __getattr__(self, name: str) -> Any:
+        return self._fail(self.failures[name]) if name in self.failures else getattr(self._store, name)
+
+    def _fail(self, error: Exception) -> Any:
+        async def fail(*args: Any, **options: Any) -> Any:
+            self.refused += 1
+            raise error
+
+        return fail
+
+
 @dataclass
 class TestServer:
     """A running application and what stands around it."""
@@ -75,6 +115,7 @@ class TestServer:
 
     app: WebApp
     gateway: Gateway
+    store: FaultyStore
     connector: FakeConnector
     client: httpx.AsyncClient
     clock: SkippingClock
@@ -88,7 +129,8 @@ class TestServer:
 
     async def webhook(self, body: bytes, key: str | None = KEY) -> httpx.Response:
         """Post a webhook."""
-        headers = {"content-type": b"application/json", **({} if key is None else {"x-api-key": key.encode()})}
+        headers = [(b"content-type", b"application/json")]
+        headers += [] if key is None else [(b"x-api-key", key.encode())]
         return await self.client.post("/api/webhooks/whatsapp", content=body, headers=headers)
 
     async def connect(self, tenant: str = "acme") -> None:

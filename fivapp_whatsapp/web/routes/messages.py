@@ -86,7 +86,7 @@ async def send_message(
     message = outgoing_message(data)
     if message.quoted_message_id is not None:
         message_id_of(message.quoted_message_id)
-    key = None if idempotency_key is None else (user.id, idempotency_key)
+    key = None if idempotency_key is None else (f"user:{user.id}", idempotency_key)
     try:
         sent = await gateway.send(user.tenant_id, found, message, author=author_of(user), idempotency_key=key)
     except InvalidInput as exc:
