@@ -19,6 +19,7 @@ _BACKLOG = 2048
 # Longer than a send may wait for its outcome.
 _GRACE_SECONDS = 10
 _START_SECONDS = 30.0
+_UNREAD_MS = 30_000
 
 
 class Site(NamedTuple):
@@ -55,6 +56,9 @@ def bind(host: str, port: int, *, advice: str) -> socket.socket:
         raise click.ClickException(f"{host} is no address of this machine ({exc.strerror}). Set FIVAPP_HOST.") from exc
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux
+            # A browser that is gone, or never reads again, holds its connection no longer than this.
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNREAD_MS)
         sock.bind(address)
         # Listening at once: whoever comes before the app is ready waits, and a taken port shows now.
         sock.listen(_BACKLOG)

@@ -12,7 +12,7 @@ T = TypeVar("T")
 class Remembered(Generic[T]):
     """Believes an answer, also that there is nothing, for `seconds`; the least used answers are forgotten first."""
 
-    def __init__(self, clock: Callable[[], float], seconds: float = 5.0, max_keys: int = 10_000) -> None:
+    def __init__(self, clock: Callable[[], float], seconds: float = 4.0, max_keys: int = 10_000) -> None:
         self._clock = clock
         self._seconds = seconds
         self._max_keys = max_keys
