@@ -58,7 +58,10 @@ class Credential(msgspec.Struct, frozen=True):
 
 
 class Authenticator:
-    """Recognizes users; what the store knows of tenants and accounts is believed for four seconds, so that a socket ends within five."""
+    """Recognizes users; what the store says of tenants and accounts is believed for four seconds.
+
+    So that a revocation counts within five, also for a socket, which asks once a second.
+    """
 
     def __init__(self, store: Store, settings: Settings, clock: Clock) -> None:
         exact_origins(settings)  # a pattern there is refused at the start, not with the first request
