@@ -240,7 +240,10 @@ class Gateway:
         """Ask for a code to type on the phone instead of a scan. Raises CapabilityMissing where there is none."""
         session = await self.session(tenant_id, session_id)
         await self._require(session, "pairing_code", "pair by a code; scan the QR code instead")
-        return await self._connector(session).pairing_code(session.id, addresses.normalize(phone))
+        address = addresses.normalize(phone)
+        if addresses.phone(address) is None:
+            raise InvalidInput("A pairing code is for a phone number.", code="invalid_address")
+        return await self._connector(session).pairing_code(session.id, address)
 
     # --- receiving -----------------------------------------------------------------------------
 
