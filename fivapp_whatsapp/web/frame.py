@@ -6,15 +6,19 @@ import time
 from typing import Any, cast
 
 import structlog
+from litestar.enums import ScopeType
+from litestar.exceptions import ClientException
 from litestar.types import HTTPScope, Scope, Send
 
 from fivapp_whatsapp.ports import Metrics
 
-from .problems import SCOPE_CODE
+from .errors import RouteNotFound
+from .problems import SCOPE_CODE, send_problem
 
 _log = structlog.get_logger(__name__)
 _POLICY = "default-src 'none'; frame-ancestors 'none'"
 _NO_ROUTE = "none"
+_ERROR = "fivapp.error"
 # Asked all the time; a line for each success would bury the others.
 _QUIET = ("/api/webhooks/", "/health/", "/metrics")
 
@@ -35,23 +39,8 @@ class Exchange:
         """Pass a message on; the first gets the headers that all answers have."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            headers = list(message.get("headers", ()))
-            names = {name for name, _ in headers}
-            for name, value in self._headers():
-                if name not in names:
-                    headers.append((name, value))
-            message = {**message, "headers": headers}
+            message = _with_headers(message, self._scope, self._id)
         await self._send(message)
-
-    def _headers(self) -> tuple[tuple[bytes, bytes], ...]:
-        policy: str = self._scope.get("fivapp.policy", _POLICY)  # type: ignore[assignment]
-        return (
-            (b"cache-control", b"no-store"),
-            (b"x-content-type-options", b"nosniff"),
-            (b"referrer-policy", b"no-referrer"),
-            (b"content-security-policy", policy.encode()),
-            (b"x-request-id", self._id.encode()),
-        )
 
     def finish(self, metrics: Metrics) -> None:
         """Count the request and write its line. The route is its template: paths hold ids and keys."""
@@ -77,3 +66,50 @@ class Exchange:
         if self.status >= 500:
             return "warning"
         return "debug" if self.status < 400 and route.startswith(_QUIET) else "info"
+
+
+class Handshake:
+    """A WebSocket from its request to its end; `send` stands in for the server's."""
+
+    __slots__ = ("_id", "_open", "_scope", "_send")
+
+    def __init__(self, scope: Scope, send: Send, correlation_id: str) -> None:
+        self._scope = scope
+        self._send = send
+        self._id = correlation_id
+        self._open = False
+
+    async def send(self, message: Any) -> None:
+        """Pass a message on; where Litestar would close for an exception before it is open, the answer is a problem."""
+        error: Exception | None = self._scope.get(_ERROR)  # type: ignore[assignment]
+        if message["type"] == "websocket.accept":
+            self._open = True
+        elif message["type"] == "websocket.http.response.start":
+            message = _with_headers(message, self._scope, self._id)
+        elif message["type"] == "websocket.close" and not self._open and error is not None:
+            del self._scope[_ERROR]  # type: ignore[misc]  # the problem may be a close itself
+            # Routes that take no socket are no routes to one who asks for a socket.
+            await send_problem(self._scope, self.send, RouteNotFound() if isinstance(error, ClientException) else error)
+            return
+        await self._send(message)
+
+
+async def keep_error(error: Exception, scope: Scope) -> None:
+    """Keep what went wrong in a handshake for its answer: Litestar's `after_exception`."""
+    if scope["type"] == ScopeType.WEBSOCKET:
+        scope[_ERROR] = error  # type: ignore[literal-required]
+
+
+def _with_headers(message: Any, scope: Scope, correlation_id: str) -> Any:
+    """Add the headers that all answers have and this one does not have already."""
+    headers = list(message.get("headers", ()))
+    names = {name for name, _ in headers}
+    policy: str = scope.get("fivapp.policy", _POLICY)  # type: ignore[assignment]
+    always = (
+        (b"cache-control", b"no-store"),
+        (b"x-content-type-options", b"nosniff"),
+        (b"referrer-policy", b"no-referrer"),
+        (b"content-security-policy", policy.encode()),
+        (b"x-request-id", correlation_id.encode()),
+    )
+    return {**message, "headers": headers + [(name, value) for name, value in always if name not in names]}

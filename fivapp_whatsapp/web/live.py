@@ -10,7 +10,6 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
-import msgspec
 from litestar import Request, WebSocket, get, post, websocket
 from litestar.exceptions import WebSocketException
 from litestar.handlers import BaseRouteHandler
@@ -29,12 +28,14 @@ from .auth import PUBLIC, Authenticator, Credential
 from .errors import OriginNotAllowed
 from .openapi import problems
 from .origins import origin_allowed
-from .problems import CONTENT_TYPE, problem_of, send_problem
-from .sockets import GONE, NOT_TEXT, POLICY, TOO_BIG, TRY_LATER, Connection, Limits, Sockets
+from .problems import send_problem
+from .requests import check_query
+from .sockets import GONE, NOT_TEXT, POLICY, TOO_BIG, Connection, Limits, Sockets
 from .tickets import TICKET_SECONDS, Tickets
 
 _CURSOR = re.compile(r"[0-9]{1,18}")
-_REFUSED_CODES = {401: 4401, 503: TRY_LATER}
+_MAX_SEQ = 10**18 - 1
+_MAX_EPOCH = 64
 # What stands between us and the browser must neither keep events back nor change them.
 _STREAM_HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -81,8 +82,8 @@ def live_handlers(
     )
     async def live_events(
         request: Request[User, Credential, Any],
-        after: Annotated[int | None, QueryParameter(ge=0, description="The last seq that was seen.")] = None,
-        epoch: Annotated[str | None, QueryParameter(max_length=64, description="The log of `after`.")] = None,
+        after: Annotated[int | None, QueryParameter(ge=0, le=_MAX_SEQ, description="The last seq seen.")] = None,
+        epoch: Annotated[str | None, QueryParameter(max_length=_MAX_EPOCH, description="The log of `after`.")] = None,
         last_event_id: Annotated[str | None, HeaderParameter(name="Last-Event-ID", max_length=100)] = None,
     ) -> ASGIApp:
         """Stream the tenant's events: from now, or from behind `Last-Event-ID` (or `after` with `epoch`)."""
@@ -128,7 +129,7 @@ class _Socket:
             with self._sockets.admit(connection):
                 await self._run(connection, self._feed.subscribe(user.tenant_id, after, epoch))
         except GatewayError as exc:
-            await self._refuse(exc)
+            await send_problem(self._socket.scope, self._socket.send, exc)
 
     async def _enter(self, auth: Authenticator, tickets: Tickets, settings: Settings) -> tuple[User, Credential]:
         """Return who opens the socket: a program by its header, a page of ours by a ticket; a cookie opens nothing."""
@@ -143,23 +144,14 @@ class _Socket:
         return await auth.confirm(ticket.user, ticket.credential), ticket.credential
 
     def _cursor(self) -> tuple[int | None, str | None]:
+        check_query(self._socket.scope["query_string"])
         query = self._socket.query_params
-        after = query.get("after")
+        after, epoch = query.get("after"), query.get("epoch")
         if after is not None and not _CURSOR.fullmatch(after):
             raise InvalidInput("after is not a seq.", errors=[{"parameter": "after", "code": "invalid"}])
-        return (None if after is None else int(after)), query.get("epoch")
-
-    async def _refuse(self, error: GatewayError) -> None:
-        """Answer the handshake with a problem where the server can, else with a close code."""
-        problem, headers = problem_of(error)
-        send: Callable[[Any], Awaitable[None]] = self._socket.send
-        if "websocket.http.response" not in (self._socket.scope.get("extensions") or {}):
-            code = _REFUSED_CODES.get(problem.status, POLICY)
-            return await send({"type": "websocket.close", "code": code, "reason": problem.code})
-        raw = [(b"content-type", CONTENT_TYPE.encode())]
-        raw += [(name.encode(), value.encode()) for name, value in headers.items()]
-        await send({"type": "websocket.http.response.start", "status": problem.status, "headers": raw})
-        return await send({"type": "websocket.http.response.body", "body": msgspec.json.encode(problem)})
+        if epoch is not None and len(epoch) > _MAX_EPOCH:
+            raise InvalidInput("epoch names no log.", errors=[{"parameter": "epoch", "code": "too_long"}])
+        return (None if after is None else int(after)), epoch
 
     async def _run(self, connection: Connection, subscription: Subscription) -> None:
         user = connection.user

@@ -24,6 +24,7 @@ from fivapp_whatsapp.settings import Settings
 
 from .errors import RouteNotFound
 from .problems import CONTENT_TYPE, Problem, camel
+from .requests import check_request
 
 PATH = "/schema"
 _METHODS = frozenset({"get", "post", "put", "patch", "delete"})
@@ -85,6 +86,7 @@ def openapi_config(settings: Settings, version: str, opt: dict[str, Any]) -> Ope
 
 
 async def _only_known_pages(request: Request[Any, Any, Any]) -> None:
+    await check_request(request)
     # Litestar answers the other addresses below with a page of its own.
     if "path" in request.path_params:
         raise RouteNotFound

@@ -56,6 +56,9 @@ RULES: dict[type[errors.GatewayError], int] = {
     web_errors.MessageCancelled: 409,
 }
 _RETRY_AFTER = 5.0
+# How a WebSocket is closed that cannot be answered: login over, try again later; any other is against the rules.
+_CLOSE_CODES = {401: 4401, 429: 1013, 503: 1013}
+_POLICY_VIOLATION = 1008
 _FRAMEWORK: dict[int, type[errors.GatewayError]] = {
     401: errors.NotAuthenticated,
     403: errors.NotAllowed,
@@ -123,8 +126,9 @@ def gateway_error(error: Exception) -> errors.GatewayError:
     if isinstance(error, errors.GatewayError):
         return error
     if isinstance(error, MethodNotAllowedException):
-        allow = (error.headers or {}).get("allow", "")
-        return web_errors.MethodNotAllowed(", ".join(sorted(allow.split(", "))))
+        allow = (error.headers or {}).get("allow", "").split(", ")
+        # What Litestar calls the handler of a WebSocket is no method.
+        return web_errors.MethodNotAllowed(", ".join(sorted(name for name in allow if name.isupper())))
     if isinstance(error, ValidationException):
         return _invalid(error)
     if isinstance(error, HTTPException) and error.status_code < 500:
@@ -158,14 +162,23 @@ def answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]
 
 
 async def send_problem(scope: Scope, send: Send, error: Exception) -> None:
-    """Answer with the problem of an exception where no request object was made; refuse a WebSocket with its code."""
+    """Answer with the problem of an exception where no request object was made.
+
+    The handshake of a WebSocket is answered alike where the server can, else it is closed with a code.
+    """
     problem, headers = problem_of(gateway_error(error))
+    prefix = ""
     if scope["type"] == ScopeType.WEBSOCKET:
-        await send({"type": "websocket.close", "code": 1008, "reason": problem.code})
-        return
+        if "websocket.http.response" not in (scope.get("extensions") or {}):
+            code = _CLOSE_CODES.get(problem.status, _POLICY_VIOLATION)
+            await send({"type": "websocket.close", "code": code, "reason": problem.code})
+            return
+        prefix = "websocket."
     scope[SCOPE_CODE] = problem.code  # type: ignore[literal-required]
     body = msgspec.json.encode(problem)
     raw = [(b"content-type", CONTENT_TYPE.encode()), (b"content-length", b"%d" % len(body))]
     raw += [(name.encode(), value.encode()) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": problem.status, "headers": raw})
-    await send({"type": "http.response.body", "body": body, "more_body": False})
+    start: Any = {"type": f"{prefix}http.response.start", "status": problem.status, "headers": raw}
+    end: Any = {"type": f"{prefix}http.response.body", "body": body, "more_body": False}
+    await send(start)
+    await send(end)

@@ -20,7 +20,7 @@ from fivapp_whatsapp.settings import Settings
 
 from .auth import PUBLIC, Authenticator, AuthMiddleware
 from .errors import LifespanNotStarted, PluginNotInstalled, RouteNotFound
-from .frame import Exchange
+from .frame import Exchange, Handshake, keep_error
 from .live import live_handlers
 from .openapi import openapi_config
 from .origins import exact_origins
@@ -51,10 +51,10 @@ class WebApp(Litestar):
             await self._exchange(scope, receive, send)  # type: ignore[arg-type]
             return
         if scope["type"] == ScopeType.WEBSOCKET:
-            new_correlation_id()
+            send = Handshake(scope, send, new_correlation_id()).send  # type: ignore[arg-type]
             if not self.gateway.running:
                 await receive()
-                await send({"type": "websocket.close", "code": 1013, "reason": LifespanNotStarted.code})  # type: ignore[arg-type]
+                await send_problem(scope, send, LifespanNotStarted())  # type: ignore[arg-type]
                 return
         await super().__call__(scope, receive, send)
 
@@ -82,6 +82,7 @@ def create_web(gateway: Gateway) -> WebApp:
         middleware=[AuthMiddleware(authenticator, gateway.clock)],
         before_request=check_request,
         exception_handlers={Exception: answer},
+        after_exception=[keep_error],
         request_class=ApiRequest,
         request_max_body_size=settings.body_limit,
         openapi_config=openapi_config(settings, package_version(), dict(PUBLIC) if settings.demo else {}),
