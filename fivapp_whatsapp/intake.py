@@ -6,6 +6,8 @@ Storing makes the event as well, in the same commit; the feed and the hooks hear
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
@@ -35,9 +37,11 @@ class Intake:
         self._metrics = metrics
         self._on_connected = on_connected
         self._tasks: set[asyncio.Task[None]] = set()
+        self._line: _Line | None = None
 
     async def receive(self, connector: str, key: str | None, headers: Mapping[str, str], body: bytes) -> Receipt:
         """Verify, decode and store one webhook, as Gateway.receive says."""
+        started = time.perf_counter()
         bridge = self._connectors[connector]
         if not bridge.verify_webhook(key, headers, body):
             self._metrics.count("webhooks_total", answer="unauthorized")
@@ -46,11 +50,11 @@ class Intake:
             events = bridge.decode_webhook(body)
             receipt = await self._counted(self._store.receive(connector, events, body))
         except UnreadableWebhook as exc:
-            return await self._keep(connector, body, exc.detail)
+            return await self._keep(connector, body, exc.detail, started)
         except InvalidInput as exc:
             # What no database can keep would fail each time it is sent again: its bytes are kept instead.
-            return await self._keep(connector, body, exc.code)
-        self._note(receipt)
+            return await self._keep(connector, body, exc.code, started)
+        self._note(receipt, started)
         self._look_for_connected(events)
         return receipt
 
@@ -66,10 +70,10 @@ class Intake:
         """Wait for what goes on behind the answers."""
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _keep(self, connector: str, body: bytes, reason: str) -> Receipt:
+    async def _keep(self, connector: str, body: bytes, reason: str, started: float) -> Receipt:
         await self._counted(self._store.quarantine(connector, body, reason))
         receipt = Receipt(quarantined=1)
-        self._note(receipt)
+        self._note(receipt, started)
         return receipt
 
     async def _counted(self, storing: Awaitable[T]) -> T:
@@ -82,7 +86,13 @@ class Intake:
             self._metrics.count("webhooks_total", answer="unavailable")
             raise
 
-    def _note(self, receipt: Receipt) -> None:
+    def _note(self, receipt: Receipt, started: float) -> None:
+        if self._line is None:
+            # Those of one commit are answered in one round of the event loop: they share a line of the log,
+            # which would cost a busy server as much as the rest of the request.
+            self._line = _Line()
+            asyncio.get_running_loop().call_soon(self._write_line)
+        self._line.add(receipt, started)
         count = self._metrics.count
         if receipt.stored:
             count("messages_received_total", receipt.stored)
@@ -91,6 +101,11 @@ class Intake:
         if receipt.quarantined:
             count("webhooks_quarantined_total", receipt.quarantined)
         count("webhooks_total", answer="quarantined" if receipt.quarantined else "stored")
+
+    def _write_line(self) -> None:
+        if self._line is not None:
+            self._line.write()
+            self._line = None
 
     def _look_for_connected(self, events: list[WebhookEvent]) -> None:
         for event in events:
@@ -117,3 +132,31 @@ class Intake:
             return
         if receipt.stored:
             self._metrics.count("messages_received_total", receipt.stored)
+
+
+class _Line:
+    """The log's line about the webhooks that shared a commit: what they brought, and the longest time of them."""
+
+    def __init__(self) -> None:
+        self._count = self._stored = self._duplicates = self._quarantined = self._statuses = 0
+        self._started = math.inf
+
+    def add(self, receipt: Receipt, started: float) -> None:
+        self._count += 1
+        self._stored += receipt.stored
+        self._duplicates += receipt.duplicates
+        self._quarantined += receipt.quarantined
+        self._statuses += receipt.statuses
+        self._started = min(self._started, started)
+
+    def write(self) -> None:
+        _log.info(
+            "webhook",
+            outcome="quarantined" if self._quarantined else "ok",
+            duration_ms=round((time.perf_counter() - self._started) * 1000, 3),
+            count=self._count,
+            stored=self._stored,
+            duplicates=self._duplicates,
+            quarantined=self._quarantined,
+            statuses=self._statuses,
+        )

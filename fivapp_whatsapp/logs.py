@@ -50,6 +50,8 @@ MEASURED = _names("text body caption title name sender_name group_name filename 
 # Sentences that we or a library made: without numbers, addresses, queries, keys.
 SENTENCES = _names("detail hint warning")
 
+_KNOWN = SAFE | HASHED | MEASURED | SENTENCES
+
 _WORD = re.compile(r"[A-Za-z0-9_.:/{}<>+\-]{1,128}")
 _MASKS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"eyJ[\w-]+\.[\w-]*\.?[\w-]*"), "***"),
@@ -140,7 +142,7 @@ class Pipeline:
     def _redact(self, facts: EventDict, line: dict[str, Any]) -> None:
         dropped: list[str] = []
         for key, value in facts.items():
-            if value is None and key in SAFE | HASHED | MEASURED | SENTENCES:
+            if value is None and key in _KNOWN:
                 line[key] = None
             elif key in SAFE:
                 line[key] = _safe(value)
@@ -165,7 +167,7 @@ class Pipeline:
 
     def _render(self, line: dict[str, Any]) -> str:
         if self._json:
-            return json.dumps(line, default=_type_name).replace("\x7f", "\\u007f")
+            return _to_json(line).replace("\x7f", "\\u007f")
         return str(self._console(None, line["level"], line))
 
     def _scrub(self, rendered: str) -> str:
@@ -278,6 +280,10 @@ def _safe(value: Any) -> Any:
 
 def _type_name(value: Any) -> str:
     return f"<{type(value).__name__}>"
+
+
+# ASCII only: no character of a text can end or forge a line.
+_to_json = json.JSONEncoder(default=_type_name).encode
 
 
 def _error_of(exc_info: Any) -> BaseException | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from fivapp_whatsapp.db.store import DatabaseStore
 from fivapp_whatsapp.errors import (
@@ -182,6 +183,19 @@ async def test_a_webhook_posted_twice_is_stored_once(gateway: Gateway, connector
     await connected(gateway, connector)
     receipts = await asyncio.gather(*(receive(gateway, incoming("n2", "de novo")) for _ in range(10)))
     assert (sum(r.stored for r in receipts), sum(r.duplicates for r in receipts)) == (1, 9)
+
+
+async def test_webhooks_that_share_a_commit_share_a_line(gateway: Gateway, connector: FakeConnector) -> None:
+    await connected(gateway, connector)
+    with capture_logs() as lines:
+        await asyncio.gather(*(receive(gateway, incoming(f"l{n % 20}")) for n in range(30)))
+        await gateway.receive("connection_service", "fake-key", {}, b"?")
+    written = [line for line in lines if line["event"] == "webhook"]
+    assert len(written) < 10
+    assert sum(line["count"] for line in written) == 31
+    assert (sum(line["stored"] for line in written), sum(line["duplicates"] for line in written)) == (20, 10)
+    assert written[-1]["outcome"] == "quarantined"
+    assert all(line["duration_ms"] > 0 for line in written)
 
 
 async def test_what_cannot_be_read_is_kept(gateway: Gateway) -> None:
