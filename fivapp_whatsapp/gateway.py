@@ -45,7 +45,7 @@ from .models import (
 )
 from .monitor import Monitor
 from .observe import operation
-from .outbox import LEASE_SECONDS, Outbox, Sent
+from .outbox import Outbox, Sent
 from .ports import (
     Clock,
     Connector,
@@ -98,7 +98,13 @@ class Gateway:
         self.connectors = dict(connectors)
         self.default_connector = default_connector
         self.feed = Feed(store, metrics=self.metrics)
-        self.outbox = Outbox(store, self.connectors, clock=self.clock, metrics=self.metrics)
+        self.outbox = Outbox(
+            store,
+            self.connectors,
+            clock=self.clock,
+            metrics=self.metrics,
+            call_seconds=settings.connector_timeout,
+        )
         self.intake = Intake(store, self.connectors, metrics=self.metrics, on_connected=self._connected)
         self.monitor = Monitor(
             store,
@@ -284,7 +290,7 @@ class Gateway:
                 message,
                 author,
                 owner=self.outbox.owner,
-                lease_seconds=LEASE_SECONDS,
+                lease_seconds=self.outbox.lease_seconds,
                 expires_at=self.clock.now() + timedelta(seconds=self.settings.send_expiry),
                 idempotency_key=idempotency_key,
                 fingerprint=_fingerprint(conversation_id, message),

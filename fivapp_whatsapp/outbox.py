@@ -19,7 +19,9 @@ from .models import Message, MessageStatus, SendResult, new_id
 from .ports import Clock, Connector, Metrics, OutboxItem, Outcome, Queued, Store
 
 _log = structlog.get_logger(__name__)
-LEASE_SECONDS = 30.0
+# A lease lasts as long as several calls may take: one for a send to wait for its turn, one for the call, one to
+# store how it went.
+_CALLS_OF_A_LEASE = 3
 _RETRY_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 _IN_FLIGHT = 64
 
@@ -35,10 +37,23 @@ class Sent:
 
 
 class Outbox:
-    """Makes the sends of one process; several processes share the work by leases in the store."""
+    """Makes the sends of one process; several processes share the work by leases in the store.
 
-    def __init__(self, store: Store, connectors: Mapping[str, Connector], *, clock: Clock, metrics: Metrics) -> None:
+    `call_seconds` is how long a connector's call may take.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        connectors: Mapping[str, Connector],
+        *,
+        clock: Clock,
+        metrics: Metrics,
+        call_seconds: float = 10.0,
+    ) -> None:
         self.owner = new_id()
+        self.lease_seconds = _CALLS_OF_A_LEASE * call_seconds
+        self._call_seconds = call_seconds
         self._store = store
         self._connectors = connectors
         self._clock = clock
@@ -77,7 +92,7 @@ class Outbox:
 
     def _start(self, item: OutboxItem) -> None:
         """Make a send that this process holds the lease of."""
-        task = asyncio.create_task(self._deliver(item), name=f"send {item.message_id}")
+        task = asyncio.create_task(self._deliver(item, self._clock.monotonic()), name=f"send {item.message_id}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -90,7 +105,7 @@ class Outbox:
         while True:
             try:
                 free = max(0, _IN_FLIGHT - len(self._tasks))
-                items = await self._store.claim_sends(self.owner, free, LEASE_SECONDS) if free else []
+                items = await self._store.claim_sends(self.owner, free, self.lease_seconds) if free else []
                 for item in items:
                     self._start(item)
                 if items:
@@ -114,10 +129,12 @@ class Outbox:
         """Return how many sends this process makes now."""
         return len(self._tasks)
 
-    async def _deliver(self, item: OutboxItem) -> None:
+    async def _deliver(self, item: OutboxItem, taken_at: float) -> None:
         async with self._slots:
             started = self._clock.monotonic()
-            outcome, raw = await self._call(item)
+            # Behind many slow ones its lease could end under the call, and another process call it unknown.
+            late = started - taken_at > self._call_seconds
+            outcome, raw = (_LATE, None) if late else await self._call(item)
             self._metrics.observe("send_seconds", self._clock.monotonic() - started, outcome=outcome.kind)
         message = await self._record(item, outcome)
         if outcome.kind != "retry" and (future := self._waiting.get(item.message_id)) and not future.done():
@@ -158,6 +175,7 @@ def _backoff(attempt: int) -> float:
     return seconds * random.uniform(0.5, 1)  # noqa: S311  # jitter, no secret
 
 
+_LATE = Outcome(kind="retry", code="too_many_sends", detail="Too many sends were being made at once.")
 _COUNTERS: Mapping[str, str] = {
     "accepted": "messages_sent_total",
     "failed": "messages_failed_total",
