@@ -117,7 +117,9 @@ class SQLiteEngine(piccolo_sqlite.SQLiteEngine):
             connection.row_factory = piccolo_sqlite.dict_factory
             return connection
 
-        return await aiosqlite.Connection(connect, iter_chunk_size=64)
+        # Opened here, since a failure inside of aiosqlite leaves its thread to end whenever it likes.
+        opened = await asyncio.to_thread(connect)
+        return await aiosqlite.Connection(lambda: opened, iter_chunk_size=64)
 
     @asynccontextmanager
     async def _borrow(self) -> AsyncIterator[aiosqlite.Connection]:

@@ -221,7 +221,9 @@ class DatabaseStore:
     ) -> Session:
         """Return the session of this id, made when it is not there. Raises TenantNotFound, AlreadyExists."""
         operation = session_ops.AddSession(tenant_id, session_id, name, connector, exists_ok=exists_ok)
-        return await self._writer.submit(operation)
+        session = await self._writer.submit(operation)
+        self._tenants_of_sessions[session_id] = tenant_id
+        return session
 
     async def session(self, tenant_id: str, session_id: str) -> Session | None:
         """Return a session of this tenant, or None."""

@@ -1,0 +1,149 @@
+"""The state machines: a message's status only goes up, a session follows the news that may count."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from functools import reduce
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fivapp_whatsapp.models import MessageStatus, Session, SessionProblem, SessionStatus, SessionUpdate
+from fivapp_whatsapp.states import apply_update, higher, notification, visible_change
+
+THEN = datetime(2026, 1, 1, tzinfo=UTC)
+NOW = THEN + timedelta(minutes=1)
+S = SessionStatus
+SENDS = [status for status in MessageStatus if status is not MessageStatus.RECEIVED]
+sends = st.sampled_from(SENDS)
+
+
+def session(status: SessionStatus = S.CONNECTED, **more: object) -> Session:
+    return msgspec.structs.replace(
+        Session(
+            id="acme",
+            tenant_id="acme",
+            name="Sales",
+            connector="c",
+            status=status,
+            desired="running",
+            status_at=THEN,
+            created_at=THEN,
+        ),
+        **more,
+    )
+
+
+def told(before: Session, status: SessionStatus, **more: str) -> Session:
+    return apply_update(before, SessionUpdate(session_id="acme", status=status, **more), NOW)
+
+
+# --- messages --------------------------------------------------------------------------------------
+
+
+@given(sends, sends, sends)
+def test_the_higher_status_is_a_maximum(one: MessageStatus, two: MessageStatus, three: MessageStatus) -> None:
+    assert higher(one, one) is one
+    assert higher(one, two) is higher(two, one)
+    assert higher(higher(one, two), three) is higher(one, higher(two, three))
+    assert higher(one, two).rank >= one.rank
+
+
+@given(st.data())
+def test_order_and_repetition_of_statuses_do_not_matter(data: st.DataObject) -> None:
+    reports = data.draw(st.lists(sends, min_size=1))
+    again = data.draw(st.permutations(reports + data.draw(st.lists(st.sampled_from(reports)))))
+    assert reduce(higher, reports) is reduce(higher, again)
+
+
+def test_a_proof_wins_over_a_doubt_and_a_failure_never_hides_a_proof() -> None:
+    M = MessageStatus
+    for doubt in (M.PENDING, M.CANCELLED, M.EXPIRED, M.UNKNOWN, M.FAILED):
+        assert higher(doubt, M.DELIVERED) is M.DELIVERED
+        assert higher(M.DELIVERED, doubt) is M.DELIVERED
+
+
+@pytest.mark.parametrize("status", SENDS)
+def test_received_stands_outside_of_the_order(status: MessageStatus) -> None:
+    assert higher(status, MessageStatus.RECEIVED) is status
+    assert higher(MessageStatus.RECEIVED, status) is MessageStatus.RECEIVED
+
+
+# --- sessions --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", S)
+def test_a_running_session_takes_every_status(status: SessionStatus) -> None:
+    after = told(session(S.RECONNECTING), status, reason="why")
+    assert (after.status, after.last_seen_at) == (status, NOW)
+    assert after.status_at == (THEN if status is S.RECONNECTING else NOW)
+    assert after.error == (None if status is S.CONNECTED else "why")
+
+
+@pytest.mark.parametrize("status", S)
+def test_a_stopped_session_can_only_end(status: SessionStatus) -> None:
+    before = session(S.CONNECTED, desired="stopped")
+    after = told(before, status, reason="why")
+    ends = status in (S.DISCONNECTED, S.LOGGED_OUT)
+    assert after.status is (status if ends else S.CONNECTED)
+    assert visible_change(before, after) is ends
+
+
+def test_a_status_that_does_not_count_leaves_no_error() -> None:
+    assert told(session(S.DISCONNECTED, desired="stopped"), S.FAILED, reason="late").error is None
+
+
+def test_a_connected_session_knows_its_phone_and_keeps_it() -> None:
+    after = told(session(S.QR_READY, error="old"), S.CONNECTED, phone="5511", profile_name="Acme")
+    assert (after.phone, after.profile_name, after.error) == ("5511", "Acme", None)
+    later = told(told(after, S.RECONNECTING), S.CONNECTED)
+    assert (later.phone, later.profile_name) == ("5511", "Acme")
+
+
+@pytest.mark.parametrize("status", [S.CONNECTED, S.RECONNECTING])
+def test_any_answer_ends_unreachable_with_its_error(status: SessionStatus) -> None:
+    before = session(S.RECONNECTING, problem=SessionProblem.UNREACHABLE, error="no answer")
+    after = told(before, status)
+    assert (after.problem, after.error) == (None, None)
+
+
+def test_an_answer_does_not_end_another_problem() -> None:
+    before = session(problem=SessionProblem.DEGRADED)
+    assert told(before, S.CONNECTED).problem is SessionProblem.DEGRADED
+
+
+def test_a_sign_of_life_alone_is_no_visible_change() -> None:
+    before = session()
+    assert not visible_change(before, told(before, S.CONNECTED))
+    assert visible_change(before, told(before, S.RECONNECTING))
+    assert visible_change(before, msgspec.structs.replace(before, name="New"))
+
+
+@pytest.mark.parametrize("status", S)
+def test_people_are_told_of_what_only_they_can_mend(status: SessionStatus) -> None:
+    before = session(S.CONNECTING)
+    after = told(before, status, reason="why")
+    expected = {"code": f"session_{status.value}", "sessionId": "acme", "detail": "why"}
+    needed = status in (S.LOGGED_OUT, S.RESTRICTED, S.FAILED)
+    assert notification(before, after) == (expected if needed else None)
+    assert notification(after, told(after, status, reason="again")) is None
+
+
+@pytest.mark.parametrize("problem", SessionProblem)
+def test_people_are_told_of_a_problem_when_it_begins(problem: SessionProblem) -> None:
+    before = session()
+    after = msgspec.structs.replace(before, problem=problem, error="no answer")
+    assert notification(before, after) == {
+        "code": f"session_{problem.value}",
+        "sessionId": "acme",
+        "detail": "no answer",
+    }
+    assert notification(after, after) is None
+    assert notification(after, before) is None
+
+
+def test_a_stopped_session_needs_nobody() -> None:
+    before = session(S.CONNECTED, desired="stopped")
+    assert notification(before, told(before, S.LOGGED_OUT)) is None
