@@ -64,7 +64,7 @@ def database_url(database_kind: str, request: pytest.FixtureRequest, tmp_path: P
         yield f"sqlite:///{path}"
     else:
         template = request.getfixturevalue("postgres_template")
-        yield from _postgres_database(request.getfixturevalue("postgres_dsn"), template)
+        yield from postgres_database(request.getfixturevalue("postgres_dsn"), template)
 
 
 @pytest.fixture
@@ -73,13 +73,13 @@ def empty_database_url(database_kind: str, request: pytest.FixtureRequest, tmp_p
     if database_kind == "sqlite":
         yield f"sqlite:///{tmp_path}/empty.db"
     else:
-        yield from _postgres_database(request.getfixturevalue("postgres_dsn"), None)
+        yield from postgres_database(request.getfixturevalue("postgres_dsn"), None)
 
 
 @pytest.fixture
 def postgres_url(postgres_dsn: str, postgres_template: str) -> Iterator[str]:
     """The URL of a migrated PostgreSQL database, for what only PostgreSQL does."""
-    yield from _postgres_database(postgres_dsn, postgres_template)
+    yield from postgres_database(postgres_dsn, postgres_template)
 
 
 @pytest.fixture
@@ -90,7 +90,8 @@ def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
     return f"sqlite:///{path}"
 
 
-def _postgres_database(server: str, template: str | None) -> Iterator[str]:
+def postgres_database(server: str, template: str | None) -> Iterator[str]:
+    """Give the URL of a database of one's own, as long as the caller asks for no further one."""
     url = asyncio.run(create_database(server, template))
     yield url
     asyncio.run(drop_database(url))

@@ -24,13 +24,17 @@ from .tools import KEY, SECRET, FaultyStore, SkippingClock, TestServer
 
 @asynccontextmanager
 async def serving(
-    folder: Path, tenants: Sequence[str] = ("acme", "other"), **changes: Any
+    folder: Path,
+    tenants: Sequence[str] = ("acme", "other"),
+    *,
+    connector: FakeConnector | None = None,
+    **changes: Any,
 ) -> AsyncIterator[TestServer]:
     """Run a server with these tenants; `changes` are settings."""
     settings = Settings(database_url=Secret(f"sqlite:///{folder}/web.db"), jwt_secret=Secret(SECRET))
     settings = msgspec.structs.replace(settings, **{"send_wait": 2.0, **changes})
     metrics = PrometheusMetrics()
-    connector = FakeConnector(capabilities=frozenset({"media", "quote"}), key=KEY)
+    connector = connector or FakeConnector(capabilities=frozenset({"media", "quote"}), key=KEY)
     clock = SkippingClock()
     store = FaultyStore(DatabaseStore(settings.database_url, metrics=metrics))
     gateway = Gateway(

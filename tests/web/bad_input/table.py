@@ -1,0 +1,238 @@
+"""What each route takes, as a table: from it the tests make everything that the route must refuse.
+
+A row says who may come, which objects the path names, and every field, parameter and header that is read. The
+test holds the table against the application: a route, a field or a parameter without its words here fails.
+"""
+
+from __future__ import annotations
+
+from .words import CANARY, OTHER_PHONE, Also, Choice, Moment, Needs, Parameter, Parts, Row, Text, Texts
+
+_LIMIT = Parameter(("0", "-1", "201", str(10**30), "9" * 4000, "abc", "", "0x10", "1.5", "%00", "%D9%A3", CANARY))
+_CURSOR = Parameter(
+    ("", "1", "abc", "MS4x%3D", "x" * 65, "%00", "%FF", "..%2F", "%27%20OR%201", str(10**30), CANARY), "invalid_cursor"
+)
+_PAGE = {"limit": _LIMIT, "cursor": _CURSOR}
+_NAME = Text(good="A name", most=100)
+_SESSION = "/api/sessions/{session_id:str}"
+_CONVERSATION = "/api/conversations/{conversation_id:str}"
+_MESSAGE = "/api/messages/{message_id:str}"
+_MEDIA = {
+    "url": Text(good="https://files.example.com/7.pdf", most=2048, required=True, null=False),
+    "mimeType": Text(good="application/pdf", most=100),
+    "filename": Text(good="7.pdf", most=255),
+}
+_FILE = {"url": "https://files.example.com/7.pdf"}
+
+ROWS = (
+    Row(
+        method="POST",
+        path="/api/whatsapp/connect",
+        needs=Needs.ADMIN,
+        body={"tenantId": Text(good="{session}", most=128, names="session"), "name": _NAME},
+        body_optional=True,
+    ),
+    Row(method="GET", path="/api/whatsapp/status/{tenant_id:str}"),
+    Row(method="DELETE", path="/api/whatsapp/disconnect/{tenant_id:str}", needs=Needs.ADMIN),
+    Row(method="GET", path="/api/sessions", query=_PAGE),
+    Row(
+        method="POST",
+        path="/api/sessions",
+        needs=Needs.ADMIN,
+        body={"label": Text(good="sales", most=32), "name": _NAME},
+        body_optional=True,
+        also=(
+            *(
+                Also(f"label {label!r}", 400, "invalid_body", {"label": label})
+                for label in ("A", "a.b", "é", "a\n", "..")
+            ),
+            Also("a session that is there", 409, "already_exists", {}),
+        ),
+    ),
+    Row(method="GET", path=_SESSION),
+    Row(
+        method="PATCH",
+        path=_SESSION,
+        needs=Needs.ADMIN,
+        body={"name": Text(good="A name", most=100, required=True, null=False)},
+    ),
+    Row(method="DELETE", path=_SESSION, needs=Needs.ADMIN),
+    Row(
+        method="POST",
+        path=f"{_SESSION}/pairing-code",
+        needs=Needs.ADMIN,
+        body={"phone": Text(good="+55 11 98888-7777", most=128, required=True, null=False)},
+        also=tuple(
+            Also(f"phone {phone!r}", 400, "invalid_address", {"phone": phone})
+            for phone in ("1", "1" * 21, CANARY, "a@b", "\x7f")
+        ),
+    ),
+    Row(
+        method="GET",
+        path="/api/conversations",
+        query={
+            **_PAGE,
+            "q": Parameter(("x" * 201,)),
+            "filter": Parameter(("", "nope", "MINE", "mine,bots", "%00", CANARY)),
+            "label": Parameter(("", "x" * 65)),
+            "sessionId": Parameter(
+                ("", "..", "a%20b", "acme%0A", "%00", "%C3%A9", "x" * 300), "session_not_found", 404
+            ),
+        },
+        also=(Also("a label is not named", 400, "invalid_input", query="filter=label"),),
+    ),
+    Row(
+        method="POST",
+        path="/api/conversations",
+        body={
+            "to": Text(good=OTHER_PHONE, most=128, required=True, null=False),
+            "sessionId": Text(good="{session}", most=128, names="session"),
+            "title": Text(good="A title", most=100),
+        },
+        also=tuple(
+            Also(f"to {to!r}", 400, "invalid_address", {"to": to})
+            for to in ("1", "@c.us", "x" * 128, "a b@g.us", f"{CANARY}@", "1@../x", "1@g.us\n1", "\ufffd")
+        ),
+    ),
+    Row(method="GET", path=_CONVERSATION),
+    Row(
+        method="PATCH",
+        path=_CONVERSATION,
+        body={
+            "answeredBy": Choice(good="human", null=False),
+            "readUpTo": Text(good="{message}", most=128, names="message"),
+            "status": Choice(good="snoozed", null=False),
+            "snoozedUntil": Moment(good="{soon}"),
+            "assigneeId": Text(good="ana", most=128),
+            "labels": Texts(good=["order"], most=50, each=64, null=False),
+        },
+        also=(
+            Also("snoozed without an end", 400, "invalid_input", {"status": "snoozed"}),
+            Also("snoozed into the past", 400, "invalid_input", {"status": "snoozed", "snoozedUntil": "{past}"}),
+            Also(
+                "snoozed for ages", 400, "invalid_input", {"status": "snoozed", "snoozedUntil": "9999-12-31T23:59:59Z"}
+            ),
+            Also("a year nobody has", 400, "invalid_body", {"snoozedUntil": "99999-01-01T00:00:00Z"}),
+        ),
+    ),
+    Row(method="GET", path=f"{_CONVERSATION}/messages", query=_PAGE),
+    Row(
+        method="POST",
+        path=f"{_CONVERSATION}/notes",
+        body={"text": Text(good="A note", most=4096, required=True, null=False)},
+        also=(Also("nothing to see", 400, "invalid_input", {"text": " \n\t "}),),
+    ),
+    Row(
+        method="POST",
+        path=f"{_CONVERSATION}/send-message",
+        body={
+            "text": Text(good="Hello", most=4096, least=0),
+            "to": Text(good="{phone}", most=128),
+            "kind": Choice(good="document"),
+            "media": Parts(fields=_MEDIA),
+            "quotedMessageId": Text(good="{message}", most=128, names="message"),
+        },
+        headers={
+            "idempotency-key": Parameter(("", " ", "x" * 256, "a b", "é", "a\x7f"), "invalid_idempotency_key"),
+        },
+        also=(
+            Also("nothing to send", 400, "invalid_input", {}),
+            Also("a blank text", 400, "invalid_input", {"text": " \n "}),
+            Also("a file without a file", 400, "invalid_input", {"text": "x", "kind": "image"}),
+            Also("a text with a file", 400, "invalid_input", {"text": "x", "kind": "text", "media": _FILE}),
+            Also("to somebody else", 422, "to_mismatch", {"text": "x", "to": OTHER_PHONE}),
+            Also("to nobody", 422, "to_mismatch", {"text": "x", "to": CANARY}),
+            *(
+                Also(f"url {url!r}", 400, "invalid_body", {"text": "x", "media": {"url": url}})
+                for url in (
+                    "ftp://a/b",
+                    "file:///etc/passwd",
+                    "https://",
+                    f"javascript:{CANARY}",
+                    "https://a b",
+                    "//a/b",
+                )
+            ),
+            Also("a type of no shape", 400, "invalid_body", {"media": {**_FILE, "mimeType": f"{CANARY}\r\n"}}),
+        ),
+    ),
+    Row(
+        method="POST",
+        path=f"{_MESSAGE}/retry",
+        own="failed_message",
+        also=(Also("what came in", 409, "conflict", id="message"),),
+    ),
+    Row(
+        method="POST",
+        path=f"{_MESSAGE}/resolve",
+        own="unknown_message",
+        body={"as": Choice(good="sent", required=True, null=False)},
+        also=(
+            Also("what came in", 409, "conflict", {"as": "sent"}, id="message"),
+            Also("what has failed", 409, "conflict", {"as": "cancelled"}, id="failed_message"),
+        ),
+    ),
+    Row(method="GET", path=f"{_MESSAGE}/timeline"),
+    Row(
+        method="POST",
+        path="/api/auth/login",
+        needs=Needs.NOBODY,
+        body={
+            "tenantId": Text(good="acme", most=64, least=0),
+            "login": Text(good="ana", most=128, required=True, null=False),
+            "password": Text(good="{password}", most=256, required=True, null=False),
+        },
+        also=(
+            Also("no tenant", 400, "tenant_required", {"login": "ana", "password": CANARY}),
+            Also("wrong password", 401, "not_authenticated", {"tenantId": "acme", "login": "ana", "password": CANARY}),
+            Also("unknown login", 401, "not_authenticated", {"tenantId": "acme", "login": CANARY, "password": "x"}),
+            *(
+                Also(
+                    f"tenant {tenant!r}",
+                    401,
+                    "not_authenticated",
+                    {"tenantId": tenant, "login": "ana", "password": "{password}"},
+                )
+                for tenant in ("other", "nobody", "", "acme\n", "%", CANARY)
+            ),
+            Also(
+                "a suspended tenant",
+                403,
+                "tenant_suspended",
+                {"tenantId": "asleep", "login": "ana", "password": "{password}"},
+            ),
+        ),
+    ),
+    Row(method="POST", path="/api/auth/logout"),
+    Row(method="GET", path="/api/me"),
+    Row(method="GET", path="/", needs=Needs.NOBODY),
+    Row(method="GET", path="/health/live", needs=Needs.NOBODY),
+    Row(method="GET", path="/health/ready", needs=Needs.NOBODY),
+    Row(method="GET", path="/metrics", needs=Needs.ADMIN),
+    Row(
+        method="SOCKET",
+        path="/api/ws",
+        needs=Needs.SOCKET,
+        query={
+            "after": Parameter(("abc", "-1", "", "1.5", "%00", "%D9%A3", str(10**30), CANARY)),
+            "epoch": Parameter(("x" * 65,)),
+        },
+    ),
+    Row(
+        method="GET",
+        path="/api/events",
+        query={
+            "after": Parameter(("abc", "-1", "", "1.5", "%00", "%D9%A3", str(10**30), CANARY)),
+            "epoch": Parameter(("x" * 65,)),
+        },
+        headers={"last-event-id": Parameter(("x" * 101,))},
+    ),
+    Row(method="POST", path="/api/ws-tickets"),
+    Row(method="ASGI", path="/api/webhooks/whatsapp", needs=Needs.KEY),
+    Row(method="ASGI", path="/api/webhooks", at="/api/webhooks/whatsapp/{key}", needs=Needs.KEY),
+    Row(method="ASGI", path="/api/webhooks", at="/api/webhooks/{connector}/{session_id:str}", needs=Needs.KEY),
+    *(Row(method="ASGI", path=f"/api/{name}", always="plugin_not_installed") for name in ("media", "groups", "push")),
+    Row(method="GET", path="/schema"),
+    Row(method="GET", path="/schema/openapi.json"),
+    Row(method="GET", path="/schema/{path:str}", always="route_not_found"),
+)

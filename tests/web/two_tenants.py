@@ -1,0 +1,159 @@
+"""Two tenants of the same customers, side by side in one database, and a look at every row that is kept."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import sqlite3
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, closing
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import asyncpg
+import httpx
+
+from fivapp_whatsapp.connectors.connection_service import ConnectionServiceConnector
+from fivapp_whatsapp.errors import ConnectorRejected, OutcomeUnknown
+from fivapp_whatsapp.models import WebhookEvent
+from fivapp_whatsapp.testing.connector import FakeConnector
+
+from .tools import KEY, TestServer
+
+PHONE = "5511988887777"
+PASSWORD = "a long password"
+_PATIENCE = 10.0
+_TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
+
+
+class RealWords(FakeConnector):
+    """A connection service in memory that proves and reads webhooks as the real connector does."""
+
+    def __init__(self) -> None:
+        super().__init__(capabilities=frozenset({"media", "quote", "pairing_code"}), key=KEY)
+        self._real = ConnectionServiceConnector(base_url="http://127.0.0.1:9", api_key="", webhook_keys=[self.key])
+
+    def verify_webhook(self, key: str | None, headers: Any, body: bytes) -> bool:
+        return self._real.verify_webhook(key, headers, body)
+
+    def decode_webhook(self, body: bytes) -> list[WebhookEvent]:
+        return self._real.decode_webhook(body)
+
+    async def close(self) -> None:
+        await self._real.close()
+        await super().close()
+
+
+def seed_webhook(session_id: str, text: str, message_id: str, phone: str = PHONE) -> bytes:
+    """Make a webhook's body as the seed's service sends it."""
+    body = {"tenantId": session_id, "from": f"{phone}@c.us", "message": text, "messageId": message_id}
+    return json.dumps(body).encode()
+
+
+async def furnish(server: TestServer, tenant: str) -> dict[str, str]:
+    """Give a tenant a session, an account and a conversation with messages of all fates; return their ids."""
+    await server.account(tenant=tenant, password=PASSWORD if tenant == "acme" else f"{PASSWORD} of {tenant}")
+    await server.connect(tenant)
+    assert (await server.webhook(seed_webhook(tenant, f"a word to {tenant}", "id-of-both"))).status_code == 200
+    conversation = (await server.call("GET", "/api/conversations", tenant=tenant)).json()["items"][0]
+    path = f"/api/conversations/{conversation['id']}/send-message"
+    server.connector.fail_sends.append(ConnectorRejected())
+    failed = (await server.call("POST", path, {"text": f"{tenant} fails"}, tenant=tenant)).json()["messageObject"]
+    server.connector.fail_sends.append(OutcomeUnknown())
+    unknown = (await server.call("POST", path, {"text": f"{tenant} hangs"}, tenant=tenant)).json()["message"]
+    assert (failed["status"], unknown["status"]) == ("failed", "unknown")
+    return {
+        "session": tenant,
+        "conversation": conversation["id"],
+        "message": conversation["lastMessage"]["id"],
+        "failed_message": failed["id"],
+        "unknown_message": unknown["id"],
+    }
+
+
+async def furnish_all(server: TestServer) -> dict[str, str]:
+    """Furnish the tenants `acme` and `other`, put `asleep` to sleep, and return the ids of all."""
+    own, foreign = await furnish(server, "acme"), await furnish(server, "other")
+    await server.account(tenant="asleep", password=PASSWORD)
+    await server.gateway.store.suspend_tenant("asleep", True)
+    await _first_look(server, "acme", "other")
+    now = datetime.now(UTC)
+    return {
+        **own,
+        **{f"foreign_{name}": value for name, value in foreign.items()},
+        "phone": PHONE,
+        "password": PASSWORD,
+        "soon": (now + timedelta(hours=1)).isoformat(),
+        "past": (now - timedelta(hours=1)).isoformat(),
+    }
+
+
+async def _first_look(server: TestServer, *tenants: str) -> None:
+    """Wait until the monitor has asked for each session once, which moves its row's time."""
+    async with asyncio.timeout(_PATIENCE):
+        for tenant in tenants:
+            while (session := await server.gateway.session(tenant, tenant)).last_seen_at <= session.status_at:
+                await asyncio.sleep(0.02)
+
+
+class Rows:
+    """Tells whether any row of any table has changed."""
+
+    def __init__(self, database: Any) -> None:
+        self._database = database
+
+    async def look(self) -> dict[str, str]:
+        """Return for each table its number of rows and a hash of them all."""
+        if isinstance(self._database, sqlite3.Connection):
+            return _look_at_sqlite(self._database)
+        each = [_HASH.format(name) for (name,) in await self._database.fetch(_TABLES)]
+        return dict(await self._database.fetch(" UNION ALL ".join(each)))
+
+
+_HASH = """
+    SELECT '{0}', count(*) || ' rows ' || md5(coalesce(string_agg(t::text, chr(10) ORDER BY t::text), '')) FROM "{0}" t
+"""
+
+
+def _look_at_sqlite(database: sqlite3.Connection) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for (table,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+        rows = sorted(map(repr, database.execute(f'SELECT * FROM "{table}"')))
+        found[table] = f"{len(rows)} rows {hashlib.md5(''.join(rows).encode()).hexdigest()}"
+    return found
+
+
+@asynccontextmanager
+async def rows_of(url: str) -> AsyncIterator[Rows]:
+    """Look into a database beside the server."""
+    if url.startswith("sqlite"):
+        with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as database:
+            yield Rows(database)
+        return
+    connection = await asyncpg.connect(url)
+    try:
+        yield Rows(connection)
+    finally:
+        await connection.close()
+
+
+async def handshake(app: Any, path: str, headers: Mapping[str, str], query: bytes = b"") -> httpx.Response:
+    """Ask for a WebSocket as a server would, and return how it was refused; 101 when it was let in."""
+    sent: list[Any] = []
+    waiting: list[Any] = [{"type": "websocket.connect"}]
+
+    async def receive() -> Any:
+        return waiting.pop() if waiting else {"type": "websocket.disconnect", "code": 1000}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    pairs = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
+    scope = {"type": "websocket", "http_version": "1.1", "path": path, "raw_path": path.encode(), "headers": pairs}
+    scope |= {"query_string": query, "client": ("127.0.0.1", 5), "server": ("gateway.test", 80), "subprotocols": []}
+    await app({**scope, "scheme": "ws", "root_path": "", "extensions": {"websocket.http.response": {}}}, receive, send)
+    if sent[0]["type"] != "websocket.http.response.start":
+        return httpx.Response(101 if sent[0]["type"] == "websocket.accept" else 403, content=repr(sent).encode())
+    body = b"".join(message.get("body", b"") for message in sent[1:])
+    return httpx.Response(sent[0]["status"], headers=sent[0]["headers"], content=body)
