@@ -121,7 +121,7 @@ def test_allowed_origins_are_exact(origin: str) -> None:
 
 @pytest.mark.parametrize("position", [0, 1, 2**40, 2**63 - 1])
 def test_a_cursor_gives_its_position_back(position: int) -> None:
-    assert decode_cursor(encode_cursor(position)) == position
+    assert decode_cursor("messages", encode_cursor("messages", position)) == position
 
 
 def b64(content: bytes) -> str:
@@ -131,13 +131,16 @@ def b64(content: bytes) -> str:
 @pytest.mark.parametrize(
     "cursor",
     [
-        *("", "1", "5", "x" * 65, "ä", "MS4x=", "MS4 x", "MS4xO", "'; DROP TABLE message --", encode_cursor(7) + "A"),
-        *(b64(text) for text in (b"1.-1", b"1.01", b"2.1", b"1." + b"9" * 19, b"1.1'", b"1.1\n", b"1.1e3")),
+        *("", "1", "5", "x" * 65, "ä", "MS4x=", "MS4 x", "MS4xO", "'; DROP TABLE message --"),
+        *(b64(b"messages." + text) for text in (b"-1", b"01", b"1.1", b"9" * 19, b"1'", b"1\n", b"1e3", b"")),
+        *(b64(text) for text in (b"messages", b"1", b".1", b"message.1", b"Messages.1")),
+        encode_cursor("messages", 7) + "A",
+        encode_cursor("sessions", 7),
     ],
 )
 def test_what_is_no_cursor_of_ours_is_refused(cursor: str) -> None:
     with pytest.raises(InvalidInput) as caught:
-        decode_cursor(cursor)
+        decode_cursor("messages", cursor)
     assert caught.value.code == "invalid_cursor"
 
 

@@ -51,8 +51,8 @@ async def list_conversations(
         query=(clean_line(q, 200) or None) if q else None,
         session_id=None if session_id is None else session_id_of(session_id),
     )
-    page = await gateway.conversations(user.tenant_id, where, before=decode_cursor(cursor), limit=limit)
-    page = with_cursor(page)
+    before = decode_cursor("conversations", cursor)
+    page = with_cursor("conversations", await gateway.conversations(user.tenant_id, where, before=before, limit=limit))
     return ConversationPage(items=page.items, next_cursor=page.next_cursor, seq=page.seq)
 
 
@@ -142,9 +142,10 @@ async def list_messages(
     gateway: TheGateway, user: CurrentUser, conversation_id: FromPath[str], cursor: Cursor = None, limit: Limit = 50
 ) -> MessagePage:
     """List a conversation's messages, newest first."""
-    before = decode_cursor(cursor)
+    before = decode_cursor("messages", cursor)
     page = with_cursor(
-        await gateway.messages(user.tenant_id, conversation_id_of(conversation_id), before=before, limit=limit)
+        "messages",
+        await gateway.messages(user.tenant_id, conversation_id_of(conversation_id), before=before, limit=limit),
     )
     return MessagePage(items=page.items, next_cursor=page.next_cursor, seq=page.seq)
 

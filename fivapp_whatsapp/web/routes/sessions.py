@@ -119,14 +119,14 @@ async def list_sessions(
     gateway: TheGateway, user: CurrentUser, cursor: Cursor = None, limit: Limit = 50
 ) -> SessionPage:
     """List the tenant's sessions, newest first."""
-    before = decode_cursor(cursor)
+    before = decode_cursor("sessions", cursor)
     state = await gateway.store.log_state(user.tenant_id)
     sessions = sorted(await gateway.sessions(user.tenant_id), key=lambda one: (one.created_at, one.id))
     # A position is how many older sessions there are: new ones do not move it.
     rest = sessions if before is None else sessions[:before]
     items = rest[-limit:]
     left = len(rest) - len(items)
-    return SessionPage(items=items[::-1], next_cursor=encode_cursor(left) if left else None, seq=state.head)
+    return SessionPage(items=items[::-1], next_cursor=encode_cursor("sessions", left) if left else None, seq=state.head)
 
 
 @post(
