@@ -64,7 +64,19 @@ def database_url(database_kind: str, request: pytest.FixtureRequest, tmp_path: P
         yield f"sqlite:///{path}"
     else:
         template = request.getfixturevalue("postgres_template")
-        yield from postgres_database(request.getfixturevalue("postgres_dsn"), template)
+        yield from _postgres_database(request.getfixturevalue("postgres_dsn"), template)
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def module_database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a migrated database that the tests of one file share; they run on both kinds."""
+    if request.param == "sqlite":
+        path = tmp_path_factory.mktemp("module") / "fivapp.db"
+        shutil.copyfile(request.getfixturevalue("sqlite_template"), path)
+        yield f"sqlite:///{path}"
+    else:
+        template = request.getfixturevalue("postgres_template")
+        yield from _postgres_database(request.getfixturevalue("postgres_dsn"), template)
 
 
 @pytest.fixture
@@ -73,13 +85,13 @@ def empty_database_url(database_kind: str, request: pytest.FixtureRequest, tmp_p
     if database_kind == "sqlite":
         yield f"sqlite:///{tmp_path}/empty.db"
     else:
-        yield from postgres_database(request.getfixturevalue("postgres_dsn"), None)
+        yield from _postgres_database(request.getfixturevalue("postgres_dsn"), None)
 
 
 @pytest.fixture
 def postgres_url(postgres_dsn: str, postgres_template: str) -> Iterator[str]:
     """The URL of a migrated PostgreSQL database, for what only PostgreSQL does."""
-    yield from postgres_database(postgres_dsn, postgres_template)
+    yield from _postgres_database(postgres_dsn, postgres_template)
 
 
 @pytest.fixture
@@ -90,8 +102,7 @@ def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
     return f"sqlite:///{path}"
 
 
-def postgres_database(server: str, template: str | None) -> Iterator[str]:
-    """Give the URL of a database of one's own, as long as the caller asks for no further one."""
+def _postgres_database(server: str, template: str | None) -> Iterator[str]:
     url = asyncio.run(create_database(server, template))
     yield url
     asyncio.run(drop_database(url))

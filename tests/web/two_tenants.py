@@ -1,18 +1,11 @@
-"""Two tenants of the same customers, side by side in one database, and a look at every row that is kept."""
+"""Two tenants of the same customers, side by side in one database."""
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
-import sqlite3
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
-
-import asyncpg
-import httpx
 
 from fivapp_whatsapp.connectors.connection_service import ConnectionServiceConnector
 from fivapp_whatsapp.errors import ConnectorRejected, OutcomeUnknown
@@ -24,7 +17,6 @@ from .tools import KEY, TestServer
 PHONE = "5511988887777"
 PASSWORD = "a long password"
 _PATIENCE = 10.0
-_TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
 
 
 class RealWords(FakeConnector):
@@ -95,65 +87,3 @@ async def _first_look(server: TestServer, *tenants: str) -> None:
         for tenant in tenants:
             while (session := await server.gateway.session(tenant, tenant)).last_seen_at <= session.status_at:
                 await asyncio.sleep(0.02)
-
-
-class Rows:
-    """Tells whether any row of any table has changed."""
-
-    def __init__(self, database: Any) -> None:
-        self._database = database
-
-    async def look(self) -> dict[str, str]:
-        """Return for each table its number of rows and a hash of them all."""
-        if isinstance(self._database, sqlite3.Connection):
-            return _look_at_sqlite(self._database)
-        each = [_HASH.format(name) for (name,) in await self._database.fetch(_TABLES)]
-        return dict(await self._database.fetch(" UNION ALL ".join(each)))
-
-
-_HASH = """
-    SELECT '{0}', count(*) || ' rows ' || md5(coalesce(string_agg(t::text, chr(10) ORDER BY t::text), '')) FROM "{0}" t
-"""
-
-
-def _look_at_sqlite(database: sqlite3.Connection) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for (table,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
-        rows = sorted(map(repr, database.execute(f'SELECT * FROM "{table}"')))
-        found[table] = f"{len(rows)} rows {hashlib.md5(''.join(rows).encode()).hexdigest()}"
-    return found
-
-
-@asynccontextmanager
-async def rows_of(url: str) -> AsyncIterator[Rows]:
-    """Look into a database beside the server."""
-    if url.startswith("sqlite"):
-        with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as database:
-            yield Rows(database)
-        return
-    connection = await asyncpg.connect(url)
-    try:
-        yield Rows(connection)
-    finally:
-        await connection.close()
-
-
-async def handshake(app: Any, path: str, headers: Mapping[str, str], query: bytes = b"") -> httpx.Response:
-    """Ask for a WebSocket as a server would, and return how it was refused; 101 when it was let in."""
-    sent: list[Any] = []
-    waiting: list[Any] = [{"type": "websocket.connect"}]
-
-    async def receive() -> Any:
-        return waiting.pop() if waiting else {"type": "websocket.disconnect", "code": 1000}
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    pairs = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
-    scope = {"type": "websocket", "http_version": "1.1", "path": path, "raw_path": path.encode(), "headers": pairs}
-    scope |= {"query_string": query, "client": ("127.0.0.1", 5), "server": ("gateway.test", 80), "subprotocols": []}
-    await app({**scope, "scheme": "ws", "root_path": "", "extensions": {"websocket.http.response": {}}}, receive, send)
-    if sent[0]["type"] != "websocket.http.response.start":
-        return httpx.Response(101 if sent[0]["type"] == "websocket.accept" else 403, content=repr(sent).encode())
-    body = b"".join(message.get("body", b"") for message in sent[1:])
-    return httpx.Response(sent[0]["status"], headers=sent[0]["headers"], content=body)

@@ -8,8 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
+from urllib.parse import unquote
 
-from tests.web.tools import KEY, bearer, make_token
+import httpx
+
+from tests.web.tools import KEY, bearer, make_token, raw
 
 from .words import OBJECTS, Field, Needs, Parts, Row
 
@@ -115,3 +118,32 @@ def _filled(value: Any, world: World) -> Any:
     if isinstance(value, Mapping):
         return {name: _filled(one, world) for name, one in value.items()}
     return value
+
+
+async def perform(app: Any, ask: Ask) -> httpx.Response:
+    """Make a request as a server would hand it over."""
+    path, query, headers = unquote(ask.path), ask.query.encode(), dict(ask.headers)
+    if ask.method == "SOCKET":
+        return await _handshake(app, path, headers, query)
+    return await raw(app, ask.method, path, *ask.chunks, headers=headers, query=query)
+
+
+async def _handshake(app: Any, path: str, headers: Mapping[str, str], query: bytes) -> httpx.Response:
+    """Ask for a WebSocket as a server would, and return how it was refused; 101 when it was let in."""
+    sent: list[Any] = []
+    waiting: list[Any] = [{"type": "websocket.connect"}]
+
+    async def receive() -> Any:
+        return waiting.pop() if waiting else {"type": "websocket.disconnect", "code": 1000}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    pairs = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
+    scope = {"type": "websocket", "http_version": "1.1", "path": path, "raw_path": path.encode(), "headers": pairs}
+    scope |= {"query_string": query, "client": ("127.0.0.1", 5), "server": ("gateway.test", 80), "subprotocols": []}
+    await app({**scope, "scheme": "ws", "root_path": "", "extensions": {"websocket.http.response": {}}}, receive, send)
+    if sent[0]["type"] != "websocket.http.response.start":
+        return httpx.Response(101 if sent[0]["type"] == "websocket.accept" else 403, content=repr(sent).encode())
+    body = b"".join(message.get("body", b"") for message in sent[1:])
+    return httpx.Response(sent[0]["status"], headers=sent[0]["headers"], content=body)

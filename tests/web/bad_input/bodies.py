@@ -13,7 +13,7 @@ from .asks import JSON, Case, Excuse, Made, World, credentials, encoded, good, g
 from .words import CANARY, Choice, Field, Moment, Parts, Row, Text, Texts
 
 _TABLES = (Accounts, Conversations, Messages, Sessions, Tenants)
-_KNOWN_WORDS = {"id", "tenant_id", "status", "role", "__proto__", "constructor", "is_admin", CANARY}
+_WORDS = {"tenant_id", "created_at", "__proto__", "constructor", "isAdmin", "", CANARY}
 
 
 def places(fields: Mapping[str, Field], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Field]]:
@@ -101,9 +101,8 @@ def wrong_type(row: Row, world: World) -> Made:
 
 def unknown_field(row: Row, world: World) -> Made:
     assert row.body is not None
-    known = {*row.body}
-    columns = {name for table in _TABLES for name in column_names(table)} | _KNOWN_WORDS
-    names = sorted(({camel(name) for name in columns} | columns) - known)
+    columns = {camel(name) for table in _TABLES for name in column_names(table)}
+    names = sorted((columns | _WORDS) - {*row.body})
     whole = good_body(row.body, world)
     cases = [Case(name, good(row, world, body={**whole, name: CANARY}), 400, "unknown_field") for name in names]
     for path, one in places(row.body):

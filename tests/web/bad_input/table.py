@@ -6,13 +6,22 @@ test holds the table against the application: a route, a field or a parameter wi
 
 from __future__ import annotations
 
+from fivapp_whatsapp.web.cursors import encode_cursor
+
 from .words import CANARY, OTHER_PHONE, Also, Choice, Moment, Needs, Parameter, Parts, Row, Text, Texts
 
 _LIMIT = Parameter(("0", "-1", "201", str(10**30), "9" * 4000, "abc", "", "0x10", "1.5", "%00", "%D9%A3", CANARY))
-_CURSOR = Parameter(
-    ("", "1", "abc", "MS4x%3D", "x" * 65, "%00", "%FF", "..%2F", "%27%20OR%201", str(10**30), CANARY), "invalid_cursor"
-)
-_PAGE = {"limit": _LIMIT, "cursor": _CURSOR}
+_NO_CURSORS = ("", "1", "abc", "MS4x%3D", "x" * 65, "%00", "%FF", "..%2F", "%27%20OR%201", str(10**30), CANARY)
+
+
+def _page(items: str) -> dict[str, Parameter]:
+    others = {"sessions", "conversations", "messages"} - {items}
+    return {
+        "limit": _LIMIT,
+        "cursor": Parameter((*_NO_CURSORS, *(encode_cursor(other, 7) for other in sorted(others))), "invalid_cursor"),
+    }
+
+
 _NAME = Text(good="A name", most=100)
 _SESSION = "/api/sessions/{session_id:str}"
 _CONVERSATION = "/api/conversations/{conversation_id:str}"
@@ -34,7 +43,7 @@ ROWS = (
     ),
     Row(method="GET", path="/api/whatsapp/status/{tenant_id:str}"),
     Row(method="DELETE", path="/api/whatsapp/disconnect/{tenant_id:str}", needs=Needs.ADMIN),
-    Row(method="GET", path="/api/sessions", query=_PAGE),
+    Row(method="GET", path="/api/sessions", query=_page("sessions")),
     Row(
         method="POST",
         path="/api/sessions",
@@ -71,7 +80,7 @@ ROWS = (
         method="GET",
         path="/api/conversations",
         query={
-            **_PAGE,
+            **_page("conversations"),
             "q": Parameter(("x" * 201,)),
             "filter": Parameter(("", "nope", "MINE", "mine,bots", "%00", CANARY)),
             "label": Parameter(("", "x" * 65)),
@@ -115,7 +124,7 @@ ROWS = (
             Also("a year nobody has", 400, "invalid_body", {"snoozedUntil": "99999-01-01T00:00:00Z"}),
         ),
     ),
-    Row(method="GET", path=f"{_CONVERSATION}/messages", query=_PAGE),
+    Row(method="GET", path=f"{_CONVERSATION}/messages", query=_page("messages")),
     Row(
         method="POST",
         path=f"{_CONVERSATION}/notes",
