@@ -80,6 +80,8 @@ class Outbox:
         await asyncio.wait([ended], timeout=wait)
         if ended.done():
             return ended.result()
+        # Another process may make it, or its time run out: nobody here is told then.
+        self._waiting.pop(message.id, None)
         return Sent(await self._store.message(queued.tenant_id, message.id) or message)
 
     def _expect(self, message_id: str) -> asyncio.Future[Sent]:
@@ -105,10 +107,7 @@ class Outbox:
         while True:
             try:
                 free = max(0, _IN_FLIGHT - len(self._tasks))
-                items = await self._store.claim_sends(self.owner, free, self.lease_seconds) if free else []
-                for item in items:
-                    self._start(item)
-                if items:
+                if free and await self._claim(free):
                     continue
             except StoreError as exc:
                 _log.warning("outbox_claim_failed", error=exc.code)
@@ -118,6 +117,16 @@ class Outbox:
                 async with asyncio.timeout(1.0):
                     await self._wake.wait()
             self._wake.clear()
+
+    async def _claim(self, limit: int) -> int:
+        """Take sends that are due and begin them; returns how many."""
+        claimed = await self._store.claim_sends(self.owner, limit, self.lease_seconds)
+        for name, ended in (("messages_failed_total", claimed.expired), ("messages_unknown_total", claimed.unknown)):
+            if ended:
+                self._metrics.count(name, ended)
+        for item in claimed.items:
+            self._start(item)
+        return len(claimed.items)
 
     async def drain(self, seconds: float) -> None:
         """Wait for the sends in flight, at most so long; what is left keeps its lease and ends as `unknown`."""

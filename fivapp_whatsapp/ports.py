@@ -174,6 +174,14 @@ class Queued(msgspec.Struct, frozen=True):
     item: OutboxItem | None = None
 
 
+class Claimed(msgspec.Struct, frozen=True):
+    """The sends that a process took, and how many it found at their end: too late, or left by a process that died."""
+
+    items: Sequence[OutboxItem] = ()
+    expired: int = 0
+    unknown: int = 0
+
+
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """How a send went. `kind`: accepted, failed, unknown, or retry (provably not sent) after `retry_after` seconds."""
 
@@ -434,7 +442,7 @@ class Store(Protocol):
 
     async def claim_sends(
         self, owner: str, limit: int, lease_seconds: float, sessions: Collection[str] | None = None
-    ) -> list[OutboxItem]:
+    ) -> Claimed:
         """Take up to `limit` sends that are due, at most one per conversation, oldest first.
 
         Sends whose time is over become `expired`; sends whose lease ran out while they were in flight become

@@ -32,6 +32,7 @@ from fivapp_whatsapp.models import (
     to_datetime,
 )
 from fivapp_whatsapp.ports import (
+    Claimed,
     ConversationFilter,
     EventPage,
     LogState,
@@ -429,10 +430,10 @@ class DatabaseStore:
 
     async def claim_sends(
         self, owner: str, limit: int, lease_seconds: float, sessions: Collection[str] | None = None
-    ) -> list[OutboxItem]:
+    ) -> Claimed:
         """Take up to `limit` sends that are due."""
         due = await self._read.due(now_ms(), limit, sessions)
-        return await self._writer.submit(sending.ClaimSends(due, owner, lease_seconds)) if due else []
+        return await self._writer.submit(sending.ClaimSends(due, owner, lease_seconds)) if due else Claimed()
 
     async def record_outcome(self, item: OutboxItem, owner: str, outcome: Outcome) -> Message:
         """Store how a send went."""

@@ -225,7 +225,7 @@ async def test_a_note_is_in_the_thread_and_is_never_sent(store: DatabaseStore, s
     assert await chats(store) == [before]
     assert [(event.type, event.data) for event in await log(store, after)] == [("message.created", note)]
     assert [step.status for step in await store.timeline("acme", note.id)] == [MessageStatus.RECEIVED]
-    assert await store.claim_sends("p", 10, 30) == []
+    assert not (await store.claim_sends("p", 10, 30)).items
 
 
 # --- lists -----------------------------------------------------------------------------------------

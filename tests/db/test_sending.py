@@ -263,7 +263,9 @@ async def test_a_lease_that_ran_out_makes_the_message_unknown_and_it_is_never_se
     message = await store.message("acme", queued.message.id)
     assert message is not None
     assert (message.status, message.error and message.error.code) == (MessageStatus.UNKNOWN, "lease_lost")
-    assert [event.type for event in await log(store, after)] == ["message.updated"]
+    events = await log(store, after)
+    assert [event.type for event in events] == ["message.updated", "notification"]
+    assert (events[1].data["code"], events[1].data["messageId"]) == ("message_unknown", message.id)
     check = await store.check()
     assert (check.outbox_waiting, check.outbox_unknown) == (0, 1)
 

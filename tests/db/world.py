@@ -140,7 +140,7 @@ async def claim(
     store: DatabaseStore, *, owner: str = OWNER, limit: int = 10, lease: float = 30, **more: Any
 ) -> list[OutboxItem]:
     """Take what is due."""
-    return await store.claim_sends(owner, limit, lease, **more)
+    return list((await store.claim_sends(owner, limit, lease, **more)).items)
 
 
 async def chat(

@@ -113,3 +113,7 @@ def end(unit: Unit, send: OutboxRow, row: MessageRow, status: MessageStatus, err
         unit.delete(send)
     if changed:
         log_update(unit, row)
+    if changed and row.status == MessageStatus.UNKNOWN:
+        # Unless an echo proves that it went out, only a person can decide about it.
+        news = {"code": "message_unknown", "messageId": row.id, "detail": error.detail}
+        unit.log(row.tenant_id, "notification", conversation_id=row.conversation_id, data=news)

@@ -23,7 +23,7 @@ from fivapp_whatsapp.models import (
     new_id,
     to_datetime,
 )
-from fivapp_whatsapp.ports import OutboxItem, OutgoingSend, Queued
+from fivapp_whatsapp.ports import Claimed, OutboxItem, OutgoingSend, Queued
 
 from .outcomes import end
 
@@ -226,13 +226,17 @@ class ClaimSends:
             needs.row(SessionRow, due.session_id)
             needs.sends(due.conversation_id)
 
-    def apply(self, unit: Unit) -> list[OutboxItem]:
+    def apply(self, unit: Unit) -> Claimed:
         """Claim what may be sent now, at most one send of a conversation."""
-        items = []
+        items: list[OutboxItem] = []
+        ended = {MessageStatus.EXPIRED: 0, MessageStatus.UNKNOWN: 0}
         for due in self._due:
             sends = {send.message_id: send for send in _line(unit, due.conversation_id)}
             send, row = sends.get(due.message_id), unit.get(MessageRow, due.message_id)
-            if send is None or row is None or self._ended(unit, send, row):
+            if send is None or row is None:
+                continue
+            if (status := self._end(unit, send, row)) is not None:
+                ended[status] += 1
                 continue
             conversation, session = unit.get(ConversationRow, due.conversation_id), unit.get(SessionRow, due.session_id)
             first = next(iter(sends))
@@ -243,16 +247,17 @@ class ClaimSends:
             _claim(send, self._owner, unit.now + self._lease_ms)
             unit.put(send)
             items.append(_item(send, row, conversation, session))
-        return items
+        return Claimed(items, ended[MessageStatus.EXPIRED], ended[MessageStatus.UNKNOWN])
 
-    def _ended(self, unit: Unit, send: OutboxRow, row: MessageRow) -> bool:
+    def _end(self, unit: Unit, send: OutboxRow, row: MessageRow) -> MessageStatus | None:
+        """End a send that is too late or has no process any more, and return how."""
         if send.state == "sending" and (send.lease_until or 0) <= unit.now:
             # Its process died with the call under way: whether it went out is not known.
             error = MessageError(code="lease_lost", detail="The gateway stopped while this was being sent.")
             end(unit, send, row, MessageStatus.UNKNOWN, error)
-            return True
+            return MessageStatus.UNKNOWN
         if send.state == "queued" and send.expires_at <= unit.now:
             error = MessageError(code="expired", detail="It could not be sent in time.")
             end(unit, send, row, MessageStatus.EXPIRED, error)
-            return True
-        return False
+            return MessageStatus.EXPIRED
+        return None
