@@ -31,7 +31,7 @@ from .rows import (
     SessionRow,
     TenantRow,
 )
-from .search import text_matches, title_matches
+from .search import phone_patterns, text_matches, title_matches
 from .tables import bound
 
 R = TypeVar("R", bound=Row)
@@ -185,13 +185,13 @@ class Queries:
         text = text_matches(query, self._engine.engine_type, table="m")
         if title is None or text is None:
             return WhereRaw("1 = 0")
-        digits = "".join(c for c in query if c.isdecimal())
-        phone = f"%{digits}%" if len(digits) >= 4 else "-"
+        phones = phone_patterns(query)
+        phone = "".join(" OR chat_id LIKE {}" for _ in phones)
         return WhereRaw(
-            f"({title.sql} OR replace(chat_id, ' ', '') LIKE {{}} OR id IN (SELECT m.conversation_id"  # noqa: S608
+            f"({title.sql}{phone} OR id IN (SELECT m.conversation_id"  # noqa: S608
             f" FROM fivapp_message AS m WHERE m.tenant_id = {{}} AND {text.sql}))",
             title.value,
-            phone,
+            *phones,
             tenant_id,
             text.value,
         )

@@ -21,6 +21,12 @@ _ACCENTS = str.maketrans(
     "\u0300\u0301\u0302\u0303\u0308\u0327",
 )
 
+_MIN_DIGITS = 4
+_PHONE = re.compile(r"[0-9 ()+./-]+")
+# A mobile number as far as it was typed: country and area where they are given, then what begins with 6-9.
+_WITH_NINTH = re.compile(r"((?:55)?[1-9][0-9]|)9([6-9][0-9]{3,7})")
+_WITHOUT_NINTH = re.compile(r"((?:55)?[1-9][0-9])([6-9][0-9]{2,7})")
+
 
 class Condition(NamedTuple):
     """An SQL condition with one `{}` for its one value, as Piccolo's raw queries and WhereRaw take it."""
@@ -60,3 +66,21 @@ def title_matches(query: str, *, column: str = "search_title") -> Condition | No
     folded = fold(query)
     # Folding leaves no %, _ or backslash, so there is nothing to escape.
     return Condition(f"{column} LIKE {{}}", f"%{folded}%") if folded else None
+
+
+def phone_patterns(query: str) -> list[str]:
+    """Return LIKE patterns of the phones that hold what a user typed; none where that is not part of a number.
+
+    Brazil's ninth digit may be there or not, in the query as in the phone.
+    """
+    if not _PHONE.fullmatch(query):
+        return []
+    digits = "".join(c for c in query if c.isdigit())
+    if len(digits) < _MIN_DIGITS:
+        return []
+    found = [digits]
+    if match := _WITH_NINTH.fullmatch(digits):
+        found.append(f"{match[1]}{match[2]}")
+    elif match := _WITHOUT_NINTH.fullmatch(digits):
+        found.append(f"{match[1]}9{match[2]}")
+    return [f"%{each}%" for each in found]

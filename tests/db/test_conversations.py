@@ -326,6 +326,9 @@ async def test_a_list_may_be_of_one_session(store: DatabaseStore) -> None:
         ("CONCEICAO", {"Ana Conceição"}),
         ("11 98888", {"Ana Conceição"}),
         ("+55 (11) 98888-7777", {"Ana Conceição"}),
+        ("11 8888-7777", {"Ana Conceição"}),
+        ("21 97777", {"Bia"}),
+        ("dia 2197777", set()),
         ("orçamento", {"Bia"}),
         ("orcam", {"Bia"}),
         ("orcamento cozinha", {"Bia"}),
@@ -340,7 +343,7 @@ async def test_search_finds_names_phones_and_texts(store: DatabaseStore, query: 
     await receive(
         store,
         incoming("n1", "Bom dia", sender_name="Ana Conceição"),
-        incoming("n2", "O orçamento da cozinha?", chat=BIA, sender_name="Bia"),
+        incoming("n2", "O orçamento da cozinha?", chat="552177776666@c.us", sender_name="Bia"),
         incoming("n3", "Bom dia", chat=GROUP, sender=BIA, sender_name="Bia", group_name="Obras"),
     )
     await change(store, await chat(store, BIA), status="closed")

@@ -7,7 +7,7 @@ import pytest
 from piccolo.columns.combination import WhereRaw
 
 from fivapp_whatsapp.db.engine import Engine, PostgresEngine, connect_sqlite, pg_connection
-from fivapp_whatsapp.db.search import fold, text_matches, title_matches
+from fivapp_whatsapp.db.search import fold, phone_patterns, text_matches, title_matches
 from fivapp_whatsapp.db.tables import Messages, bound
 
 pytestmark = pytest.mark.anyio
@@ -233,3 +233,23 @@ async def test_postgresql_folds_every_letter_as_we_do(postgres_engine: PostgresE
 def test_a_title_is_matched_by_its_folded_words() -> None:
     assert title_matches("  João_100% ") == ("search_title LIKE {}", "%joao 100%")
     assert title_matches("%_%") is None
+
+
+@pytest.mark.parametrize(
+    ("query", "numbers"),
+    [
+        ("11 98888", {"1198888", "118888"}),
+        ("11 8888", {"118888", "1198888"}),
+        ("+55 (11) 98888-7777", {"5511988887777", "551188887777"}),
+        ("+55 (11) 8888-7777", {"551188887777", "5511988887777"}),
+        ("98888-7777", {"988887777", "88887777"}),
+        ("11 3333-4444", {"1133334444"}),
+        ("1234", {"1234"}),
+        ("123", set()),
+        ("obra 2024", set()),
+        ("", set()),
+        ("%", set()),
+    ],
+)
+def test_a_phone_is_looked_for_with_and_without_brazils_ninth_digit(query: str, numbers: set[str]) -> None:
+    assert set(phone_patterns(query)) == {f"%{number}%" for number in numbers}

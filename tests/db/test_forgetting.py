@@ -1,0 +1,80 @@
+"""What is out of its time goes, and nothing that still matters goes with it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from fivapp_whatsapp.db.store import DatabaseStore
+from fivapp_whatsapp.models import MessageStatus
+
+from .world import accept, chat, echo, incoming, outcome, receive, run_sql, send, status, thread
+
+pytestmark = pytest.mark.anyio
+
+
+async def count(url: str, table: str) -> int:
+    [[found]] = await run_sql(url, f"SELECT count(*) FROM fivapp_{table}")
+    return int(found)
+
+
+async def forget(store: DatabaseStore, days: float = 7) -> None:
+    await store.forget_old(datetime.now(UTC) - timedelta(days=days))
+
+
+async def test_a_key_serves_again_when_its_time_is_over(store: DatabaseStore, database_url: str) -> None:
+    first = await send(store, await chat(store), key=("u1", "k"))
+    await run_sql(database_url, "UPDATE fivapp_idempotency_key SET expires_at = 1")
+    again = await send(store, await chat(store), key=("u1", "k"), fingerprint="other")
+    assert again.created
+    assert again.message.id != first.message.id
+    assert not (await send(store, await chat(store), key=("u1", "k"), fingerprint="other")).created
+
+
+async def test_old_keys_go(store: DatabaseStore, database_url: str) -> None:
+    await send(store, await chat(store), key=("u1", "k"))
+    await forget(store)
+    assert await count(database_url, "idempotency_key") == 1
+    await run_sql(database_url, "UPDATE fivapp_idempotency_key SET expires_at = 1")
+    await forget(store)
+    assert await count(database_url, "idempotency_key") == 0
+
+
+async def test_a_status_waits_a_week_for_its_message(store: DatabaseStore, database_url: str) -> None:
+    await receive(store, status(MessageStatus.READ, "n1"))
+    day = 24 * 3600 * 1000
+    await run_sql(database_url, f"UPDATE fivapp_parked_status SET received_at = received_at - {6 * day}")
+    await forget(store)
+    assert await count(database_url, "parked_status") == 1
+    await run_sql(database_url, f"UPDATE fivapp_parked_status SET received_at = received_at - {2 * day}")
+    await forget(store)
+    assert await count(database_url, "parked_status") == 0
+
+
+async def test_an_echo_that_comes_much_later_is_a_message_of_its_own(store: DatabaseStore, database_url: str) -> None:
+    await outcome(store, (await send(store, await chat(store), "Olá")).item, "unknown")
+    await run_sql(database_url, "UPDATE fivapp_outbox SET not_before = not_before - 200000")
+    assert (await receive(store, echo("n1", "Olá"))).stored == 1
+    assert [message.author.kind for message in await thread(store, await chat(store))] == ["phone", "agent"]
+
+
+async def test_sends_that_wait_for_an_echo_go_and_unknown_ones_stay(store: DatabaseStore, database_url: str) -> None:
+    await accept(store, (await send(store, await chat(store), "one")).item, None)
+    await outcome(store, (await send(store, await chat(store), "two")).item, "unknown")
+    await run_sql(database_url, "UPDATE fivapp_outbox SET not_before = not_before - 200000")
+    await forget(store)
+    assert await count(database_url, "outbox") == 1
+    assert (await store.check()).outbox_unknown == 1
+
+
+async def test_settled_bodies_go_and_waiting_ones_stay(store: DatabaseStore, database_url: str) -> None:
+    await store.quarantine("c", b"?", "not JSON")
+    event = incoming("n1", session="acme.new")
+    await receive(store, event)
+    await store.add_session("acme", "acme.new", "New", "c")
+    [kept] = await store.quarantined("acme.new")
+    await store.receive("c", [event], kept.raw, quarantine_id=kept.id)
+    await forget(store, days=-1)
+    assert await count(database_url, "quarantine") == 1
+    assert [each.raw for each in await store.quarantined()] == [b"?"]
