@@ -4,63 +4,35 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import httpx
 import pytest
 
-from fivapp_whatsapp.settings import Secret
-
 from .bad_input.asks import BODY_LIMIT, Case, Excuse, good, good_body, perform, with_body
 from .bad_input.bodies import places, put
 from .bad_input.kinds import cases
-from .bad_input.rows import Rows, rows_of
 from .bad_input.table import ROWS
 from .bad_input.words import CANARY, Needs, Row, Text, Texts
-from .conftest import serving
-from .tools import TestServer, assert_problem
-from .two_tenants import RealWords, furnish_all
+from .tools import assert_problem
+from .two_tenants import Place, furnished
 
 pytestmark = pytest.mark.anyio
 
-LENIENT = dict.fromkeys(("rate_failed_logins", "rate_user", "rate_user_burst", "rate_tenant"), 1_000_000)
-QUIET = {"poll_pairing": 86_400.0, "poll_connected": 86_400.0}
 ACCEPTED = {"success": True, "message": "Message processed successfully"}
 LIMITS = {"body_limit": BODY_LIMIT, "webhook_body_limit": BODY_LIMIT}
 
 
-@dataclass
-class Place:
-    """A server with two tenants, and its rows as they were before anybody asked."""
-
-    server: TestServer
-    world: dict[str, str]
-    rows: Rows
-    before: dict[str, str]
-
-
-@asynccontextmanager
-async def furnished(url: str, folder: Path) -> AsyncIterator[Place]:
-    options: dict[str, Any] = {**LENIENT, **QUIET, **LIMITS, "database_url": Secret(url)}
-    tenants = ("acme", "other", "asleep")
-    async with serving(folder, tenants, connector=RealWords(), **options) as server, rows_of(url) as rows:
-        world = await furnish_all(server)
-        yield Place(server, world, rows, await rows.look())
-
-
 @pytest.fixture(scope="module")
 async def place(module_database_url: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Place]:
-    async with furnished(module_database_url, tmp_path_factory.mktemp("place")) as place:
+    async with furnished(module_database_url, tmp_path_factory.mktemp("place"), **LIMITS) as place:
         yield place
 
 
 @pytest.fixture
 async def place_to_spoil(database_url: str, tmp_path: Path) -> AsyncIterator[Place]:
-    async with furnished(database_url, tmp_path) as place:
+    async with furnished(database_url, tmp_path, **LIMITS) as place:
         yield place
 
 

@@ -4,18 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from fivapp_whatsapp.connectors.connection_service import ConnectionServiceConnector
 from fivapp_whatsapp.errors import ConnectorRejected, OutcomeUnknown
 from fivapp_whatsapp.models import WebhookEvent
+from fivapp_whatsapp.settings import Secret
 from fivapp_whatsapp.testing.connector import FakeConnector
 
+from .bad_input.rows import Rows, rows_of
+from .conftest import serving
 from .tools import KEY, TestServer
 
 PHONE = "5511988887777"
 PASSWORD = "a long password"
+# What a request may say of a tenant beside its token.
+HINTS = {
+    "x-tenant-id": "other",
+    "x-tenant": "other",
+    "tenantid": "other",
+    "x-forwarded-user": "other",
+    "x-http-method-override": "DELETE",
+    "x-original-url": "/api/sessions/other",
+    "x-rewrite-url": "/api/sessions/other",
+    "cookie": "tenantId=other",
+}
 _PATIENCE = 10.0
 
 
@@ -87,3 +105,40 @@ async def _first_look(server: TestServer, *tenants: str) -> None:
         for tenant in tenants:
             while (session := await server.gateway.session(tenant, tenant)).last_seen_at <= session.status_at:
                 await asyncio.sleep(0.02)
+
+
+@dataclass
+class Place:
+    """A server with two tenants; `before` are its rows as they were when somebody last looked."""
+
+    server: TestServer
+    world: dict[str, str]
+    rows: Rows
+    before: dict[str, str]
+
+    def foreign_words_in(self, text: str) -> list[str]:
+        """Return what only the tenant `other` may read, where a text has it."""
+        words = {value for name, value in self.world.items() if name.startswith("foreign_")} - {"other"}
+        return [word for word in sorted(words | {"a word to other", "other fails", "other hangs"}) if word in text]
+
+    async def about(self, tenant: str) -> list[str]:
+        """Return every row that belongs to a tenant."""
+        found: list[str] = []
+        for table in self.before:
+            rows = await self.rows.all(f'SELECT * FROM "{table}"')
+            found += [f"{table} {row!r}" for row in rows if tenant in row]
+        return sorted(found)
+
+
+_LENIENT = dict.fromkeys(("rate_failed_logins", "rate_user", "rate_user_burst", "rate_tenant"), 1_000_000)
+_QUIET = {"poll_pairing": 86_400.0, "poll_connected": 86_400.0}
+
+
+@asynccontextmanager
+async def furnished(url: str, folder: Path, **changes: Any) -> AsyncIterator[Place]:
+    """Run a server with two tenants over a database; nothing limits rates, and nothing polls after the first time."""
+    options: dict[str, Any] = {**_LENIENT, **_QUIET, "database_url": Secret(url), **changes}
+    tenants = ("acme", "other", "asleep")
+    async with serving(folder, tenants, connector=RealWords(), **options) as server, rows_of(url) as rows:
+        world = await furnish_all(server)
+        yield Place(server, world, rows, await rows.look())

@@ -85,7 +85,7 @@ ROWS = (
             "filter": Parameter(("", "nope", "MINE", "mine,bots", "%00", CANARY)),
             "label": Parameter(("", "x" * 65)),
             "sessionId": Parameter(
-                ("", "..", "a%20b", "acme%0A", "%00", "%C3%A9", "x" * 300), "session_not_found", 404
+                ("", "..", "a%20b", "acme%0A", "%00", "%C3%A9", "x" * 300), "session_not_found", 404, "session"
             ),
         },
         also=(Also("a label is not named", 400, "invalid_input", query="filter=label"),),

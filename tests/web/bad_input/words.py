@@ -67,11 +67,12 @@ class Parts(Field):
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter of the query, percent-encoded, or a header: what is refused, and how."""
+    """A parameter of the query, percent-encoded, or a header: what is refused, and how; `names` as for a text."""
 
     bad: tuple[str, ...]
     code: str = "invalid_input"
     status: int = 400
+    names: str = ""
 
 
 @dataclass(frozen=True)
