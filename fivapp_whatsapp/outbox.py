@@ -24,6 +24,7 @@ _log = structlog.get_logger(__name__)
 _CALLS_OF_A_LEASE = 3
 _RETRY_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 _IN_FLIGHT = 64
+_LOOK_SECONDS = 0.5
 
 
 class Sent:
@@ -76,13 +77,19 @@ class Outbox:
             self._start(queued.item)
         else:
             self.wake()
-        # Not cancelled by the time-out: two requests with one key wait for the same end.
-        await asyncio.wait([ended], timeout=wait)
-        if ended.done():
-            return ended.result()
-        # Another process may make it, or its time run out: nobody here is told then.
+        now = asyncio.get_running_loop().time
+        deadline = now() + wait
+        while (left := deadline - now()) > 0:
+            # Not cancelled by the time-out: two requests with one key wait for the same end.
+            await asyncio.wait([ended], timeout=min(left, _LOOK_SECONDS))
+            if ended.done():
+                return ended.result()
+            # Another process may have made it, or its time have run out: nobody here is told then.
+            message = await self._store.message(queued.tenant_id, message.id) or message
+            if message.status is not MessageStatus.PENDING:
+                break
         self._waiting.pop(message.id, None)
-        return Sent(await self._store.message(queued.tenant_id, message.id) or message)
+        return Sent(message)
 
     def _expect(self, message_id: str) -> asyncio.Future[Sent]:
         """Return a future of the send's end in this process; it stays open when another process makes the send."""
