@@ -17,6 +17,7 @@ from . import addresses
 from .errors import (
     CapabilityMissing,
     Conflict,
+    ConnectorError,
     ConnectorUnavailable,
     ConversationNotFound,
     InvalidInput,
@@ -175,10 +176,8 @@ class Gateway:
             )
             try:
                 update = await self._connector(session).start_session(session.id, session.name)
-            except ConnectorUnavailable as exc:
-                await self.store.change_session(
-                    tenant_id, session.id, problem=SessionProblem.UNREACHABLE, error=exc.detail
-                )
+            except ConnectorError as exc:
+                await self.monitor.fail(session, exc)
                 raise
             session = await self.monitor.report(session, update)
             return await self._view(session, update)
@@ -211,7 +210,7 @@ class Gateway:
             await self.store.change_session(tenant_id, session.id, desired="stopped")
             await self._connector(session).stop_session(session.id)
             stopped = SessionUpdate(session_id=session.id, status=SessionStatus.DISCONNECTED)
-            return await self.store.change_session(tenant_id, session.id, update=stopped)
+            return await self.store.change_session(tenant_id, session.id, update=stopped, problem=None)
 
     async def sessions(self, tenant_id: str) -> list[Session]:
         """List a tenant's sessions."""

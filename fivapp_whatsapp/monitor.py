@@ -1,4 +1,4 @@
-"""Asks for the status of running sessions while it matters: often while pairing, now and then when connected."""
+"""Asks for the status of running sessions while it matters: often until they are settled, now and then afterwards."""
 
 from __future__ import annotations
 
@@ -7,15 +7,19 @@ import functools
 import random
 from collections.abc import Awaitable, Callable, Mapping
 
+import msgspec
 import structlog
 
 from .errors import ConnectorError, ConnectorUnavailable, SessionNotFound, StoreError
 from .models import Session, SessionProblem, SessionStatus, SessionUpdate
 from .ports import Clock, Connector, Metrics, Store
+from .states import NEEDS_A_PERSON
 
 _log = structlog.get_logger(__name__)
 _TICK = 0.5
 _AT_ONCE = 8
+# What changes in these is told by a webhook, or begins with a person.
+_SETTLED = NEEDS_A_PERSON | {SessionStatus.CONNECTED}
 
 
 class Monitor:
@@ -57,26 +61,30 @@ class Monitor:
                 task.cancel()
 
     async def ask(self, session: Session) -> tuple[Session, SessionUpdate]:
-        """Ask the connection service for a session's status now and store what it says.
-
-        Raises ConnectorError; a service that does not answer is stored as the problem `unreachable`.
-        """
-        connector = self._connectors[session.connector]
+        """Ask the connection service for a session's status now and store what it says. Raises ConnectorError."""
         try:
-            update = await connector.session_status(session.id)
+            update = await self._connectors[session.connector].session_status(session.id)
         except ConnectorError as exc:
-            if isinstance(exc, ConnectorUnavailable) and session.problem is not SessionProblem.UNREACHABLE:
-                await self._store.change_session(
-                    session.tenant_id, session.id, problem=SessionProblem.UNREACHABLE, error=exc.detail
-                )
+            await self.fail(session, exc)
             raise
         return await self.report(session, update), update
 
+    async def fail(self, session: Session, error: ConnectorError) -> None:
+        """Store that the connection service does not answer, or answers but will not serve us, which tells people."""
+        away = isinstance(error, ConnectorUnavailable)
+        problem = SessionProblem.UNREACHABLE if away else SessionProblem.DEGRADED
+        if session.problem is not problem:
+            _log.warning("session_problem", session_id=session.id, problem=problem.value, error=error.code)
+            await self._store.change_session(session.tenant_id, session.id, problem=problem, error=error.detail)
+
     async def report(self, session: Session, update: SessionUpdate) -> Session:
-        """Store what the connection service said of a session; a new connection is told to `on_connected`."""
-        after = await self._store.change_session(session.tenant_id, session.id, update=update)
-        if after.status is SessionStatus.CONNECTED and session.status is not SessionStatus.CONNECTED:
-            await self._on_connected(after.id)
+        """Store what the connection service answered; a new connection is told to `on_connected`."""
+        gone = msgspec.UNSET if session.problem is None else None
+        after = await self._store.change_session(session.tenant_id, session.id, update=update, problem=gone, error=gone)
+        if after.status is not session.status:
+            self._due.pop(after.id, None)
+            if after.status is SessionStatus.CONNECTED:
+                await self._on_connected(after.id)
         return after
 
     async def _look(self) -> None:
@@ -101,13 +109,13 @@ class Monitor:
     async def _poll(self, session: Session) -> None:
         async with self._limit:
             try:
-                after, _ = await self.ask(session)
+                session, _ = await self.ask(session)
             except SessionNotFound:
                 return
-            except (ConnectorError, StoreError) as exc:
-                _log.info("session_poll_failed", session_id=session.id, error=exc.code)
-                delay = self._connected
-            else:
-                delay = self._connected if after.status is SessionStatus.CONNECTED else self._pairing
+            except ConnectorError:
+                pass  # is stored, and told to people, as the session's problem
+            except StoreError as exc:
+                _log.warning("session_poll_failed", session_id=session.id, error=exc.code)
+            delay = self._connected if session.status in _SETTLED else self._pairing
             # Jitter, so that many sessions and processes do not ask in step.
-            self._due[session.id] = self._clock.monotonic() + delay * random.uniform(0.8, 1.0)  # noqa: S311
+            self._due[session.id] = self._clock.monotonic() + delay * random.uniform(0.8, 1.0)  # noqa: S311  # no secret

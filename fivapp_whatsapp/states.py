@@ -11,8 +11,6 @@ from .models import MessageStatus, Session, SessionProblem, SessionStatus, Sessi
 
 # Statuses that only a person can mend; entering one is told to people once.
 NEEDS_A_PERSON = frozenset({SessionStatus.LOGGED_OUT, SessionStatus.RESTRICTED, SessionStatus.FAILED})
-# A send waits in these; in all others nothing can come of waiting.
-MAY_RECONNECT = frozenset({SessionStatus.CONNECTED, SessionStatus.RECONNECTING, SessionStatus.CONNECTING})
 
 
 def higher(current: MessageStatus, reported: MessageStatus) -> MessageStatus:
