@@ -50,6 +50,8 @@ MEASURED = _names("text body caption title name sender_name group_name filename 
 # Sentences that we or a library made: without numbers, addresses, queries, keys.
 SENTENCES = _names("detail hint warning")
 
+# What uvicorn writes as an error behind every WebSocket that we refuse, with an answer, as we should.
+_REFUSED_HANDSHAKE = "ASGI callable returned without completing handshake."
 _KNOWN = SAFE | HASHED | MEASURED | SENTENCES
 
 _WORD = re.compile(r"[A-Za-z0-9_.:/{}<>+\-]{1,128}")
@@ -234,6 +236,8 @@ class _Handler(logging.Handler):
         self._sink = sink
 
     def emit(self, record: logging.LogRecord) -> None:
+        if record.msg == _REFUSED_HANDSHAKE:
+            return
         try:
             message = record.getMessage()
         except Exception:  # arguments that do not fit; the stdlib would print them all

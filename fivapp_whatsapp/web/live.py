@@ -17,7 +17,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import HeaderParameter, QueryParameter
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from fivapp_whatsapp.errors import GatewayError, InvalidInput
+from fivapp_whatsapp.errors import GatewayError, InvalidInput, NotAuthenticated
 from fivapp_whatsapp.feed import Feed, Frame, Subscription
 from fivapp_whatsapp.gateway import Gateway
 from fivapp_whatsapp.models import Model, User
@@ -136,8 +136,10 @@ class _Socket:
         headers = self._socket.headers
         origin = headers.get("origin")
         # Only a program can leave the Origin out, or set the header.
-        if "authorization" not in headers if origin is None else not origin_allowed(self._socket.scope, settings):
+        if origin is not None and not origin_allowed(self._socket.scope, settings):
             raise OriginNotAllowed("A page of this origin may not open a socket here.")
+        if origin is None and "authorization" not in headers:
+            raise NotAuthenticated("A program opens it with an Authorization header, a page with a ticket.")
         if "authorization" in headers:
             return await auth.authenticate(self._socket)
         ticket = tickets.redeem(self._socket.query_params.get("ticket", ""), origin)

@@ -63,7 +63,7 @@ def decode(body: bytes, kind: Any) -> Any:
     try:
         return decoder.decode(body)
     except msgspec.ValidationError as exc:
-        raise _refusal(str(exc)) from None
+        raise _refusal(str(exc), kind) from None
     except (msgspec.DecodeError, UnicodeError, RecursionError, ValueError, OverflowError):
         raise _malformed(body) from None
 
@@ -91,12 +91,12 @@ def _malformed(body: bytes) -> InvalidBody:
     return InvalidBody("The body is not JSON.", code="invalid_json")
 
 
-def _refusal(message: str) -> InvalidBody:
+def _refusal(message: str, kind: Any) -> InvalidBody:
     """Translate msgspec's words; the name of an unknown field is the sender's text, so it is not repeated."""
-    if message.startswith("Object contains unknown field"):
-        return InvalidBody("The body has a field that is not known here.", code="unknown_field")
     where = _POINTER.search(message)
     pointer = "#" + re.sub(r"[.\[]", "/", where[1]).replace("]", "") if where else "#"
+    if message.startswith("Object contains unknown field"):
+        return _unknown_field(pointer, kind)
     if missing := _MISSING.match(message):
         return InvalidBody(
             f"The field {missing[1]} is required.", errors=[{"pointer": f"{pointer}/{missing[1]}", "code": "required"}]
@@ -104,6 +104,16 @@ def _refusal(message: str) -> InvalidBody:
     reason = _reason(message)
     subject = f"The field {pointer[2:]}" if len(pointer) > 2 else "The body"
     return InvalidBody(f"{subject} {_REASONS[reason]}.", errors=[{"pointer": pointer, "code": reason}])
+
+
+def _unknown_field(pointer: str, kind: Any) -> InvalidBody:
+    """Say which fields there are, for which one is wrong must not be said."""
+    error: dict[str, Any] = {"pointer": pointer, "code": "unknown_field"}
+    detail = "The body has a field that is not known here"
+    if pointer == "#" and isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        error["known"] = [field.encode_name for field in msgspec.structs.fields(kind)]
+        detail += f"; known are {', '.join(error['known']) or 'none'}"
+    return InvalidBody(f"{detail}.", code="unknown_field", errors=[error])
 
 
 def _reason(message: str) -> str:

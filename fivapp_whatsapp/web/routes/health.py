@@ -6,7 +6,7 @@ import asyncio
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from litestar import Response, Router, get
+from litestar import Request, Response, Router, get
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.types import ControllerRouterHandler
 
@@ -31,9 +31,11 @@ def package_version() -> str:
 
 
 @get("/", operation_id="index", summary="What is here", opt=PUBLIC, security=[{}])
-async def index() -> dict[str, Any]:
-    """Return name, version and the addresses to go on from."""
-    links = {"health": "/health/ready", "schema": PATH, "openapi": f"{PATH}/openapi.json", "me": "/api/me"}
+async def index(request: Request[Any, Any, Any]) -> dict[str, Any]:
+    """Return name, version and the addresses to go on from, with the prefix of a mount."""
+    paths = {"health": "/health/ready", "schema": PATH, "openapi": f"{PATH}/openapi.json", "me": "/api/me"}
+    prefix = request.scope.get("root_path", "").rstrip("/")
+    links = {name: f"{prefix}{path}" for name, path in paths.items()}
     return {"name": "fivapp_whatsapp", "version": package_version(), "links": links}
 
 

@@ -157,7 +157,7 @@ def no_token(row: Row, world: World) -> Made:
     if row.needs is Needs.SOCKET:
         page = {"host": "gateway.test", "origin": "http://gateway.test"}
         return [
-            Case("nothing", _as(row, world, {}), 403, "origin_not_allowed"),
+            Case("nothing", _as(row, world, {}), 401, "not_authenticated"),
             Case("another page", _as(row, world, {"origin": "http://evil.test"}), 403, "origin_not_allowed"),
             Case("no ticket", _as(row, world, page), 401, "not_authenticated"),
             Case("a wrong ticket", replace(_as(row, world, page), query=f"ticket={CANARY}"), 401, "not_authenticated"),

@@ -104,7 +104,7 @@ async def test_a_foreign_origin_is_refused_before_the_socket_opens(live: Live, o
 
 async def test_without_an_origin_only_a_header_opens_a_socket(live: Live) -> None:
     ticket = await live.ticket()
-    assert (await refusal(live.socket(f"?ticket={ticket}", {})))[0] == 403
+    assert (await refusal(live.socket(f"?ticket={ticket}", {})))[0] == 401
 
 
 async def test_a_ticket_of_another_origin_is_refused(live: Live) -> None:
