@@ -11,6 +11,7 @@ import contextlib
 import random
 from collections.abc import Mapping
 from typing import Any
+from weakref import WeakValueDictionary
 
 import structlog
 
@@ -62,7 +63,10 @@ class Outbox:
         self._wake = asyncio.Event()
         self._slots = asyncio.Semaphore(_IN_FLIGHT)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._waiting: dict[str, asyncio.Future[Sent]] = {}
+        self._claiming = asyncio.Lock()
+        self._draining = False
+        # Weak: an entry lasts as long as somebody waits, however that ends.
+        self._waiting: WeakValueDictionary[str, asyncio.Future[Sent]] = WeakValueDictionary()
 
     async def finish(self, queued: Queued, wait: float) -> Sent:
         """Make a send that was just committed, or let its turn come, and wait up to so many seconds for its end.
@@ -88,7 +92,6 @@ class Outbox:
             message = await self._store.message(queued.tenant_id, message.id) or message
             if message.status is not MessageStatus.PENDING:
                 break
-        self._waiting.pop(message.id, None)
         return Sent(message)
 
     def _expect(self, message_id: str) -> asyncio.Future[Sent]:
@@ -96,7 +99,6 @@ class Outbox:
         future = self._waiting.get(message_id)
         if future is None:
             future = self._waiting[message_id] = asyncio.get_running_loop().create_future()
-            future.add_done_callback(lambda _: self._waiting.pop(message_id, None))
         return future
 
     def _start(self, item: OutboxItem) -> None:
@@ -127,18 +129,32 @@ class Outbox:
 
     async def _claim(self, limit: int) -> int:
         """Take sends that are due and begin them; returns how many."""
-        claimed = await self._store.claim_sends(self.owner, limit, self.lease_seconds)
+        async with self._claiming:
+            if self._draining:
+                return 0
+            claimed = await self._store.claim_sends(self.owner, limit, self.lease_seconds)
+            for item in claimed.items:
+                self._start(item)
         for name, ended in (("messages_failed_total", claimed.expired), ("messages_unknown_total", claimed.unknown)):
             if ended:
                 self._metrics.count(name, ended)
-        for item in claimed.items:
-            self._start(item)
         return len(claimed.items)
 
     async def drain(self, seconds: float) -> None:
-        """Wait for the sends in flight, at most so long; what is left keeps its lease and ends as `unknown`."""
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=seconds)
+        """Begin no more sends, for good, and wait for those in flight, at most so long.
+
+        What is left is broken off; it keeps its lease, and ends as `unknown` when that is over.
+        """
+        self._draining = True
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                async with self._claiming:
+                    pass  # what is just being claimed is in flight as well
+                while self._tasks:
+                    await asyncio.wait(self._tasks)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     @property
     def in_flight(self) -> int:
@@ -153,7 +169,8 @@ class Outbox:
             outcome, raw = (_LATE, None) if late else await self._call(item)
             self._metrics.observe("send_seconds", self._clock.monotonic() - started, outcome=outcome.kind)
         message = await self._record(item, outcome)
-        if outcome.kind != "retry" and (future := self._waiting.get(item.message_id)) and not future.done():
+        ended = message.status is not MessageStatus.PENDING
+        if ended and (future := self._waiting.get(item.message_id)) and not future.done():
             future.set_result(Sent(message, raw))
         self.wake()
 
@@ -182,7 +199,8 @@ class Outbox:
                 _log.warning("outcome_not_stored", error=exc.code, message_id=item.message_id)
                 await asyncio.sleep(1)
             else:
-                self._metrics.count(_COUNTERS[outcome.kind])
+                expired = outcome.kind == "retry" and message.status is MessageStatus.EXPIRED
+                self._metrics.count("messages_failed_total" if expired else _COUNTERS[outcome.kind])
                 return message
 
 

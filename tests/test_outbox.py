@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 
 import pytest
 
 from fivapp_whatsapp.db.store import DatabaseStore
+from fivapp_whatsapp.errors import ConnectorUnavailable
 from fivapp_whatsapp.gateway import Gateway
-from fivapp_whatsapp.models import Message, MessageStatus, OutgoingMessage, SessionStatus
+from fivapp_whatsapp.models import Message, MessageStatus, OutgoingMessage, SendResult, SessionStatus
+from fivapp_whatsapp.ports import NoMetrics, OutgoingSend
 from fivapp_whatsapp.settings import Settings
 from fivapp_whatsapp.testing.connector import FakeConnector
 
@@ -51,6 +53,96 @@ async def test_a_send_that_waited_as_long_as_a_call_may_take_gives_its_turn_back
             steps = await _until_accepted(gateway, message)
             assert MessageStatus.UNKNOWN not in steps
         assert len({send.client_message_id for send in connector.sends}) == AT_ONCE + 1
+
+
+class SlowToTwo(FakeConnector):
+    """Keeps sends to the second number until `slow` is set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.slow = asyncio.Event()
+
+    async def send(self, send: OutgoingSend) -> SendResult:
+        result = await super().send(send)
+        if send.to.startswith("5511988800002"):
+            await self.slow.wait()
+        return result
+
+
+class Counts(NoMetrics):
+    """Notes the names of what is counted."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def count(self, name: str, amount: float = 1, **labels: str) -> None:
+        self.names.append(name)
+
+
+@pytest.fixture
+def counts() -> Counts:
+    return Counts()
+
+
+@pytest.fixture
+def connector() -> FakeConnector:
+    return FakeConnector()
+
+
+@pytest.fixture
+async def gateway(connector: FakeConnector, counts: Counts, sqlite_url: str) -> AsyncIterator[Gateway]:
+    settings, store = Settings(send_expiry=2.0), DatabaseStore(sqlite_url)
+    async with Gateway(store, {connector.name: connector}, settings, metrics=counts) as gateway:
+        await gateway.store.add_tenant("acme", "Acme")
+        connector.report("acme", SessionStatus.CONNECTED)
+        await gateway.connect("acme")
+        yield gateway
+
+
+async def test_a_gateway_that_stops_ends_what_is_in_flight_and_begins_nothing_more(sqlite_url: str) -> None:
+    connector = SlowToTwo()
+    async with Gateway(DatabaseStore(sqlite_url), {connector.name: connector}, Settings()) as gateway:
+        await gateway.store.add_tenant("acme", "Acme")
+        connector.report("acme", SessionStatus.CONNECTED)
+        await gateway.connect("acme")
+        connector.hold.clear()
+        first, slow, behind_first = [await _send(gateway, number) for number in (1, 2, 1)]
+        await _until(lambda: len(connector.sends) == 2)
+        stopping = asyncio.create_task(gateway.stop())
+        connector.hold.set()
+        await _until_accepted(gateway, first)
+        await asyncio.sleep(0.1)  # long enough for the next to begin, if it did
+        connector.slow.set()
+        await stopping
+    assert len(connector.sends) == 2
+    store = DatabaseStore(sqlite_url)
+    await store.start()
+    try:
+        found = [await store.message("acme", message.id) for message in (first, slow, behind_first)]
+        claimed = await store.claim_sends("another", 10, 30.0)
+    finally:
+        await store.close()
+    assert [message.status for message in found if message] == ["accepted", "accepted", "pending"]
+    assert [item.message_id for item in claimed.items] == [behind_first.id]
+
+
+async def test_what_does_not_end_in_time_is_broken_off(gateway: Gateway, connector: FakeConnector) -> None:
+    connector.hold.clear()
+    message = await _send(gateway, 1)
+    await _until(lambda: gateway.outbox.in_flight == 1)
+    await gateway.outbox.drain(0.01)
+    assert gateway.outbox.in_flight == 0
+    assert (await gateway.message("acme", message.id)).status is MessageStatus.PENDING
+
+
+async def test_a_request_hears_at_once_that_its_message_expired_and_it_counts_as_failed(
+    gateway: Gateway, connector: FakeConnector, counts: Counts
+) -> None:
+    connector.fail_sends = [ConnectorUnavailable("away", retry_after=60.0)]
+    conversation = await gateway.open_conversation("acme", "5511988880001")
+    sent = await gateway.send("acme", conversation.id, OutgoingMessage(text="oi"), wait=8.0)
+    assert sent.message.status is MessageStatus.EXPIRED
+    assert [name for name in counts.names if name.startswith(("messages_", "sends_"))] == ["messages_failed_total"]
 
 
 async def _send(gateway: Gateway, number: int) -> Message:
