@@ -74,7 +74,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     sockets_per_user: Count = 20
     sockets_per_tenant: Count = 500
 
-    plugins: list[str] | None = None
     log_level: Annotated[str, Meta(pattern="(?i)^(debug|info|warning|error)$")] = "info"
     log_format: Annotated[str, Meta(pattern="^(json|console)$")] = "json"
     demo: bool = False
@@ -90,7 +89,7 @@ _UNPREFIXED = ("connection_service_url", "connection_service_api_key", "database
 ENVIRONMENT: dict[str, str] = {
     (name if name in _UNPREFIXED else f"fivapp_{name}").upper(): name for name in Settings.__struct_fields__
 }
-_LISTS = frozenset(("allowed_origins", "webhook_keys", "trusted_proxies", "plugins"))
+_LISTS = frozenset(("allowed_origins", "webhook_keys", "trusted_proxies"))
 
 
 def load_settings(
@@ -107,9 +106,8 @@ def load_settings(
     values: dict[str, Any] = {}
     for variable, name in ENVIRONMENT.items():
         text = _find(variable, layers, problems)
-        if text is None or (text == "" and name not in _LISTS):
-            continue
-        values[name] = _split(text) if name in _LISTS else text
+        if text:
+            values[name] = _split(text) if name in _LISTS else text
     unknown = sorted(
         k
         for k in {*layers[0], *layers[1]}
