@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import errno
 import gc
+import logging
 import signal
 import socket
 from collections.abc import AsyncIterator, Iterator
@@ -20,6 +21,11 @@ _BACKLOG = 2048
 _GRACE_SECONDS = 10
 _START_SECONDS = 30.0
 _UNREAD_MS = 30_000
+
+
+def _is_no_false_alarm(record: logging.LogRecord) -> bool:
+    """Tell false for uvicorn's word on each WebSocket that was answered with a problem: anybody could fill a log so."""
+    return not str(record.msg).startswith("ASGI callable returned without completing handshake")
 
 
 class Site(NamedTuple):
@@ -101,6 +107,7 @@ async def stop_signal() -> AsyncIterator[asyncio.Event]:
 async def answering(site: Site) -> AsyncIterator[None]:
     """Serve an app: it answers inside the block, and has finished its requests after it."""
     server = _Server(_config(site.app))
+    logging.getLogger("uvicorn.error").addFilter(_is_no_false_alarm)
     task = asyncio.create_task(server.serve(sockets=[site.socket]), name="server")
     ready = asyncio.create_task(server.ready.wait())
     try:

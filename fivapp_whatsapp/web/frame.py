@@ -93,6 +93,11 @@ class Handshake:
             return
         await self._send(message)
 
+    def finish(self) -> None:
+        """Write the line of a WebSocket that was not let in; one that was has a line of its own."""
+        if not self._open:
+            _log.info("socket", kind="websocket", outcome=self._scope.get(SCOPE_CODE, "cancelled"))
+
 
 async def keep_error(error: Exception, scope: Scope) -> None:
     """Keep what went wrong in a handshake for its answer: Litestar's `after_exception`."""

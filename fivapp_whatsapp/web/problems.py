@@ -167,6 +167,7 @@ async def send_problem(scope: Scope, send: Send, error: Exception) -> None:
     The handshake of a WebSocket is answered alike where the server can, else it is closed with a code.
     """
     problem, headers = problem_of(gateway_error(error))
+    scope[SCOPE_CODE] = problem.code  # type: ignore[literal-required]
     prefix = ""
     if scope["type"] == ScopeType.WEBSOCKET:
         if "websocket.http.response" not in (scope.get("extensions") or {}):
@@ -174,7 +175,6 @@ async def send_problem(scope: Scope, send: Send, error: Exception) -> None:
             await send({"type": "websocket.close", "code": code, "reason": problem.code})
             return
         prefix = "websocket."
-    scope[SCOPE_CODE] = problem.code  # type: ignore[literal-required]
     body = msgspec.json.encode(problem)
     raw = [(b"content-type", CONTENT_TYPE.encode()), (b"content-length", b"%d" % len(body))]
     raw += [(name.encode(), value.encode()) for name, value in headers.items()]

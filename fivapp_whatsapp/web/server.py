@@ -51,11 +51,8 @@ class WebApp(Litestar):
             await self._exchange(scope, receive, send)  # type: ignore[arg-type]
             return
         if scope["type"] == ScopeType.WEBSOCKET:
-            send = Handshake(scope, send, new_correlation_id()).send  # type: ignore[arg-type]
-            if not self.gateway.running:
-                await receive()
-                await send_problem(scope, send, LifespanNotStarted())  # type: ignore[arg-type]
-                return
+            await self._shake_hands(scope, receive, send)  # type: ignore[arg-type]
+            return
         await super().__call__(scope, receive, send)
 
     async def _exchange(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -67,6 +64,17 @@ class WebApp(Litestar):
                 await super().__call__(scope, receive, exchange.send)
         finally:
             exchange.finish(self.gateway.metrics)
+
+    async def _shake_hands(self, scope: Scope, receive: Receive, send: Send) -> None:
+        handshake = Handshake(scope, send, new_correlation_id())
+        try:
+            if not self.gateway.running:
+                await receive()
+                await send_problem(scope, handshake.send, LifespanNotStarted())
+            else:
+                await super().__call__(scope, receive, handshake.send)
+        finally:
+            handshake.finish()
 
 
 def create_web(gateway: Gateway) -> WebApp:
