@@ -2,7 +2,8 @@
 
     app = create_app()
 
-A mounted application's lifespan is not run by its host; `lifespan(app)` is for that.
+Only `fivapp-whatsapp serve` refuses weak secrets: here they are a warning in the log. A mounted application's
+lifespan is not run by its host; `lifespan(app)` is for that.
 """
 
 from __future__ import annotations
@@ -12,20 +13,27 @@ from contextlib import asynccontextmanager
 
 from litestar import Litestar
 
+from . import safety
 from .assemble import build_gateway
 from .gateway import Gateway
+from .observe import get_logger
 from .settings import Settings, load_settings
 from .web.server import create_web
+
+_log = get_logger(__name__)
 
 
 def create_app(settings: Settings | None = None, *, gateway: Gateway | None = None) -> Litestar:
     """Return the application; without settings they are read from the environment and `.env`.
 
-    It starts and stops the gateway with its lifespan, except a `gateway` that is given and runs already. Raises
-    SettingsError.
+    It starts and stops the gateway with its lifespan, except a `gateway` that is given and runs already. What
+    `serve` would refuse is a warning in the log. Raises SettingsError.
     """
     if gateway is None:
-        gateway = build_gateway(settings or load_settings())
+        settings = settings or load_settings()
+        for problem in safety.problems(settings):
+            _log.warning("unsafe_settings", hint=problem)
+        gateway = build_gateway(settings)
     return create_web(gateway)
 
 

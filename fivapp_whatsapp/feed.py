@@ -13,10 +13,10 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
-import structlog
 
 from .errors import StoreError
 from .models import Event
+from .observe import get_logger
 from .ports import EventPage, LogState, Metrics, NoMetrics, Store
 
 _PAGE = 200
@@ -24,7 +24,7 @@ _MAX_FRAMES = 1024
 _MAX_BYTES = 4_194_304
 # A whole office that reconnects at once must not take every connection of the database.
 _MAX_READS = 50
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 _encode = msgspec.json.Encoder().encode
 
 

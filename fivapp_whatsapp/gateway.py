@@ -11,7 +11,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 
 import msgspec
-import structlog
 
 from . import addresses
 from .errors import (
@@ -45,7 +44,7 @@ from .models import (
     StatusChange,
 )
 from .monitor import Monitor
-from .observe import operation
+from .observe import get_logger, operation
 from .outbox import Outbox, Sent
 from .ports import (
     Clock,
@@ -59,7 +58,7 @@ from .ports import (
 )
 from .settings import Settings
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 _API = Author(kind="api")
 _DRAIN_SECONDS = 20.0
 _FORGET_EVERY_SECONDS = 3600.0

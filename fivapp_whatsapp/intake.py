@@ -11,13 +11,12 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
-import structlog
-
 from .errors import InvalidInput, InvalidWebhookKey, Overloaded, StoreError, UnreadableWebhook
 from .models import SessionStatus, SessionUpdate, WebhookEvent
+from .observe import get_logger
 from .ports import Connector, Metrics, Quarantined, Receipt, Store
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 T = TypeVar("T")
 
 

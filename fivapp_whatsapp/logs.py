@@ -26,7 +26,7 @@ from structlog.typing import EventDict
 
 from .addresses import key as address_key
 from .errors import GatewayError
-from .observe import correlation_id
+from .observe import SAFE, correlation_id
 from .settings import Secret, Settings
 
 
@@ -34,15 +34,6 @@ def _names(*lines: str) -> frozenset[str]:
     return frozenset(" ".join(lines).split())
 
 
-# Ids, codes and numbers: shown as they are, when they look like one.
-SAFE = _names(
-    "operation outcome code error reason status problem level kind direction answer role type task job queue state",
-    "tenant_id session_id conversation_id message_id client_message_id contact_id user_id event_id plugin hook",
-    "connector capability component version database dialect migration metric route method http_status host port",
-    "pid signal epoch seq head after oldest attempt attempts size count total limit stored duplicates quarantined",
-    "statuses sent failed waiting unknown expired forgotten sockets sessions tenants frames batch depth",
-    "duration_ms lag_ms retry_after seconds interval delay durable demo created claimed",
-)
 # Who: a short hash that is equal for equal addresses while the secret stays.
 HASHED = _names("phone to sender chat_id address native_id login client quoted_native_id")
 # What people wrote: how long it is.

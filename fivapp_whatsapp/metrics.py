@@ -13,13 +13,13 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import msgspec
-import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from . import ports
+from .observe import get_logger
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 Sampler = Callable[[], float]
 # A label whose values turn out to be endless stops here, and is counted under `other` from then on.

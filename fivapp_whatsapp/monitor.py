@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import random
 from collections.abc import Awaitable, Callable, Mapping
 
 import msgspec
-import structlog
 
-from .errors import ConnectorError, ConnectorUnavailable, SessionNotFound, StoreError
-from .models import Session, SessionProblem, SessionStatus, SessionUpdate
-from .ports import Clock, Connector, Metrics, Store
-from .states import NEEDS_A_PERSON
+from .errors import ConnectorError, ConnectorKeyRefused, ConnectorNotConnected, SessionNotFound, StoreError
+from .models import Session, SessionStatus, SessionUpdate
+from .observe import get_logger, operation
+from .ports import Clock, Connector, Metrics, OutboxItem, Store
+from .states import NEEDS_A_PERSON, problem_of, wants_start
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 _TICK = 0.5
+_FIRST_RESTART_SECONDS = 10.0
+_LONGEST_RESTART_SECONDS = 300.0
 _AT_ONCE = 8
 # What changes in these is told by a webhook, or begins with a person.
 _SETTLED = NEEDS_A_PERSON | {SessionStatus.CONNECTED}
@@ -44,6 +47,9 @@ class Monitor:
         self._connected = connected_seconds
         self._on_connected = on_connected
         self._due: dict[str, float] = {}
+        self._wake = asyncio.Event()
+        self._restarts: dict[str, _Restarts] = {}
+        self._troubled: set[str] = set()
         self._limit = asyncio.Semaphore(_AT_ONCE)
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
@@ -55,7 +61,10 @@ class Monitor:
                     await self._look()
                 except StoreError as exc:
                     _log.warning("monitor_read_failed", error=exc.code)
-                await asyncio.sleep(_TICK)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(_TICK):
+                        await self._wake.wait()
+                self._wake.clear()
         finally:
             for task in self._tasks.values():
                 task.cancel()
@@ -69,18 +78,48 @@ class Monitor:
             raise
         return await self.report(session, update), update
 
+    async def start(self, session: Session) -> tuple[Session, SessionUpdate]:
+        """Ask the connection service to start a session and store what it says. Raises ConnectorError."""
+        self._restarts.setdefault(session.id, _Restarts()).made(self._clock.monotonic())
+        update = await self._connectors[session.connector].start_session(session.id, session.name)
+        return await self.report(session, update), update
+
+    async def heard(self, item: OutboxItem, error: ConnectorError | None) -> None:
+        """Learn of a session by how a send of it was answered; raises nothing."""
+        session_id = item.send.session_id
+        if isinstance(error, ConnectorNotConnected):
+            self._due.pop(session_id, None)
+            self._wake.set()
+            return
+        refused = isinstance(error, ConnectorKeyRefused)
+        if refused is (session_id in self._troubled) or (error is not None and not refused):
+            return
+        try:
+            session = await self._store.session(item.tenant_id, session_id)
+            if session is not None and error is not None:
+                await self.fail(session, error)
+            elif session is not None and session.problem is not None:
+                self._troubled.discard(session_id)
+                await self._store.change_session(item.tenant_id, session_id, problem=None, error=None)
+        except (StoreError, SessionNotFound) as exc:
+            _log.warning("session_problem_not_stored", session_id=session_id, error=exc.code)
+
     async def fail(self, session: Session, error: ConnectorError) -> None:
         """Store that the connection service does not answer, or answers but will not serve us, which tells people."""
-        away = isinstance(error, ConnectorUnavailable)
-        problem = SessionProblem.UNREACHABLE if away else SessionProblem.DEGRADED
+        problem = problem_of(error)
         if session.problem is not problem:
-            _log.warning("session_problem", session_id=session.id, problem=problem.value, error=error.code)
+            self._troubled.add(session.id)
+            _log.warning(
+                "session_problem", session_id=session.id, problem=problem.value, error=error.code, detail=error.detail
+            )
             await self._store.change_session(session.tenant_id, session.id, problem=problem, error=error.detail)
 
     async def report(self, session: Session, update: SessionUpdate) -> Session:
         """Store what the connection service answered; a new connection is told to `on_connected`."""
         gone = msgspec.UNSET if session.problem is None else None
         after = await self._store.change_session(session.tenant_id, session.id, update=update, problem=gone, error=gone)
+        if after.status is SessionStatus.CONNECTED:
+            self._restarts.pop(after.id, None)
         if after.status is not session.status:
             self._due.pop(after.id, None)
             if after.status is SessionStatus.CONNECTED:
@@ -91,6 +130,7 @@ class Monitor:
         sessions = await self._store.running_sessions()
         counts = dict.fromkeys(SessionStatus, 0)
         now = self._clock.monotonic()
+        self._troubled = {session.id for session in sessions if session.problem is not None}
         for session in sessions:
             counts[session.status] += 1
             if self._due.get(session.id, 0.0) <= now and session.id not in self._tasks:
@@ -102,6 +142,8 @@ class Monitor:
         known = {session.id for session in sessions}
         for forgotten in self._due.keys() - known:
             del self._due[forgotten]
+        for forgotten in self._restarts.keys() - known:
+            del self._restarts[forgotten]
 
     def _polled(self, session_id: str, _: asyncio.Task[None]) -> None:
         self._tasks.pop(session_id, None)
@@ -110,6 +152,7 @@ class Monitor:
         async with self._limit:
             try:
                 session, _ = await self.ask(session)
+                session = await self._restart(session)
             except SessionNotFound:
                 return
             except ConnectorError:
@@ -119,3 +162,27 @@ class Monitor:
             delay = self._connected if session.status in _SETTLED else self._pairing
             # Jitter, so that many sessions and processes do not ask in step.
             self._due[session.id] = self._clock.monotonic() + delay * random.uniform(0.8, 1.0)  # noqa: S311  # no secret
+
+    async def _restart(self, session: Session) -> Session:
+        """Start a session that is to run and that the connection service does not know, now and then; return it."""
+        restarts = self._restarts.setdefault(session.id, _Restarts())
+        if not wants_start(session) or self._clock.monotonic() < restarts.next_at:
+            return session
+        with operation("session_restart", tenant_id=session.tenant_id, session_id=session.id):
+            session, _ = await self.start(session)
+        return session
+
+
+class _Restarts:
+    """When a session may be started again: after ten seconds, then ever later until it was connected."""
+
+    __slots__ = ("_delay", "next_at")
+
+    def __init__(self) -> None:
+        self.next_at = float("-inf")
+        self._delay = _FIRST_RESTART_SECONDS
+
+    def made(self, now: float) -> None:
+        """Note that it was started now."""
+        self.next_at = now + self._delay
+        self._delay = min(self._delay * 2, _LONGEST_RESTART_SECONDS)

@@ -1,11 +1,13 @@
 """How the core tells what it does: one structured line per operation, tied together by a correlation id.
 
 What is logged here is a fact with a known name: ids, counts, codes. `logs.py` renders the lines and drops
-every fact whose name it does not know, so that no text, phone or secret gets out by carelessness.
+every fact whose name it does not know, so that no text, phone or secret gets out by carelessness; without it
+the lines go to the stdlib's logging.
 """
 
 from __future__ import annotations
 
+import logging
 import secrets
 import time
 from contextvars import ContextVar
@@ -13,8 +15,22 @@ from types import TracebackType
 from typing import Any
 
 import structlog
+from structlog.typing import EventDict
 
 from .errors import ConnectorError, GatewayError, Overloaded, SettingsError, StoreError
+
+# Ids, codes and numbers: shown as they are, when they look like one.
+_SAFE = (
+    "operation outcome code error reason status problem level kind direction answer role type task job queue state "
+    "tenant_id session_id conversation_id message_id client_message_id contact_id user_id event_id plugin hook "
+    "connector capability component version database dialect migration metric route method http_status host port "
+    "pid signal epoch seq head after oldest attempt attempts size count total limit stored duplicates quarantined "
+    "statuses sent failed waiting unknown expired forgotten sockets sessions tenants frames batch depth "
+    "duration_ms lag_ms retry_after seconds interval delay durable demo created claimed "
+)
+SAFE = frozenset(_SAFE.split())
+# What a host's own logging is told as well: sentences of ours without a value.
+_TOLD = SAFE | {"hint"}
 
 correlation_id: ContextVar[str] = ContextVar("fivapp_correlation_id", default="")
 
@@ -91,4 +107,33 @@ def error_code(error: BaseException) -> str:
     return "internal_error" if isinstance(error, Exception) else "cancelled"
 
 
-_log = structlog.get_logger(__name__)
+class Logger:
+    """Logs to structlog once somebody set it up, else to the stdlib's logging: a library prints nothing by itself."""
+
+    __slots__ = ("_host", "_name")
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._host = structlog.wrap_logger(
+            logging.getLogger(name),
+            processors=[structlog.stdlib.filter_by_level, _for_host],
+            wrapper_class=structlog.stdlib.BoundLogger,
+        )
+
+    def __getattr__(self, level: str) -> Any:
+        return getattr(structlog.get_logger(self._name) if structlog.is_configured() else self._host, level)
+
+
+def get_logger(name: str) -> Logger:
+    """Return the logger of a module of ours."""
+    return Logger(name)
+
+
+def _for_host(_: Any, __: str, event: EventDict) -> tuple[tuple[str], dict[str, Any]]:
+    """Make a line for the logging of a host, which does not redact: only what may be shown as it is."""
+    exc_info = event.pop("exc_info", None)
+    facts = [f"{name}={value}" for name, value in event.items() if name in _TOLD]
+    return (" ".join((str(event.get("event", "")), *facts)),), {"exc_info": exc_info}
+
+
+_log = get_logger(__name__)

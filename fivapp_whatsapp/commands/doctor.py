@@ -10,13 +10,13 @@ import click
 import httpx
 import msgspec
 
+from fivapp_whatsapp import safety
 from fivapp_whatsapp.connectors.connection_service import ConnectionServiceConnector
 from fivapp_whatsapp.db.engine import Engine, SQLiteEngine, check_durability, make_engine
 from fivapp_whatsapp.db.migrate import pending
 from fivapp_whatsapp.errors import ConnectorError, ConnectorRejected, GatewayError, SettingsError, StoreError
 from fivapp_whatsapp.settings import Settings, load_settings
 
-from . import safety
 from .common import print_json, run, visit_store
 from .plugins import installed_plugins
 

@@ -8,6 +8,7 @@ import click
 import msgspec
 import structlog
 
+from fivapp_whatsapp import safety
 from fivapp_whatsapp.app import create_app
 from fivapp_whatsapp.assemble import build_gateway
 from fivapp_whatsapp.errors import SettingsError
@@ -15,7 +16,6 @@ from fivapp_whatsapp.gateway import Gateway
 from fivapp_whatsapp.logs import configure_logging
 from fivapp_whatsapp.settings import Settings, load_settings
 
-from . import safety
 from .common import run
 from .serving import Site, answering, base_url, bind, run_until_stopped, stop_signal
 

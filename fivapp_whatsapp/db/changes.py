@@ -11,14 +11,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 from weakref import WeakSet
 
-import structlog
-
 from fivapp_whatsapp.errors import StoreError
+from fivapp_whatsapp.observe import get_logger
 
 from .postgres import PostgresEngine
 from .postgres_writer import CHANNEL
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 LOOK_SECONDS = 1.0
 _RECONNECT_SECONDS = 1.0
 

@@ -13,18 +13,18 @@ from contextlib import contextmanager
 from typing import Any
 
 import msgspec
-import structlog
 
 from fivapp_whatsapp.errors import GatewayError, NotAllowed, Overloaded, StoreError
 from fivapp_whatsapp.feed import Feed, Frame, SlowReader, Subscription
 from fivapp_whatsapp.models import User
+from fivapp_whatsapp.observe import get_logger
 from fivapp_whatsapp.ports import Metrics, NoMetrics
 
 NOT_TEXT, POLICY, TOO_BIG, FAILED, RESTART, TRY_LATER = 1003, 1008, 1009, 1011, 1012, 1013
 GONE, LOGIN_OVER = 1006, 4401
 
 StillAllowed = Callable[[], Awaitable[object]]
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):

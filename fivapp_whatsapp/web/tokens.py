@@ -19,18 +19,18 @@ from typing import Any, NamedTuple, Protocol
 import httpx
 import jwt
 import msgspec
-import structlog
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from fivapp_whatsapp.errors import NotAuthenticated, SettingsError
 from fivapp_whatsapp.models import TENANT_ID, Account, Role, User
+from fivapp_whatsapp.observe import get_logger
 from fivapp_whatsapp.settings import Settings
 from fivapp_whatsapp.text import clean_line
 
 from .errors import KeysUnavailable
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 MAX_TOKEN = 8192
 LEEWAY_SECONDS = 30
 _FAR_FUTURE = 100_000_000_000  # the year 5138: an `exp` beyond it is a mistake or a trick

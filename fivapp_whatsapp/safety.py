@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from fivapp_whatsapp.settings import Settings
+from .settings import Settings
 
 MIN_SECRET_BYTES = 32
 MIN_KEY_CHARACTERS = 12

@@ -6,7 +6,7 @@ import secrets
 
 import pytest
 
-from fivapp_whatsapp.commands.safety import problems
+from fivapp_whatsapp.safety import problems
 from fivapp_whatsapp.settings import load_settings
 
 STRONG = {"jwt_secret": "s-" + secrets.token_hex(32), "connection_service_api_key": "k-" + secrets.token_hex(16)}
