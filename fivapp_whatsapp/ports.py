@@ -7,7 +7,7 @@ these seams are datetimes with zone UTC, ids are text.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -440,9 +440,7 @@ class Store(Protocol):
         """
         ...
 
-    async def claim_sends(
-        self, owner: str, limit: int, lease_seconds: float, sessions: Collection[str] | None = None
-    ) -> Claimed:
+    async def claim_sends(self, owner: str, limit: int, lease_seconds: float) -> Claimed:
         """Take up to `limit` sends that are due, at most one per conversation, oldest first.
 
         Sends whose time is over become `expired`; sends whose lease ran out while they were in flight become

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias, TypeVar
 
 import msgspec
@@ -235,13 +235,9 @@ class Queries:
         cursor = await self.row(CursorRow, self.equal(CursorRow, tenant_id=tenant_id))
         return 0 if cursor is None else cursor.seq
 
-    async def due(self, now: int, limit: int, sessions: Collection[str] | None) -> list[Due]:
+    async def due(self, now: int, limit: int) -> list[Due]:
         """Read sends that look due: the first of each conversation in a connected session, and what has ended."""
-        ours, names = "", sorted(sessions or ())
-        if sessions is not None:
-            ours = f"AND o.session_id IN ({', '.join(['{}'] * len(names))})" if names else "AND 1 = 0"
-        found = await self._raw(_DUE.replace("[ours]", ours), now, now, now, *names, limit)
-        return [Due(**row) for row in found]
+        return [Due(**row) for row in await self._raw(_DUE, now, now, now, limit)]
 
     async def snoozed(self, now: int, limit: int) -> list[tuple[str, str]]:
         """Read the tenant and id of snoozed conversations whose time has come."""
@@ -284,6 +280,6 @@ WHERE ((o.state = 'sending' AND o.lease_until <= {})
    OR (o.state = 'queued' AND o.expires_at <= {})
    OR (o.state = 'queued' AND o.not_before <= {} AND s.status = 'connected' AND NOT EXISTS (
          SELECT 1 FROM fivapp_outbox AS older WHERE older.conversation_id = o.conversation_id AND older.seq < o.seq
-         AND older.state IN ('queued', 'sending')))) [ours]
+         AND older.state IN ('queued', 'sending'))))
 ORDER BY o.created_at, o.seq LIMIT {}
 """

@@ -271,9 +271,7 @@ class IdempotencyRow(Row):
     route: str
     key: str
     fingerprint: str
-    message_id: str | None
-    status: int | None
-    body: str | None
+    message_id: str
     created_at: int
     expires_at: int
 

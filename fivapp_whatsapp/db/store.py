@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -428,11 +428,9 @@ class DatabaseStore:
             raise MessageNotFound
         return Queued(tenant_id, first, False)
 
-    async def claim_sends(
-        self, owner: str, limit: int, lease_seconds: float, sessions: Collection[str] | None = None
-    ) -> Claimed:
+    async def claim_sends(self, owner: str, limit: int, lease_seconds: float) -> Claimed:
         """Take up to `limit` sends that are due."""
-        due = await self._read.due(now_ms(), limit, sessions)
+        due = await self._read.due(now_ms(), limit)
         return await self._writer.submit(sending.ClaimSends(due, owner, lease_seconds)) if due else Claimed()
 
     async def record_outcome(self, item: OutboxItem, owner: str, outcome: Outcome) -> Message:

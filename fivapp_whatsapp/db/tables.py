@@ -238,9 +238,7 @@ class IdempotencyKeys(Table, tablename="fivapp_idempotency_key"):
     route = _text()
     key = _key()
     fingerprint = _text()
-    message_id = _optional()
-    status = Integer(default=None, null=True)
-    body = _optional()
+    message_id = _text()
     created_at = _time()
     expires_at = _time()
 

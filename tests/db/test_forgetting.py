@@ -41,6 +41,16 @@ async def test_old_keys_go(store: DatabaseStore, database_url: str) -> None:
     assert await count(database_url, "idempotency_key") == 0
 
 
+async def test_that_a_message_was_sent_again_is_never_forgotten(store: DatabaseStore, database_url: str) -> None:
+    failed = await outcome(store, (await send(store, await chat(store))).item, "failed")
+    again = await send(store, await chat(store), key=("retry", failed.id), retry_of=failed.id)
+    ten_years = 10 * 365 * 24 * 3600 * 1000
+    await run_sql(database_url, f"UPDATE fivapp_idempotency_key SET expires_at = expires_at - {ten_years}")
+    await forget(store)
+    once_more = await send(store, await chat(store), key=("retry", failed.id), retry_of=failed.id)
+    assert (once_more.created, once_more.message.id) == (False, again.message.id)
+
+
 async def test_a_status_waits_a_week_for_its_message(store: DatabaseStore, database_url: str) -> None:
     await receive(store, status(MessageStatus.READ, "n1"))
     day = 24 * 3600 * 1000

@@ -90,7 +90,7 @@ CREATE INDEX IF NOT EXISTS fivapp_outbox_due ON fivapp_outbox (state, not_before
 CREATE INDEX IF NOT EXISTS fivapp_outbox_conversation ON fivapp_outbox (conversation_id, seq);
 CREATE TABLE IF NOT EXISTS fivapp_idempotency_key (
   tenant_id TEXT NOT NULL, principal TEXT NOT NULL, route TEXT NOT NULL, key TEXT NOT NULL, fingerprint TEXT NOT NULL,
-  message_id TEXT, status INT4, body TEXT, created_at INT8 NOT NULL, expires_at INT8 NOT NULL,
+  message_id TEXT NOT NULL, created_at INT8 NOT NULL, expires_at INT8 NOT NULL,
   PRIMARY KEY (tenant_id, principal, route, key)
 );
 CREATE INDEX IF NOT EXISTS fivapp_idempotency_key_expiry ON fivapp_idempotency_key (expires_at);

@@ -28,6 +28,8 @@ from fivapp_whatsapp.ports import Claimed, OutboxItem, OutgoingSend, Queued
 from .outcomes import end
 
 IDEMPOTENCY_MS = 24 * 3600 * 1000
+# A message is sent again once, however late somebody asks for it again.
+_FOR_GOOD = 2**62
 _ROUTE = "send"
 _WAITING = frozenset({"queued", "sending"})
 _media = msgspec.json.Decoder(Media).decode
@@ -141,8 +143,8 @@ class QueueMessage:
 
     def _remember(self, unit: Unit, row: MessageRow) -> None:
         if self._key is not None:
-            expires_at = unit.now + IDEMPOTENCY_MS
-            unit.put(IdempotencyRow(*self._key, self._fingerprint, row.id, None, None, unit.now, expires_at))
+            expires_at = unit.now + IDEMPOTENCY_MS if row.retry_of is None else _FOR_GOOD
+            unit.put(IdempotencyRow(*self._key, self._fingerprint, row.id, unit.now, expires_at))
 
     def _named(self, unit: Unit, message_id: str | None, how: str) -> MessageRow | None:
         if message_id is None:
