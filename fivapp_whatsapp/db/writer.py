@@ -23,7 +23,7 @@ from .unit import Operation, Unit
 
 _log = structlog.get_logger(__name__)
 _MAX_BATCH = 500
-_UNREAD = "SELECT count(*) FROM fivapp_message WHERE conversation_id = $1 AND seq > $2 AND direction = 'incoming'"
+UNREAD = "SELECT count(*) FROM fivapp_message WHERE conversation_id = $1 AND seq > $2 AND direction = 'incoming'"
 T = TypeVar("T")
 _Batch: TypeAlias = "list[tuple[Operation[Any], asyncio.Future[Any]]]"
 
@@ -72,8 +72,8 @@ class Writer:
         self._pending.append((operation, answer))
         if self._flushing is None:
             self._flushing = asyncio.create_task(self._run(), name="writer")
-        # Shielded: a caller that goes away must not cancel the neighbours of its batch.
-        return await asyncio.shield(answer)
+        # A caller that goes away cancels its answer alone: the operation goes on with its batch.
+        return await answer
 
     @property
     def waiting(self) -> int:
@@ -150,7 +150,7 @@ def apply_all(operations: list[Operation[Any]]) -> Work[tuple[Unit, list[Any]]]:
     for lookup in unit.loads(needs):
         unit.loaded((yield lookup))
     for conversation_id, seq in needs.unread:
-        [(count,)] = yield Sql(_UNREAD, (conversation_id, seq))
+        [(count,)] = yield Sql(UNREAD, (conversation_id, seq))
         unit.counted(conversation_id, seq, count)
     results: list[Any] = []
     for operation in operations:

@@ -10,10 +10,10 @@ import msgspec
 
 from fivapp_whatsapp.db.operations.sessions import AddSession, ChangeSession
 from fivapp_whatsapp.db.operations.tenants import AddTenant
-from fivapp_whatsapp.db.rows import Row
+from fivapp_whatsapp.db.rows import MessageRow, Row
 from fivapp_whatsapp.db.statements import Delete, Lookup, MakeWork, Sql, Write
 from fivapp_whatsapp.db.unit import Operation
-from fivapp_whatsapp.db.writer import apply_all
+from fivapp_whatsapp.db.writer import UNREAD, apply_all
 from fivapp_whatsapp.models import SessionStatus, SessionUpdate
 
 T = TypeVar("T")
@@ -69,9 +69,14 @@ class MemoryDatabase:
             case Delete(row=kind, keys=keys):
                 for key in keys:
                     del self.tables[kind][key]
-            case Sql():
-                raise AssertionError(statement.text)
+            case Sql(text=text, values=(conversation_id, seq)):
+                assert text == UNREAD
+                return [(self._unread(conversation_id, seq),)]
         return []
+
+    def _unread(self, conversation_id: str, seq: int) -> int:
+        rows = (row for row in self.rows(MessageRow) if row.conversation_id == conversation_id and row.seq > seq)
+        return sum(row.direction == "incoming" for row in rows)
 
     def _write(self, kind: type[Row], row: Row, conflict: str) -> None:
         known: Any = self.tables[kind].get(row.identity)

@@ -7,11 +7,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from fivapp_whatsapp.db.operations.conversations import ChangeConversation, OpenConversation, WakeConversations
+from fivapp_whatsapp.db.operations.receiving import Receive
+from fivapp_whatsapp.db.rows import ConversationRow, MessageRow
 from fivapp_whatsapp.db.store import DatabaseStore
 from fivapp_whatsapp.errors import ConversationNotFound, InvalidInput, MessageNotFound, SessionNotFound
 from fivapp_whatsapp.models import Author, Conversation, ConversationPatch, MessageKind, MessageStatus
 from fivapp_whatsapp.ports import ConversationFilter
 
+from .memory import connected_memory
 from .world import (
     AGENT,
     ANA,
@@ -209,6 +213,27 @@ async def test_read_up_to_names_a_message_of_this_conversation(store: DatabaseSt
             await change(store, conversation, read_up_to=message_id)
     assert await head(store) == after
     assert await store.conversation("acme", conversation.id) == conversation
+
+
+def test_reading_counts_what_arrives_in_the_same_commit() -> None:
+    database = connected_memory()
+    first, second = (Receive("c", b"", [("acme", incoming(native_id))]) for native_id in ("n1", "n2"))
+    database.apply(first)
+    [read] = database.rows(MessageRow)
+    reading = ChangeConversation(
+        "acme", read.conversation_id, ConversationPatch(read_up_to=read.id), (read.conversation_id, read.seq)
+    )
+    database.apply(second, reading)
+    assert [row.unread_count for row in database.rows(ConversationRow)] == [1]
+
+
+def test_a_conversation_that_was_snoozed_again_meanwhile_sleeps_on() -> None:
+    database = connected_memory()
+    [key] = database.apply(OpenConversation("acme", "acme", ANA, None))
+    patch = ConversationPatch(status="snoozed", snoozed_until=datetime.now(UTC) + SOON)
+    database.apply(ChangeConversation("acme", key, patch, None))
+    assert database.apply(WakeConversations([("acme", key)])) == [0]
+    assert [row.status for row in database.rows(ConversationRow)] == ["snoozed"]
 
 
 # --- notes -----------------------------------------------------------------------------------------
