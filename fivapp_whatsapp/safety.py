@@ -37,10 +37,10 @@ def _token_problems(settings: Settings) -> list[str]:
         return [f"{name} is missing, and neither FIVAPP_JWT_PUBLIC_KEY nor FIVAPP_JWT_JWKS_URL is set. {_MAKE_ONE}"]
     if _is_known(secret):
         return [f"{name} is a well-known or placeholder value. {_MAKE_ONE}"]
-    if _repeats(secret):
-        return [f"{name} repeats a few characters. {_MAKE_ONE}"]
     if len(secret.encode()) < MIN_SECRET_BYTES:
         return [f"{name} is too short: it needs {MIN_SECRET_BYTES} bytes. {_MAKE_ONE}"]
+    if _repeats(secret):
+        return [f"{name} repeats a few characters. {_MAKE_ONE}"]
     if secret == settings.connection_service_api_key or secret in settings.webhook_keys:
         return [f"{name} must not be a key that the connection service knows. {_MAKE_ONE}"]
     return []

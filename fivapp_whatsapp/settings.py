@@ -6,13 +6,15 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import msgspec
 from dotenv import dotenv_values
-from msgspec import Meta
+from msgspec import Meta, inspect
 
 from .errors import SettingsError
 
@@ -142,8 +144,11 @@ def _find(variable: str, layers: Sequence[Mapping[str, str]], problems: list[str
 def _read(variable: str, path: str, problems: list[str]) -> str | None:
     try:
         return Path(path).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as exc:
-        problems.append(f"{variable}_FILE: {type(exc).__name__}")
+    except (OSError, UnicodeDecodeError, ValueError) as exc:
+        # What is no absolute path may be the secret itself, under the wrong name.
+        name = path if os.path.isabs(path) else "the file, looked for from the current folder,"
+        reason = exc.strerror if isinstance(exc, OSError) else "it is no text in UTF-8"
+        problems.append(f"{variable}_FILE: {name} cannot be read ({reason})")
         return None
 
 
@@ -159,14 +164,50 @@ def _convert(values: dict[str, Any], problems: list[str]) -> Settings:
         try:
             msgspec.convert({name: value}, Settings, strict=False, dec_hook=_decode)
             good[name] = value
-        except msgspec.ValidationError as exc:
-            problems.append(f"{names.get(name, name)}: {str(exc).partition(' - at')[0]}")
+        except msgspec.ValidationError:
+            problems.append(f"{names.get(name, name)}: {_EXPECTED.get(name, 'there is no such setting')}")
+            continue
+        if name in _ADDRESSES and value and not _is_address(value):
+            problems.append(f"{names[name]}: {_ADDRESS}")
     if problems:
         raise SettingsError(problems=sorted(problems))
     return msgspec.convert(good, Settings, strict=False, dec_hook=_decode)
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return False
+    plain = not (parts.query or parts.fragment or parts.username or re.search(r"\s", url))
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and plain
+
+
+def _expected(kind: inspect.Type) -> str:
+    """Say in plain words what a setting must be."""
+    match kind:
+        case inspect.IntType(ge=least, le=most):
+            return f"must be a whole number from {least} to {most}"
+        case inspect.FloatType(gt=above, le=most):
+            return f"must be a number above {above}, {most} at most"
+        case inspect.BoolType():
+            return "must be true or false"
+        case inspect.StrType(pattern=str(pattern)) if words := re.search(r"\(([a-z|]+)\)\$$", pattern):
+            return f"must be one of {words[1].replace('|', ', ')}"
+        case inspect.ListType():
+            return "must be a list"
+    return "must be a text"
+
+
+_ADDRESSES = frozenset(("connection_service_url", "public_url"))
+_ADDRESS = "must be an address that begins with http:// or https://, without login, query or spaces"
 
 
 def _decode(kind: type, value: Any) -> Any:
     if kind is Secret and isinstance(value, str):
         return Secret(value)
     raise TypeError(f"Expected {kind.__name__}")
+
+
+_EXPECTED = {field.name: _expected(field.type) for field in inspect.type_info(Settings).fields}  # type: ignore[attr-defined]  # of a struct

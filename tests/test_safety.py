@@ -41,6 +41,11 @@ def test_a_weak_jwt_secret_is_a_problem(secret: str) -> None:
     assert not secret or secret not in problem
 
 
+def test_a_short_secret_is_called_too_short() -> None:
+    (problem,) = found(jwt_secret="short")
+    assert "too short" in problem
+
+
 def test_the_jwt_secret_must_not_be_the_api_key() -> None:
     both = secrets.token_hex(32)
     (problem,) = found(jwt_secret=both, connection_service_api_key=both)

@@ -70,9 +70,9 @@ def test_an_empty_value_means_the_default() -> None:
 
 def test_overrides_win_over_the_environment_which_wins_over_the_file(tmp_path: Path) -> None:
     file = tmp_path / ".env"
-    file.write_text("FIVAPP_HOST=file\nFIVAPP_PUBLIC_URL=file\nFIVAPP_JWT_ISSUER=file\n", encoding="utf-8")
-    found = load({"FIVAPP_HOST": "environment", "FIVAPP_PUBLIC_URL": "environment"}, env_file=file, host="override")
-    assert (found.host, found.public_url, found.jwt_issuer) == ("override", "environment", "file")
+    file.write_text("FIVAPP_HOST=file\nFIVAPP_JWT_AUDIENCE=file\nFIVAPP_JWT_ISSUER=file\n", encoding="utf-8")
+    found = load({"FIVAPP_HOST": "environment", "FIVAPP_JWT_AUDIENCE": "environment"}, env_file=file, host="override")
+    assert (found.host, found.jwt_audience, found.jwt_issuer) == ("override", "environment", "file")
 
 
 def test_a_secret_is_read_from_its_file(tmp_path: Path) -> None:
@@ -109,6 +109,38 @@ def test_all_mistakes_are_named_at_once_and_no_value(tmp_path: Path) -> None:
         assert sum(problem.startswith(f"{name}:") for problem in refused.value.problems) == 1, name
     assert len(refused.value.problems) == len(wrong) + 1
     assert CANARY not in repr(refused.value) + str(refused.value.problems)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("FIVAPP_PORT", "many", "must be a whole number from 0 to 65535"),
+        ("FIVAPP_RATE_USER", "0", "must be a whole number from 1 to 10000000"),
+        ("FIVAPP_SEND_WAIT", "-1", "must be a number above 0, 86400 at most"),
+        ("FIVAPP_DEMO", "perhaps", "must be true or false"),
+        ("FIVAPP_LOG_FORMAT", "xml", "must be one of json, console"),
+        ("FIVAPP_LOG_LEVEL", "loud", "must be one of debug, info, warning, error"),
+        ("FIVAPP_PUBLIC_URL", "gateway.example", "must be an address that begins with http:// or https://"),
+        ("FIVAPP_PUBLIC_URL", "https://gateway.example/?a=b", "without login, query or spaces"),
+        ("FIVAPP_PUBLIC_URL", "https://", "must be an address"),
+        ("CONNECTION_SERVICE_URL", "localhost:3001", "must be an address"),
+        ("CONNECTION_SERVICE_URL", "http://[", "must be an address"),
+        ("FIVAPP_PROT", "8000", "there is no such setting"),
+        ("FIVAPP_JWT_SECRET_FILE", "/nowhere/jwt", "/nowhere/jwt cannot be read (No such file or directory)"),
+    ],
+)
+def test_a_mistake_is_explained_in_plain_words(name: str, value: str, sentence: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        load({name: value})
+    (problem,) = refused.value.problems
+    assert problem.startswith(f"{name}: ")
+    assert sentence in problem
+
+
+def test_a_secret_in_the_place_of_its_files_name_is_not_shown() -> None:
+    with pytest.raises(SettingsError) as refused:
+        load({"FIVAPP_JWT_SECRET_FILE": CANARY})
+    assert CANARY not in str(refused.value.problems)
 
 
 def test_a_dotenv_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:

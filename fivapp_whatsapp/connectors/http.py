@@ -31,7 +31,7 @@ _IDLE_SECONDS = 4.0
 # Waiting for a free connection, connecting and TLS take at most a quarter of the deadline each: when the
 # whole deadline is over, the request was written, and when one of these is over, it was not.
 _SHARE = 0.25
-_BAD_ADDRESS = "The connection service's address must be http:// or https://, a host, and no query."
+_BAD_ADDRESS = "CONNECTION_SERVICE_URL must be http:// or https://, a host, and no query."
 _NOT_WRITTEN = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
@@ -89,7 +89,7 @@ class ServiceClient:
         max_answer: int = MAX_ANSWER,
     ) -> None:
         if not all(value.isascii() and value.isprintable() for value in headers.values()):
-            raise SettingsError("The connection service's key must be printable ASCII.")
+            raise SettingsError("CONNECTION_SERVICE_API_KEY must be printable ASCII.")
         self._timeout = timeout
         self._max_answer = max_answer
         try:
