@@ -27,7 +27,7 @@ class AddTenant:
             raise AlreadyExists("A tenant of this id exists already.")
         row = TenantRow(self._tenant_id, self._name, False, unit.now)
         unit.put(row)
-        # The epoch tells a log from one that was restored or made anew under the same name.
+        # The epoch tells a log from one that was made anew under the same name.
         unit.put(CursorRow(self._tenant_id, 0, unit.now))
         return tenant(row)
 
