@@ -495,7 +495,8 @@ class DatabaseStore:
             while more:
                 gone, more = await self._database.transact(partial(forget.events, tenant_id))
                 count += gone
-        await self._database.transact(forget.rest)
+        while await self._database.transact(forget.rest):
+            pass
         return count
 
 

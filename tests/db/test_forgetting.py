@@ -41,6 +41,13 @@ async def test_old_keys_go(store: DatabaseStore, database_url: str) -> None:
     assert await count(database_url, "idempotency_key") == 0
 
 
+async def test_more_than_a_part_of_what_is_old_goes_at_once(store: DatabaseStore, database_url: str) -> None:
+    many = ", ".join(f"('acme', 'u1', 'send', 'k{i}', 'f', 'm', 1, 1)" for i in range(2_500))
+    await run_sql(database_url, f"INSERT INTO fivapp_idempotency_key VALUES {many}")
+    await forget(store)
+    assert await count(database_url, "idempotency_key") == 0
+
+
 async def test_that_a_message_was_sent_again_is_never_forgotten(store: DatabaseStore, database_url: str) -> None:
     failed = await outcome(store, (await send(store, await chat(store))).item, "failed")
     again = await send(store, await chat(store), key=("retry", failed.id), retry_of=failed.id)

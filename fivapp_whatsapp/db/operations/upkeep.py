@@ -54,17 +54,33 @@ class Forget:
         gone = yield Sql(_OLD_EVENTS, (tenant_id, self._events_before, _PART))
         return len(gone), len(gone) == _PART
 
-    def rest(self) -> Work[None]:
-        """Drop expired keys, statuses whose message never came, sends that wait for no echo, settled quarantine."""
+    def rest(self) -> Work[bool]:
+        """Drop a part of what else is old, and return whether there may be more.
+
+        Expired keys, statuses whose message never came, sends that wait for no echo, settled quarantine.
+        """
         now = now_ms()
-        yield Sql("DELETE FROM fivapp_idempotency_key WHERE expires_at < $1", (now,))
-        yield Sql("DELETE FROM fivapp_parked_status WHERE received_at < $1", (now - _PARKED_MS,))
-        yield Sql("DELETE FROM fivapp_outbox WHERE state = $1 AND not_before < $2", (UNBOUND, now - ECHO_MS))
-        yield Sql(
-            "DELETE FROM fivapp_quarantine WHERE state = 'processed' AND received_at < $1", (self._events_before,)
-        )
+        more = False
+        for statement, before in (
+            (_OLD_KEYS, now),
+            (_OLD_PARKED, now - _PARKED_MS),
+            (_OLD_SENDS, now - ECHO_MS),
+            (_OLD_QUARANTINE, self._events_before),
+        ):
+            gone = yield Sql(statement, (before, _PART))
+            more |= len(gone) == _PART
+        return more
 
 
+def _old(table: str, key: str, condition: str) -> str:
+    part = f"SELECT {key} FROM {table} WHERE {condition} < $1 LIMIT $2"  # noqa: S608  # our own names
+    return f"DELETE FROM {table} WHERE ({key}) IN ({part}) RETURNING 1"  # noqa: S608  # our own names
+
+
+_OLD_KEYS = _old("fivapp_idempotency_key", "tenant_id, principal, route, key", "expires_at")
+_OLD_PARKED = _old("fivapp_parked_status", "session_id, native_id, status", "received_at")
+_OLD_SENDS = _old("fivapp_outbox", "message_id", f"state = '{UNBOUND}' AND not_before")
+_OLD_QUARANTINE = _old("fivapp_quarantine", "id", "state = 'processed' AND received_at")
 # The seqs of a log are in the order of time, so its old events are its first: the primary key finds them.
 _OLD_EVENTS = """
 DELETE FROM fivapp_event WHERE tenant_id = $1 AND at < $2
