@@ -15,6 +15,8 @@ GatewayError
 │   ├── NotAuthenticated · InvalidWebhookKey · TenantSuspended · RoleRequired
 ├── ConnectorError                  the connection service
 │   ├── ConnectorUnavailable        nothing was done: it did not answer, or asked us to wait
+│   │   ├── ConnectorKeyRefused         it does not take our key
+│   │   └── ConnectorNotConnected       a send came before the session was connected there
 │   ├── ConnectorRejected           it said no, for good
 │   ├── ConnectorProtocolError      an answer that we cannot read
 │   └── OutcomeUnknown              the request was written, the outcome is not known
@@ -186,10 +188,22 @@ class ConnectorUnavailable(ConnectorError):
         self.retry_after = retry_after
 
 
+class ConnectorKeyRefused(ConnectorUnavailable):
+    """The connection service refuses our key; nothing was done."""
+
+    code = "connector_key_refused"
+
+
+class ConnectorNotConnected(ConnectorUnavailable):
+    """The connection service has no open connection for this session; nothing was sent."""
+
+    code = "connector_not_connected"
+
+
 class ConnectorRejected(ConnectorError):
     """The connection service refused the request.
 
-    `reason` is a short snake_case word: `invalid_key`, `no_session`, `not_on_whatsapp`, `rejected` …
+    `reason` is a short snake_case word: `no_session`, `not_on_whatsapp`, `too_large`, `rejected` …
     """
 
     code = "connector_rejected"

@@ -38,7 +38,6 @@ from .models import (
     OutgoingMessage,
     Page,
     Session,
-    SessionProblem,
     SessionStatus,
     SessionUpdate,
     StatusChange,
@@ -57,6 +56,7 @@ from .ports import (
     SystemClock,
 )
 from .settings import Settings
+from .states import problem_of
 
 _log = get_logger(__name__)
 _API = Author(kind="api")
@@ -98,14 +98,6 @@ class Gateway:
         self.connectors = dict(connectors)
         self.default_connector = default_connector
         self.feed = Feed(store, metrics=self.metrics)
-        self.outbox = Outbox(
-            store,
-            self.connectors,
-            clock=self.clock,
-            metrics=self.metrics,
-            call_seconds=settings.connector_timeout,
-        )
-        self.intake = Intake(store, self.connectors, metrics=self.metrics, on_connected=self._connected)
         self.monitor = Monitor(
             store,
             self.connectors,
@@ -115,6 +107,15 @@ class Gateway:
             connected_seconds=settings.poll_connected,
             on_connected=self._connected,
         )
+        self.outbox = Outbox(
+            store,
+            self.connectors,
+            clock=self.clock,
+            metrics=self.metrics,
+            call_seconds=settings.connector_timeout,
+            on_call=self.monitor.heard,
+        )
+        self.intake = Intake(store, self.connectors, metrics=self.metrics, on_connected=self._connected)
         self._companions = dict(companions or {})
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -174,18 +175,17 @@ class Gateway:
                 tenant_id, session.id, desired="running", name=name, new_epoch=session.desired != "running"
             )
             try:
-                update = await self._connector(session).start_session(session.id, session.name)
+                session, update = await self.monitor.start(session)
             except ConnectorError as exc:
                 await self.monitor.fail(session, exc)
                 raise
-            session = await self.monitor.report(session, update)
             return await self._view(session, update)
 
     async def status(self, tenant_id: str, session_id: str | None = None) -> SessionView:
         """Return a session's status, asked of the service while the session is to run; else as it is stored.
 
-        A first session that was never connected is `disconnected`. A service that does not answer leaves the
-        last known status with the problem `unreachable`.
+        A first session that was never connected is `disconnected`. A service that does not answer, or refuses our
+        key, leaves the last known status with the problem `unreachable` or `degraded`.
         """
         session = await self.store.session(tenant_id, session_id or tenant_id)
         if session is None:
@@ -197,9 +197,7 @@ class Gateway:
         try:
             session, update = await self.monitor.ask(session)
         except ConnectorUnavailable as exc:
-            return SessionView(
-                session=msgspec.structs.replace(session, problem=SessionProblem.UNREACHABLE, error=exc.detail)
-            )
+            return SessionView(session=msgspec.structs.replace(session, problem=problem_of(exc), error=exc.detail))
         return await self._view(session, update)
 
     async def disconnect(self, tenant_id: str, session_id: str | None = None) -> Session:
@@ -273,10 +271,11 @@ class Gateway:
     ) -> Sent:
         """Send a message: the row is committed first, then the call is made.
 
-        Waits up to `wait` seconds (setting FIVAPP_SEND_WAIT) for the outcome; a message that is still
-        `pending` afterwards goes on without the caller. `idempotency_key` is (principal, key): the same key
-        gives the first message again and sends nothing. Raises ConversationNotFound, RecipientMismatch,
-        InvalidInput, CapabilityMissing, SessionNotConnected, IdempotencyMismatch.
+        Waits up to `wait` seconds (setting FIVAPP_SEND_WAIT) for the outcome, and not at all while the session is
+        not connected; a message that is still `pending` afterwards goes on without the caller. `idempotency_key`
+        is (principal, key): the same key gives the first message again and sends nothing. Raises
+        ConversationNotFound, RecipientMismatch, InvalidInput, CapabilityMissing, SessionNotConnected,
+        IdempotencyMismatch.
         """
         with operation("send", tenant_id=tenant_id, conversation_id=conversation_id) as op:
             conversation = await self.conversation(tenant_id, conversation_id)
@@ -293,8 +292,13 @@ class Gateway:
                 idempotency_key=idempotency_key,
                 fingerprint=_fingerprint(conversation_id, message),
             )
-            sent = await self.outbox.finish(queued, self.settings.send_wait if wait is None else wait)
-            op.add(message_id=sent.message.id, status=sent.message.status.value)
+            if queued.item is None and session.status is not SessionStatus.CONNECTED:
+                sent = self.outbox.leave(queued)
+            else:
+                sent = await self.outbox.finish(queued, self.settings.send_wait if wait is None else wait)
+            status = sent.message.status
+            op.add(message_id=sent.message.id, status=status.value)
+            op.outcome = status.value if status in _MAY_RETRY else op.outcome
             return sent
 
     async def retry(self, tenant_id: str, message_id: str, *, author: Author = _API) -> Sent:

@@ -165,8 +165,9 @@ class Monitor:
 
     async def _restart(self, session: Session) -> Session:
         """Start a session that is to run and that the connection service does not know, now and then; return it."""
-        restarts = self._restarts.setdefault(session.id, _Restarts())
-        if not wants_start(session) or self._clock.monotonic() < restarts.next_at:
+        restarts = self._restarts.get(session.id)
+        waits = restarts is not None and self._clock.monotonic() < restarts.next_at
+        if waits or not wants_start(session):
             return session
         with operation("session_restart", tenant_id=session.tenant_id, session_id=session.id):
             session, _ = await self.start(session)

@@ -9,39 +9,51 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Literal
 from weakref import WeakValueDictionary
 
-import structlog
-
-from .errors import ConnectorError, ConnectorRejected, ConnectorUnavailable, StoreError
+from .errors import (
+    ConnectorError,
+    ConnectorKeyRefused,
+    ConnectorNotConnected,
+    ConnectorRejected,
+    ConnectorUnavailable,
+    StoreError,
+)
 from .models import Message, MessageStatus, SendResult, new_id
+from .observe import get_logger
 from .ports import Clock, Connector, Metrics, OutboxItem, Outcome, Queued, Store
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 # A lease lasts as long as several calls may take: one for a send to wait for its turn, one for the call, one to
 # store how it went.
 _CALLS_OF_A_LEASE = 3
 _RETRY_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 _IN_FLIGHT = 64
 _LOOK_SECONDS = 0.5
+WaitingFor = Literal["session_connected", "connection_service"]
 
 
 class Sent:
-    """How a send ended for the request that waits for it: the message, and the service's own answer."""
+    """What a request learns of its send: the message, and the service's own answer.
 
-    __slots__ = ("message", "raw")
+    `waiting_for` says what a pending message waits for, where waiting for its end would be in vain.
+    """
 
-    def __init__(self, message: Message, raw: Any = None) -> None:
+    __slots__ = ("message", "raw", "waiting_for")
+
+    def __init__(self, message: Message, raw: Any = None, waiting_for: WaitingFor | None = None) -> None:
         self.message = message
         self.raw = raw
+        self.waiting_for = waiting_for
 
 
 class Outbox:
     """Makes the sends of one process; several processes share the work by leases in the store.
 
-    `call_seconds` is how long a connector's call may take.
+    `call_seconds` is how long a connector's call may take; `on_call` hears of each call that was answered,
+    with its error or None, and raises nothing.
     """
 
     def __init__(
@@ -51,6 +63,7 @@ class Outbox:
         *,
         clock: Clock,
         metrics: Metrics,
+        on_call: Callable[[OutboxItem, ConnectorError | None], Awaitable[None]],
         call_seconds: float = 10.0,
     ) -> None:
         self.owner = new_id()
@@ -60,6 +73,7 @@ class Outbox:
         self._connectors = connectors
         self._clock = clock
         self._metrics = metrics
+        self._on_call = on_call
         self._wake = asyncio.Event()
         self._slots = asyncio.Semaphore(_IN_FLIGHT)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -67,6 +81,12 @@ class Outbox:
         self._draining = False
         # Weak: an entry lasts as long as somebody waits, however that ends.
         self._waiting: WeakValueDictionary[str, asyncio.Future[Sent]] = WeakValueDictionary()
+
+    def leave(self, queued: Queued) -> Sent:
+        """Return what is known of a send whose session is not connected: it is made when that is, if it still can."""
+        self.wake()
+        pending = queued.message.status is MessageStatus.PENDING
+        return Sent(queued.message, waiting_for="session_connected" if pending else None)
 
     async def finish(self, queued: Queued, wait: float) -> Sent:
         """Make a send that was just committed, or let its turn come, and wait up to so many seconds for its end.
@@ -166,29 +186,28 @@ class Outbox:
             started = self._clock.monotonic()
             # Behind many slow ones its lease could end under the call, and another process call it unknown.
             late = started - taken_at > self._call_seconds
-            outcome, raw = (_LATE, None) if late else await self._call(item)
+            outcome, raw, error = (_LATE, None, None) if late else await self._call(item)
             self._metrics.observe("send_seconds", self._clock.monotonic() - started, outcome=outcome.kind)
         message = await self._record(item, outcome)
-        ended = message.status is not MessageStatus.PENDING
+        if outcome.kind == "accepted" or error is not None:
+            await self._on_call(item, error)
+        pending = message.status is MessageStatus.PENDING
+        waiting_for = _WAITING_FOR.get(outcome.code or "") if pending else None
+        ended = not pending or waiting_for is not None
         if ended and (future := self._waiting.get(item.message_id)) and not future.done():
-            future.set_result(Sent(message, raw))
+            future.set_result(Sent(message, raw, waiting_for))
         self.wake()
 
-    async def _call(self, item: OutboxItem) -> tuple[Outcome, Any]:
+    async def _call(self, item: OutboxItem) -> tuple[Outcome, Any, ConnectorError | None]:
         try:
             result: SendResult = await self._connectors[item.connector].send(item.send)
-        except ConnectorUnavailable as exc:
-            delay = exc.retry_after or _backoff(item.attempt)
-            return Outcome(kind="retry", code=exc.code, detail=exc.detail, retry_after=delay), None
-        except ConnectorRejected as exc:
-            return Outcome(kind="failed", code=exc.reason, detail=exc.detail), None
         except ConnectorError as exc:
-            return Outcome(kind="unknown", code=exc.code, detail=exc.detail), None
+            return _outcome(exc, item.attempt), None, exc
         except Exception as exc:
             # A defect of the connector after the request may have gone out: never blindly again.
             _log.exception("connector_defect")
-            return Outcome(kind="unknown", code="connector_defect", detail=type(exc).__name__), None
-        return Outcome(kind="accepted", native_id=result.native_id, at=result.at), result.raw
+            return Outcome(kind="unknown", code="connector_defect", detail=type(exc).__name__), None, None
+        return Outcome(kind="accepted", native_id=result.native_id, at=result.at), result.raw, None
 
     async def _record(self, item: OutboxItem, outcome: Outcome) -> Message:
         """Store the outcome; while the database is away this waits, for forgetting it would be a second send."""
@@ -204,12 +223,27 @@ class Outbox:
                 return message
 
 
+def _outcome(error: ConnectorError, attempt: int) -> Outcome:
+    """Return what an error of a send means: tried again when nothing was done, ended by a no, else in doubt."""
+    if isinstance(error, ConnectorUnavailable):
+        delay = error.retry_after or _backoff(attempt)
+        return Outcome(kind="retry", code=error.code, detail=error.detail, retry_after=delay)
+    if isinstance(error, ConnectorRejected):
+        return Outcome(kind="failed", code=error.reason, detail=error.detail)
+    return Outcome(kind="unknown", code=error.code, detail=error.detail)
+
+
 def _backoff(attempt: int) -> float:
     seconds = _RETRY_SECONDS[min(attempt, len(_RETRY_SECONDS)) - 1]
     return seconds * random.uniform(0.5, 1)  # noqa: S311  # jitter, no secret
 
 
 _LATE = Outcome(kind="retry", code="too_many_sends", detail="Too many sends were being made at once.")
+# A person has to do something first, which takes longer than any request waits.
+_WAITING_FOR: Mapping[str, WaitingFor] = {
+    ConnectorNotConnected.code: "session_connected",
+    ConnectorKeyRefused.code: "connection_service",
+}
 _COUNTERS: Mapping[str, str] = {
     "accepted": "messages_sent_total",
     "failed": "messages_failed_total",

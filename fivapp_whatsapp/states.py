@@ -7,10 +7,13 @@ from typing import Any
 
 import msgspec
 
+from .errors import ConnectorError, ConnectorKeyRefused, ConnectorUnavailable
 from .models import MessageStatus, Session, SessionProblem, SessionStatus, SessionUpdate
 
 # Statuses that only a person can mend; entering one is told to people once.
 NEEDS_A_PERSON = frozenset({SessionStatus.LOGGED_OUT, SessionStatus.RESTRICTED, SessionStatus.FAILED})
+_ONLINE = frozenset({SessionStatus.CONNECTED, SessionStatus.RECONNECTING})
+_OFFLINE = frozenset({SessionStatus.DISCONNECTED, SessionStatus.QR_READY})
 
 
 def higher(current: MessageStatus, reported: MessageStatus) -> MessageStatus:
@@ -46,6 +49,17 @@ def apply_update(session: Session, update: SessionUpdate, now: datetime) -> Sess
     return msgspec.structs.replace(session, **changes)
 
 
+def problem_of(error: ConnectorError) -> SessionProblem:
+    """Return what a failed call says of its session: the service is away, or it is there and does not serve us."""
+    away = isinstance(error, ConnectorUnavailable) and not isinstance(error, ConnectorKeyRefused)
+    return SessionProblem.UNREACHABLE if away else SessionProblem.DEGRADED
+
+
+def wants_start(session: Session) -> bool:
+    """Tell whether a session is to run and the service knows nothing of it: it forgot it, or was never asked."""
+    return session.desired == "running" and session.status is SessionStatus.DISCONNECTED
+
+
 def visible_change(before: Session, after: Session) -> bool:
     """Tell whether a browser would see a difference: the time of the last sign of life alone is none."""
     return before != msgspec.structs.replace(after, last_seen_at=before.last_seen_at)
@@ -57,6 +71,8 @@ def notification(before: Session, after: Session) -> dict[str, Any] | None:
         return None
     if after.status is not before.status and after.status in NEEDS_A_PERSON:
         return {"code": f"session_{after.status}", "sessionId": after.id, "detail": after.error}
+    if before.status in _ONLINE and after.status in _OFFLINE:
+        return {"code": "session_disconnected", "sessionId": after.id, "detail": after.error}
     if after.problem is not before.problem and after.problem is not None:
         return {"code": f"session_{after.problem}", "sessionId": after.id, "detail": after.error}
     return None

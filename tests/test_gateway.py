@@ -15,6 +15,7 @@ from fivapp_whatsapp.db.store import DatabaseStore
 from fivapp_whatsapp.errors import (
     CapabilityMissing,
     Conflict,
+    ConnectorError,
     ConnectorRejected,
     ConnectorUnavailable,
     IdempotencyMismatch,
@@ -275,6 +276,20 @@ async def test_an_unknown_outcome_is_never_sent_again(gateway: Gateway, connecto
     assert (await gateway.resolve("acme", sent.message.id, "sent")).status is MessageStatus.SENT
     with pytest.raises(Conflict):
         await gateway.resolve("acme", sent.message.id, "cancelled")
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [(None, "ok"), (OutcomeUnknown("timed out"), "unknown"), (ConnectorRejected("no"), "failed")],
+)
+async def test_the_line_of_a_send_says_how_it_ended(
+    gateway: Gateway, connector: FakeConnector, error: ConnectorError | None, outcome: str
+) -> None:
+    conversation = await connected(gateway, connector)
+    connector.fail_sends = [] if error is None else [error]
+    with capture_logs() as lines:
+        await gateway.send("acme", conversation.id, OutgoingMessage(text="a"))
+    assert [line["outcome"] for line in lines if line["event"] == "send"] == [outcome]
 
 
 async def test_what_was_provably_not_sent_is_tried_again(gateway: Gateway, connector: FakeConnector) -> None:

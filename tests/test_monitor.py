@@ -7,23 +7,51 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 
 import pytest
+from structlog.testing import capture_logs
 
 from fivapp_whatsapp.db.store import DatabaseStore
-from fivapp_whatsapp.errors import ConnectorError, ConnectorProtocolError, ConnectorRejected, ConnectorUnavailable
+from fivapp_whatsapp.errors import (
+    ConnectorError,
+    ConnectorKeyRefused,
+    ConnectorNotConnected,
+    ConnectorProtocolError,
+    ConnectorRejected,
+    ConnectorUnavailable,
+)
 from fivapp_whatsapp.gateway import Gateway
-from fivapp_whatsapp.models import SessionStatus, SessionUpdate
+from fivapp_whatsapp.models import Conversation, MessageStatus, OutgoingMessage, SessionStatus, SessionUpdate
+from fivapp_whatsapp.outbox import Sent
+from fivapp_whatsapp.ports import SystemClock
 from fivapp_whatsapp.settings import Settings
 from fivapp_whatsapp.testing.connector import FakeConnector
 
 pytestmark = pytest.mark.anyio
 
 
+class SkippingClock(SystemClock):
+    """The machine's clock, whose monotonic time a test moves on."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.ahead
+
+
 class CountingConnector(FakeConnector):
-    """Counts the questions for each session's status."""
+    """Counts the questions for each session's status, and how often each was started."""
 
     def __init__(self) -> None:
         super().__init__()
         self.asked: Counter[str] = Counter()
+        self.started: Counter[str] = Counter()
+        self.starts: str | None = None
+
+    async def start_session(self, session_id: str, name: str) -> SessionUpdate:
+        self.started[session_id] += 1
+        if self.starts is not None:
+            raise ConnectorRejected(self.starts)
+        return await super().start_session(session_id, name)
 
     async def session_status(self, session_id: str) -> SessionUpdate:
         self.asked[session_id] += 1
@@ -36,9 +64,14 @@ def connector() -> CountingConnector:
 
 
 @pytest.fixture
-async def gateway(connector: CountingConnector, sqlite_url: str) -> AsyncIterator[Gateway]:
+def clock() -> SkippingClock:
+    return SkippingClock()
+
+
+@pytest.fixture
+async def gateway(connector: CountingConnector, sqlite_url: str, clock: SkippingClock) -> AsyncIterator[Gateway]:
     settings = Settings(poll_pairing=0.1, poll_connected=86_400.0)
-    async with Gateway(DatabaseStore(sqlite_url), {connector.name: connector}, settings) as gateway:
+    async with Gateway(DatabaseStore(sqlite_url), {connector.name: connector}, settings, clock=clock) as gateway:
         for tenant_id in ("acme", "zeta"):
             await gateway.store.add_tenant(tenant_id, tenant_id)
         yield gateway
@@ -59,7 +92,7 @@ async def told(gateway: Gateway) -> list[str]:
     ("error", "problem"),
     [
         (ConnectorUnavailable("no answer"), "unreachable"),
-        (ConnectorRejected("401", reason="invalid_key"), "degraded"),
+        (ConnectorKeyRefused("401"), "degraded"),
         (ConnectorProtocolError("no JSON"), "degraded"),
     ],
 )
@@ -105,3 +138,123 @@ async def test_a_session_that_is_connected_anew_is_asked_soon_again(
     await gateway.connect("acme")
     connector.report("acme", SessionStatus.CONNECTED)
     await until(lambda: connector.asked["acme"] >= 2)
+
+
+# --- what sends tell -------------------------------------------------------------------------------
+
+
+async def conversation_of(gateway: Gateway, connector: CountingConnector) -> Conversation:
+    """Connect the first session and open a conversation."""
+    connector.report("acme", SessionStatus.CONNECTED)
+    await gateway.connect("acme")
+    await until(lambda: connector.asked["acme"] == 1)
+    return await gateway.open_conversation("acme", "5511988887777")
+
+
+async def send(gateway: Gateway, conversation: Conversation) -> Sent:
+    async with asyncio.timeout(4):  # far less than a send waits for its end
+        return await gateway.send("acme", conversation.id, OutgoingMessage(text="a"), wait=60)
+
+
+async def reaches(gateway: Gateway, sent: Sent, status: MessageStatus) -> None:
+    async with asyncio.timeout(10):
+        while (await gateway.message("acme", sent.message.id)).status is not status:
+            await asyncio.sleep(0.02)
+
+
+async def test_a_send_into_a_session_that_was_lost_waits_until_it_is_connected(
+    gateway: Gateway, connector: CountingConnector
+) -> None:
+    conversation = await conversation_of(gateway, connector)
+    connector.report("acme", SessionStatus.RECONNECTING)
+    connector.fail_sends = [ConnectorNotConnected()]
+    sent = await send(gateway, conversation)
+    assert (sent.message.status, sent.waiting_for) == (MessageStatus.PENDING, "session_connected")
+    # Its status is asked at once, not after `poll_connected`; what follows is not tried meanwhile.
+    await until(lambda: connector.asked["acme"] >= 2)
+    async with asyncio.timeout(5):
+        while (await gateway.session("acme", "acme")).status is not SessionStatus.RECONNECTING:
+            await asyncio.sleep(0.01)
+    later = await send(gateway, conversation)
+    assert (later.waiting_for, len(connector.sends)) == ("session_connected", 1)
+    connector.report("acme", SessionStatus.CONNECTED)
+    for one in (sent, later):
+        await reaches(gateway, one, MessageStatus.ACCEPTED)
+
+
+async def test_a_send_that_is_refused_for_our_key_waits_and_people_are_told_once(
+    gateway: Gateway, connector: CountingConnector
+) -> None:
+    conversation = await conversation_of(gateway, connector)
+    refused = ConnectorKeyRefused("The connection service refuses CONNECTION_SERVICE_API_KEY (401).")
+    connector.fail_sends = [refused, refused]
+    with capture_logs() as lines:
+        sent = await send(gateway, conversation)
+    assert (sent.message.status, sent.waiting_for) == (MessageStatus.PENDING, "connection_service")
+    [line] = [line for line in lines if line["event"] == "session_problem"]
+    assert (line["log_level"], line["detail"]) == ("warning", refused.detail)
+    session = await gateway.session("acme", "acme")
+    assert (session.problem, session.error) == ("degraded", refused.detail)
+    await reaches(gateway, sent, MessageStatus.ACCEPTED)
+    assert len(connector.sends) == 3
+    assert await told(gateway) == ["session_degraded"]
+    async with asyncio.timeout(5):
+        while (await gateway.session("acme", "acme")).problem is not None:
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("status", [SessionStatus.RECONNECTING, SessionStatus.QR_READY, SessionStatus.LOGGED_OUT])
+async def test_a_send_does_not_wait_for_a_session_that_is_known_not_to_be_connected(
+    gateway: Gateway, connector: CountingConnector, status: SessionStatus
+) -> None:
+    conversation = await conversation_of(gateway, connector)
+    connector.report("acme", status)
+    await gateway.status("acme")
+    sent = await send(gateway, conversation)
+    assert (sent.message.status, sent.waiting_for) == (MessageStatus.PENDING, "session_connected")
+
+
+# --- restarts --------------------------------------------------------------------------------------
+
+
+async def test_a_session_that_the_service_forgot_is_started_again_and_people_are_told_once(
+    gateway: Gateway, connector: CountingConnector, clock: SkippingClock
+) -> None:
+    await conversation_of(gateway, connector)
+    del connector.statuses["acme"]
+    clock.ahead += 86_400
+    await until(lambda: connector.started["acme"] == 2)
+    async with asyncio.timeout(5):
+        while (await gateway.session("acme", "acme")).status is not SessionStatus.QR_READY:
+            await asyncio.sleep(0.01)
+    assert await told(gateway) == ["session_disconnected"]
+
+
+async def test_restarts_become_rarer_while_they_do_not_help(
+    gateway: Gateway, connector: CountingConnector, clock: SkippingClock
+) -> None:
+    await conversation_of(gateway, connector)
+    del connector.statuses["acme"]
+    connector.starts = "not now"
+    clock.ahead += 86_400
+    await until(lambda: connector.started["acme"] == 2)
+    for started, wait in ((3, 10), (4, 20), (5, 40)):
+        clock.ahead += wait - 5
+        asked = connector.asked["acme"]
+        await until(lambda asked=asked: connector.asked["acme"] > asked + 1)  # type: ignore[misc]
+        assert connector.started["acme"] == started - 1
+        clock.ahead += 5
+        await until(lambda started=started: connector.started["acme"] == started)  # type: ignore[misc]
+    assert await told(gateway) == ["session_disconnected"]
+
+
+async def test_a_session_that_a_person_stopped_stays_stopped(
+    gateway: Gateway, connector: CountingConnector, clock: SkippingClock
+) -> None:
+    await conversation_of(gateway, connector)
+    await gateway.connect("zeta")
+    await gateway.disconnect("acme")
+    clock.ahead += 86_400
+    await until(lambda: connector.asked["zeta"] >= 3)
+    assert connector.started["acme"] == 1
+    assert await told(gateway) == []

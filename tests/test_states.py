@@ -10,8 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fivapp_whatsapp.errors import (
+    ConnectorError,
+    ConnectorKeyRefused,
+    ConnectorProtocolError,
+    ConnectorRejected,
+    ConnectorUnavailable,
+)
 from fivapp_whatsapp.models import MessageStatus, Session, SessionProblem, SessionStatus, SessionUpdate
-from fivapp_whatsapp.states import apply_update, higher, notification, visible_change
+from fivapp_whatsapp.states import apply_update, higher, notification, problem_of, visible_change, wants_start
 
 THEN = datetime(2026, 1, 1, tzinfo=UTC)
 NOW = THEN + timedelta(minutes=1)
@@ -147,3 +154,35 @@ def test_people_are_told_of_a_problem_when_it_begins(problem: SessionProblem) ->
 def test_a_stopped_session_needs_nobody() -> None:
     before = session(S.CONNECTED, desired="stopped")
     assert notification(before, told(before, S.LOGGED_OUT)) is None
+
+
+@pytest.mark.parametrize("status", S)
+@pytest.mark.parametrize("before", [S.CONNECTED, S.RECONNECTING, S.CONNECTING, S.DISCONNECTED, S.QR_READY])
+def test_people_are_told_of_a_connection_that_went_without_their_wish(
+    before: SessionStatus, status: SessionStatus
+) -> None:
+    lost = before in (S.CONNECTED, S.RECONNECTING) and status in (S.DISCONNECTED, S.QR_READY)
+    was = session(before)
+    news = notification(was, told(was, status, reason="why"))
+    assert (news is not None and news["code"] == "session_disconnected") is lost
+    stopped = session(before, desired="stopped")
+    assert notification(stopped, told(stopped, status)) is None
+
+
+@pytest.mark.parametrize("status", S)
+def test_only_a_session_that_is_to_run_and_is_forgotten_is_started(status: SessionStatus) -> None:
+    assert wants_start(session(status)) is (status is S.DISCONNECTED)
+    assert not wants_start(session(status, desired="stopped"))
+
+
+@pytest.mark.parametrize(
+    ("error", "problem"),
+    [
+        (ConnectorUnavailable(), SessionProblem.UNREACHABLE),
+        (ConnectorKeyRefused(), SessionProblem.DEGRADED),
+        (ConnectorRejected(), SessionProblem.DEGRADED),
+        (ConnectorProtocolError(), SessionProblem.DEGRADED),
+    ],
+)
+def test_a_service_that_answers_is_not_unreachable(error: ConnectorError, problem: SessionProblem) -> None:
+    assert problem_of(error) is problem

@@ -14,7 +14,14 @@ from fivapp_whatsapp import safety
 from fivapp_whatsapp.connectors.connection_service import ConnectionServiceConnector
 from fivapp_whatsapp.db.engine import Engine, SQLiteEngine, check_durability, make_engine
 from fivapp_whatsapp.db.migrate import pending
-from fivapp_whatsapp.errors import ConnectorError, ConnectorRejected, GatewayError, SettingsError, StoreError
+from fivapp_whatsapp.errors import (
+    ConnectorError,
+    ConnectorKeyRefused,
+    ConnectorRejected,
+    GatewayError,
+    SettingsError,
+    StoreError,
+)
 from fivapp_whatsapp.settings import Settings, load_settings
 
 from .common import print_json, run, visit_store
@@ -130,7 +137,7 @@ async def _connection_service(settings: Settings) -> Finding:
     try:
         await connector.check()
         capabilities = await connector.capabilities()
-    except ConnectorRejected as exc:
+    except (ConnectorKeyRefused, ConnectorRejected) as exc:
         return Finding(
             name, "fail", exc.detail, "Check CONNECTION_SERVICE_API_KEY: it is the key that the service has."
         )

@@ -186,7 +186,7 @@ class ConnectionServiceConnector:
         wait = failures.retry_after(answer, {})
         if answer.status == 429 or (answer.status == 503 and wait is not None):
             raise ConnectorUnavailable("The connection service asks us to wait.", retry_after=wait)
-        if answer.status >= 500:
+        if answer.status >= 500 or answer.status in failures.KEY_REFUSED:
             # A plain service may answer so to a route that it does not have; one that had extensions keeps them.
             return self._known
         listed = (answer.document() or {}).get("capabilities") if _is_success(answer) else None

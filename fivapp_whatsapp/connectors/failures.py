@@ -6,18 +6,23 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from fivapp_whatsapp.errors import ConnectorError, ConnectorRejected, ConnectorUnavailable
+from fivapp_whatsapp.errors import (
+    ConnectorError,
+    ConnectorKeyRefused,
+    ConnectorNotConnected,
+    ConnectorRejected,
+    ConnectorUnavailable,
+)
 
 from .http import Answer, garbled, in_doubt
 from .wire import line, pick
 from .words import folded
 
+KEY_REFUSED = (401, 403)
 _LONGEST_WAIT = 300.0
 _SENTENCE = 200
 _REASONS = {
     400: "rejected",
-    401: "invalid_key",
-    403: "invalid_key",
     404: "no_session",
     409: "no_session",
     413: "too_large",
@@ -43,10 +48,14 @@ def unreadable(answer: Answer, what: str) -> ConnectorError:
 
 
 def refused(answer: Answer, *, secret: str = "") -> ConnectorError:
-    """Return the error of an answer that is not 2xx, or that says no inside a 2xx."""
+    """Return the error of an answer that is not 2xx, or that says no inside a 2xx.
+
+    What may succeed later, when our key or the session is mended, is ConnectorUnavailable and not a final no.
+    """
     status, document = answer.status, answer.document() or {}
-    wait = retry_after(answer, document)
-    said = _sentence(document, secret) if status not in (401, 403) else ""
+    if status in KEY_REFUSED:
+        return ConnectorKeyRefused(f"The connection service refuses CONNECTION_SERVICE_API_KEY ({status}).")
+    wait, said = retry_after(answer, document), _sentence(document, secret)
     detail = f"The connection service answered {status}{': ' + said if said else '.'}"
     if status == 429 or (wait is not None and (status == 503 or status < 300)):
         return ConnectorUnavailable(detail, retry_after=wait)
@@ -54,7 +63,11 @@ def refused(answer: Answer, *, secret: str = "") -> ConnectorError:
         return in_doubt(detail, repeatable=answer.repeatable, retry_after=wait)
     if 300 <= status < 400:
         return unreadable(answer, "a redirect")
-    return ConnectorRejected(detail, reason=_reason(status, document))
+    reason = _reason(status, document)
+    # Only a send is not repeatable, and only it can wait for the session; other calls would start or ask for it.
+    if reason == "no_session" and not answer.repeatable:
+        return ConnectorNotConnected(detail)
+    return ConnectorRejected(detail, reason=reason)
 
 
 def says_no(document: dict[str, Any]) -> bool:
@@ -82,8 +95,6 @@ def _until(date: str) -> float:
 
 
 def _reason(status: int, document: dict[str, Any]) -> str:
-    if status in (401, 403):
-        return "invalid_key"
     code = folded(pick(document, ("code", "error.code")))
     # A 404 or 409 with a word of its own is about something else than the session.
     return _CODES.get(code) or ("rejected" if code and status in (404, 409) else _REASONS.get(status, "rejected"))

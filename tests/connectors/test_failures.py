@@ -13,6 +13,8 @@ import respx
 
 from fivapp_whatsapp.errors import (
     ConnectorError,
+    ConnectorKeyRefused,
+    ConnectorNotConnected,
     ConnectorProtocolError,
     ConnectorRejected,
     ConnectorUnavailable,
@@ -124,19 +126,13 @@ async def test_a_date_to_wait_for_is_read(service: respx.MockRouter, connector: 
     ("status", "body", "reason"),
     [
         (400, {"error": "bad"}, "rejected"),
-        (401, {"message": "who?"}, "invalid_key"),
-        (403, {}, "invalid_key"),
-        (404, {}, "no_session"),
         (404, {"ok": False, "code": "NOT_ON_WHATSAPP"}, "not_on_whatsapp"),
-        (409, {"error": "no session"}, "no_session"),
-        (409, {"ok": False, "code": "NOT_CONNECTED"}, "no_session"),
         (409, {"ok": False, "code": "DUPLICATE"}, "rejected"),
         (413, {}, "too_large"),
         (422, {"error": {"code": "invalid_number", "message": "no such number"}}, "not_on_whatsapp"),
         (422, {}, "rejected"),
         (405, {}, "rejected"),
         (200, {"success": False, "error": "no"}, "rejected"),
-        (200, {"ok": False, "code": "NOT_CONNECTED"}, "no_session"),
     ],
 )
 async def test_a_final_no_has_a_reason(
@@ -145,6 +141,36 @@ async def test_a_final_no_has_a_reason(
     error = await failure(service, connector, SEND, httpx.Response(status, json=body))
     assert isinstance(error, ConnectorRejected)
     assert error.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (404, {}),
+        (404, {"ok": False, "code": "NO_SESSION"}),
+        (409, {"error": "no session"}),
+        (409, {"ok": False, "code": "NOT_CONNECTED"}),
+        (200, {"ok": False, "code": "NOT_CONNECTED"}),
+    ],
+)
+async def test_a_send_waits_for_its_session_and_other_calls_are_refused(
+    service: respx.MockRouter, connector: Connector, status: int, body: Any
+) -> None:
+    assert type(await failure(service, connector, SEND, httpx.Response(status, json=body))) is ConnectorNotConnected
+    if status == 409:
+        error = await failure(service, connector, STOP, httpx.Response(status, json=body))
+        assert isinstance(error, ConnectorRejected)
+        assert error.reason == "no_session"
+
+
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize("call", [SEND, *REPEATABLE])
+async def test_a_key_that_is_refused_did_nothing_and_names_its_setting(
+    service: respx.MockRouter, connector: Connector, call: tuple[str, str], status: int
+) -> None:
+    error = await failure(service, connector, call, httpx.Response(status, json={"error": f"bad key {KEY}"}))
+    assert type(error) is ConnectorKeyRefused
+    assert error.detail == f"The connection service refuses CONNECTION_SERVICE_API_KEY ({status})."
 
 
 @pytest.mark.parametrize("body", [b"", b"<h1>OK</h1>", b"{", b"[]", b"7", b'"ok"', b"\xff", b'{"a":NaN}', b"[" * 9999])
