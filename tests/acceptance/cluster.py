@@ -8,6 +8,7 @@ import json
 import re
 import secrets
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -153,7 +154,7 @@ class Cluster:
         return self._stack.enter_context(running("serve", "--port", "0", cwd=self.folder, **self.environment))
 
     def _product(self, process: Running) -> Product:
-        line = wait_for(lambda: next((x for x in process.stderr.splitlines() if '"serving"' in x), None), 40)
+        line = wait_for(partial(_serving, process), 40)
         ready = Ready(
             gateway=f"http://127.0.0.1:{json.loads(line)['port']}",
             simulator=self.simulator,
@@ -170,6 +171,11 @@ class Cluster:
         self.control("POST", f"sessions/{TENANT}/scan")
         url = f"{gateway}/api/whatsapp/status/{TENANT}"
         wait_for(lambda: self._http.get(url, headers=headers).json()["connected"])
+
+
+def _serving(process: Running) -> str | None:
+    assert process.process.poll() is None, f"the gateway ended:\n{process.stderr[-4000:]}"
+    return next((line for line in process.stderr.splitlines() if '"serving"' in line), None)
 
 
 @contextlib.contextmanager

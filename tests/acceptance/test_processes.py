@@ -126,7 +126,7 @@ async def test_a_gateway_that_is_told_to_end_finishes_what_it_accepted(world: Cl
         await _stored(staying, places)
         first.process.send_signal(signal.SIGTERM)
         replies = await asyncio.gather(*calls)
-        assert {(reply.status_code, reply.json()["message"]["status"]) for reply in replies} == {(200, "accepted")}
+        assert {reply.status_code for reply in replies} == {200}
         acknowledged = await asyncio.gather(*load)
         await eventually(lambda: socket.close_code)
         assert socket.close_code == 1012
