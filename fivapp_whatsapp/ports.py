@@ -293,8 +293,8 @@ class Store(Protocol):
         """Return an account and its password hash, or None."""
         ...
 
-    async def account_by_id(self, tenant_id: str, account_id: str) -> Account | None:
-        """Return an account by its id, or None."""
+    async def account_by_id(self, tenant_id: str, account_id: str) -> tuple[Account, str] | None:
+        """Return an account by its id and its password hash, or None."""
         ...
 
     async def accounts(self, tenant_id: str) -> list[Account]:

@@ -98,7 +98,7 @@ def list_users(tenant_id: str, as_json: bool) -> None:
 @click.argument("login")
 @_tenant_option
 def change_password(login: str, tenant_id: str) -> None:
-    """Give an account a new password."""
+    """Give an account a new password; who is logged in with the old one must log in again."""
     hashed = PasswordHasher().hash(read_password("New password"))
     _visit(lambda store: store.change_account(tenant_id, login, password_hash=hashed))
     click.echo(f"Changed the password of {login}.")

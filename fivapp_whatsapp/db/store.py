@@ -203,13 +203,15 @@ class DatabaseStore:
 
     async def account(self, tenant_id: str, login: str) -> tuple[Account, str] | None:
         """Return an account and its password hash, or None."""
-        found = await self._read.accounts(tenant_id, login=login)
-        return (convert.account(found[0]), found[0].password_hash) if found else None
+        return await self._account(tenant_id, login=login)
 
-    async def account_by_id(self, tenant_id: str, account_id: str) -> Account | None:
-        """Return an account by its id, or None."""
-        found = await self._read.accounts(tenant_id, id=account_id)
-        return convert.account(found[0]) if found else None
+    async def account_by_id(self, tenant_id: str, account_id: str) -> tuple[Account, str] | None:
+        """Return an account by its id and its password hash, or None."""
+        return await self._account(tenant_id, id=account_id)
+
+    async def _account(self, tenant_id: str, **where: str) -> tuple[Account, str] | None:
+        found = await self._read.accounts(tenant_id, **where)
+        return (convert.account(found[0]), found[0].password_hash) if found else None
 
     async def accounts(self, tenant_id: str) -> list[Account]:
         """List a tenant's accounts by login."""

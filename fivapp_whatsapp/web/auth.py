@@ -49,12 +49,13 @@ _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Credential(msgspec.Struct, frozen=True):
-    """How a user was recognized: by which means, until when, and for a local account which one."""
+    """How a user was recognized: by which means, until when, and for a local account which one, by which password."""
 
     kind: Literal["bearer", "cookie", "account"]
     expires_at: float
     account_id: str | None = None
     token_id: str | None = None
+    password_mark: str | None = None
 
 
 class Authenticator:
@@ -72,7 +73,7 @@ class Authenticator:
         self._trusted = parse_networks(settings.trusted_proxies)
         self._failures = Buckets(settings.rate_failed_logins / 60, settings.rate_failed_logins, clock.monotonic)
         self._tenants: Remembered[Tenant] = Remembered(clock.monotonic)
-        self._accounts: Remembered[Account] = Remembered(clock.monotonic)
+        self._accounts: Remembered[tuple[Account, str]] = Remembered(clock.monotonic)
         self._revoked: OrderedDict[str, float] = OrderedDict()
         secure = settings.public_url.lower().startswith("https://")
         self.cookie_name = "__Host-fivapp" if secure else "fivapp"
@@ -123,15 +124,18 @@ class Authenticator:
         claims = self.account_tokens.read(token)
         if claims.token_id in self._revoked:
             raise NotAuthenticated
-        user = await self._account_user(claims.tenant_id, claims.account_id)
-        return user, Credential("account", claims.expires_at, claims.account_id, claims.token_id)
+        user = await self._account_user(claims.tenant_id, claims.account_id, claims.password_mark)
+        return user, Credential("account", claims.expires_at, claims.account_id, claims.token_id, claims.password_mark)
 
-    async def _account_user(self, tenant_id: str, account_id: str) -> User:
+    async def _account_user(self, tenant_id: str, account_id: str, password_mark: str | None) -> User:
         await self.tenant(tenant_id)
-        account = await self._accounts.get(
+        found = await self._accounts.get(
             (tenant_id, account_id), lambda: self._store.account_by_id(tenant_id, account_id)
         )
-        if account is None or account.disabled:
+        if found is None:
+            raise NotAuthenticated
+        account, password_hash = found
+        if account.disabled or self.account_tokens.mark(password_hash) != password_mark:
             raise NotAuthenticated
         return User(id=account.id, tenant_id=tenant_id, role=account.role, name=account.name)
 
@@ -140,7 +144,7 @@ class Authenticator:
         if credential.expires_at <= time.time() or credential.token_id in self._revoked:
             raise NotAuthenticated
         if credential.account_id is not None:
-            return await self._account_user(user.tenant_id, credential.account_id)
+            return await self._account_user(user.tenant_id, credential.account_id, credential.password_mark)
         await self.tenant(user.tenant_id)
         return user
 
@@ -165,9 +169,9 @@ class Authenticator:
         if wait := self._failures.take(client_key(scope, self._trusted)):
             raise RateLimited(wait, "Too many failed logins from this address; try again later.")
 
-    def log_in(self, account: Account) -> tuple[Cookie, float]:
+    def log_in(self, account: Account, password_hash: str) -> tuple[Cookie, float]:
         """Return the cookie of a new login, and when it ends (seconds since 1970)."""
-        token, expires_at = self.account_tokens.make(account)
+        token, expires_at = self.account_tokens.make(account, password_hash)
         return self._cookie(token, math.ceil(expires_at - time.time())), expires_at
 
     def log_out(self, credential: Credential | None) -> Cookie:

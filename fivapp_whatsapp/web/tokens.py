@@ -213,12 +213,13 @@ class MainApplicationTokens:
 
 
 class AccountClaims(msgspec.Struct, frozen=True):
-    """What the cookie of a local account says: who, until when, and the token's own id."""
+    """What the cookie of a local account says: who, until when, the token's own id, and of which password."""
 
     tenant_id: str
     account_id: str
     expires_at: float
     token_id: str
+    password_mark: str
 
 
 class AccountTokens:
@@ -233,7 +234,11 @@ class AccountTokens:
         self._key = hmac.digest(secret, b"fivapp account cookie 1", hashlib.sha256)
         self._seconds = int(settings.session_hours * 3600)
 
-    def make(self, account: Account) -> tuple[str, float]:
+    def mark(self, password_hash: str) -> str:
+        """Return what is equal as long as a password is, and tells nothing of it: a new one ends all logins."""
+        return hmac.digest(self._key, password_hash.encode(), hashlib.sha256).hex()[:32]
+
+    def make(self, account: Account, password_hash: str) -> tuple[str, float]:
         """Return a token for an account, and when it ends."""
         now = int(time.time())
         claims = {
@@ -243,8 +248,9 @@ class AccountTokens:
             "iat": now,
             "exp": now + self._seconds,
             "jti": secrets.token_urlsafe(16),
+            "pwd": self.mark(password_hash),
         }
-        return jwt.encode(claims, self._key, algorithm="HS256"), float(claims["exp"])  # type: ignore[arg-type]
+        return jwt.encode(claims, self._key, algorithm="HS256"), float(now + self._seconds)
 
     def read(self, token: str) -> AccountClaims:
         """Return what a token says. Raises NotAuthenticated."""
@@ -252,7 +258,7 @@ class AccountTokens:
             raise NotAuthenticated
         claims = _claims(token, Key(self._key, ("HS256",)), _ACCOUNT_AUDIENCE, "")
         try:
-            return AccountClaims(claims["tenantId"], claims["sub"], float(claims["exp"]), claims["jti"])
+            return AccountClaims(claims["tenantId"], claims["sub"], float(claims["exp"]), claims["jti"], claims["pwd"])
         except KeyError:
             raise NotAuthenticated from None
 

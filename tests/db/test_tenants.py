@@ -58,7 +58,7 @@ async def test_an_account_keeps_its_hash_to_itself(store: DatabaseStore) -> None
     account = await store.add_account("acme", "ana", "Ana", "agent", "hash-1")
     assert account == Account(id=account.id, tenant_id="acme", login="ana", name="Ana", role="agent", disabled=False)
     assert await store.account("acme", "ana") == (account, "hash-1")
-    assert await store.account_by_id("acme", account.id) == account
+    assert await store.account_by_id("acme", account.id) == (account, "hash-1")
     assert await store.account("acme", "bia") is None
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+from argon2 import PasswordHasher
 
 from .conftest import serving
 from .tools import TestServer, assert_problem, bearer, make_token
@@ -161,6 +162,16 @@ async def test_a_disabled_account_and_a_lowered_role_count_within_five_seconds(s
     await server.gateway.store.change_account("acme", "ana", disabled=True)
     server.clock.skipped += 5.1
     assert_problem(await server.client.get("/api/me"), 401, "not_authenticated")
+
+
+async def test_a_new_password_ends_all_logins_within_five_seconds(server: TestServer) -> None:
+    await server.account()
+    await log_in(server)
+    await server.gateway.store.change_account("acme", "ana", password_hash=PasswordHasher().hash("another one"))
+    server.clock.skipped += 5.1
+    assert_problem(await server.client.get("/api/me"), 401, "not_authenticated")
+    assert (await log_in(server, password="another one")).status_code == 200
+    assert (await server.client.get("/api/me")).status_code == 200
 
 
 async def test_a_cookies_token_is_no_bearer_token_and_the_other_way_round(server: TestServer) -> None:

@@ -60,18 +60,19 @@ async def login(
     if request.headers.get("origin"):
         check_origin(request.scope, authenticator.settings)
     authenticator.check_failures(request.scope)
-    account = await _account(gateway, passwords, data)
-    if account is None:
+    found = await _account(gateway, passwords, data)
+    if found is None:
         authenticator.count_failure(request.scope)
         raise NotAuthenticated("The login or the password is wrong.")
+    account, password_hash = found
     await authenticator.tenant(account.tenant_id)
-    cookie, expires_at = authenticator.log_in(account)
+    cookie, expires_at = authenticator.log_in(account, password_hash)
     user = User(id=account.id, tenant_id=account.tenant_id, role=account.role, name=account.name)
     return Response(await _me(authenticator, user, expires_at), cookies=[cookie])
 
 
-async def _account(gateway: Gateway, passwords: Passwords, data: Login) -> Account | None:
-    """Return the account that a login and its password open; as slow for what is not there."""
+async def _account(gateway: Gateway, passwords: Passwords, data: Login) -> tuple[Account, str] | None:
+    """Return the account that a login and its password open, with its hash; as slow for what is not there."""
     tenant_id = data.tenant_id
     if tenant_id is None:
         tenants = await gateway.store.tenants()
@@ -85,9 +86,8 @@ async def _account(gateway: Gateway, passwords: Passwords, data: Login) -> Accou
     found = None
     if _TENANT_ID.fullmatch(tenant_id):
         found = await gateway.store.account(tenant_id, clean_text(data.login))
-    account, password_hash = found or (None, None)
-    fits = await passwords.matches(data.password, password_hash)
-    return account if fits and account is not None and not account.disabled else None
+    fits = await passwords.matches(data.password, found[1] if found else None)
+    return found if fits and found is not None and not found[0].disabled else None
 
 
 @post(

@@ -53,8 +53,9 @@ class FakeStore(FakeLog):
     async def tenant(self, tenant_id: str) -> Tenant:
         return Tenant(id=tenant_id, name=tenant_id, suspended=tenant_id in self.suspended, created_at=AT)
 
-    async def account_by_id(self, tenant_id: str, account_id: str) -> Account | None:
-        return self.account if (tenant_id, account_id) == (self.account.tenant_id, self.account.id) else None
+    async def account_by_id(self, tenant_id: str, account_id: str) -> tuple[Account, str] | None:
+        known = (tenant_id, account_id) == (self.account.tenant_id, self.account.id)
+        return (self.account, "hash") if known else None
 
 
 class SkippingClock(SystemClock):

@@ -33,7 +33,7 @@ async def test_a_tenant_that_is_suspended_loses_its_sockets(live: Live, by_ticke
 
 
 async def test_an_account_that_is_disabled_loses_its_sockets(live: Live) -> None:
-    token, _ = live.authenticator.account_tokens.make(live.store.account)
+    token, _ = live.authenticator.account_tokens.make(live.store.account, "hash")
     own = f"http://{live.host}"
     ticket = await live.ticket({"cookie": f"{live.authenticator.cookie_name}={token}", "origin": own})
     async with live.socket(f"?ticket={ticket}", {}, own) as client:
