@@ -24,6 +24,8 @@ from .words import MEDIA_KINDS, kind_of_mime
 
 CAPABILITIES = frozenset({"media", "quote", "idempotent_send", "lookup", "typing", "groups", "pairing_code"})
 CAPABILITIES_KEPT = 60.0
+# A plain service may answer 500 to a route that it does not have: it must not be asked before each send.
+CAPABILITIES_KEPT_IN_TROUBLE = 5.0
 # A session that no tenant has: its status tells whether the service answers and takes our key.
 _PROBE = "fivapp-check"
 
@@ -187,15 +189,15 @@ class ConnectionServiceConnector:
         if answer.status == 429 or (answer.status == 503 and wait is not None):
             raise ConnectorUnavailable("The connection service asks us to wait.", retry_after=wait)
         if answer.status >= 500 or answer.status in failures.KEY_REFUSED:
-            # A plain service may answer so to a route that it does not have; one that had extensions keeps them.
-            return self._known
+            # One that had extensions keeps them.
+            return self._keep(self._known, CAPABILITIES_KEPT_IN_TROUBLE)
         listed = (answer.document() or {}).get("capabilities") if _is_success(answer) else None
         names = listed if isinstance(listed, list) else []
         return self._keep(CAPABILITIES.intersection(name for name in names if isinstance(name, str)))
 
-    def _keep(self, capabilities: frozenset[str]) -> frozenset[str]:
+    def _keep(self, capabilities: frozenset[str], seconds: float = CAPABILITIES_KEPT) -> frozenset[str]:
         self._known = capabilities
-        self._known_until = self._clock.monotonic() + CAPABILITIES_KEPT
+        self._known_until = self._clock.monotonic() + seconds
         return self._known
 
     def _session_update(self, answer: Answer, session_id: str, *, silence: SessionStatus) -> SessionUpdate:

@@ -11,7 +11,11 @@ import httpx
 import pytest
 import respx
 
-from fivapp_whatsapp.connectors.connection_service import CAPABILITIES_KEPT, ConnectionServiceConnector
+from fivapp_whatsapp.connectors.connection_service import (
+    CAPABILITIES_KEPT,
+    CAPABILITIES_KEPT_IN_TROUBLE,
+    ConnectionServiceConnector,
+)
 from fivapp_whatsapp.errors import (
     ConnectorKeyRefused,
     ConnectorProtocolError,
@@ -324,6 +328,19 @@ async def test_a_service_in_trouble_keeps_the_capabilities_that_it_had(
     clock.seconds += CAPABILITIES_KEPT + 1
     service["capabilities"].respond(500)
     assert await connector.capabilities() == {"lookup"}
+
+
+async def test_a_service_that_answers_500_is_not_asked_before_each_send(
+    service: respx.MockRouter, connector: Connector, clock: StoppedClock
+) -> None:
+    service["capabilities"].respond(500)
+    service.post("/message/send").respond(json={"messageId": "3EB0"})
+    for _ in range(3):
+        await connector.send(outgoing())
+    assert service["capabilities"].call_count == 1
+    clock.seconds += CAPABILITIES_KEPT_IN_TROUBLE + 1
+    can(service, "idempotent_send")
+    assert await connector.capabilities() == {"idempotent_send"}
 
 
 # --- look-up, pairing codes, check
