@@ -6,6 +6,7 @@ number), `g.us` (a group), `broadcast`, `newsletter`. A bare number is a phone. 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
 
@@ -17,6 +18,9 @@ _MAX_ADDRESS = 128
 # without it. Landlines start with 2-5 and were never changed, so dropping the 9 joins no two people.
 _BRAZIL_MOBILE = re.compile(r"55([1-9][0-9])9([6-9][0-9]{7})")
 _PART = re.compile(r"[A-Za-z0-9_.\-]+")
+# ITU-T E.164: the country code, which never begins with 0, and at most 15 digits in all.
+_E164 = re.compile(r"[1-9][0-9]{7,14}")
+_RECIPIENT_DOMAINS = frozenset({"lid", "g.us"})
 _DIGITS = re.compile(r"[0-9]{5,20}")
 _PUNCTUATION = re.compile(r"[\s().+\-/]")
 # Linked devices' full spelling; without a domain a dot only parts the groups of a number.
@@ -52,6 +56,22 @@ def normalize(address: str) -> str:
     if len(address) > _MAX_ADDRESS or not (_PART.fullmatch(user) and _PART.fullmatch(domain)):
         raise InvalidInput("This is not a WhatsApp address.", code="invalid_address")
     return f"{user}@{domain}"
+
+
+def recipient(address: str) -> str:
+    """Return the normalized address of somebody to write to: a phone number, a hidden number or a group.
+
+    Stricter than `normalize`, which also reads what services tell of. Raises InvalidInput.
+    """
+    user, domain = split(address)
+    if (domain in _PHONE_DOMAINS and _E164.fullmatch(user)) or domain in _RECIPIENT_DOMAINS:
+        with contextlib.suppress(InvalidInput):
+            return normalize(address)
+    raise InvalidInput(
+        "Nobody can be written to at this address. A number is 8 to 15 digits with its country code, "
+        "like 5511988887777; a group is like 120363025246125486@g.us.",
+        code="invalid_address",
+    )
 
 
 def is_group(address: str) -> bool:

@@ -358,9 +358,12 @@ class Gateway:
     async def open_conversation(
         self, tenant_id: str, to: str, *, session_id: str | None = None, title: str | None = None
     ) -> Conversation:
-        """Return the conversation with an address, made when it is not there. Raises SessionNotFound, InvalidInput."""
+        """Return the conversation with an address, made when it is not there.
+
+        Raises SessionNotFound, and InvalidInput for what nobody can be written to at, such as a channel.
+        """
         session = await self.session(tenant_id, session_id or tenant_id)
-        return await self.store.open_conversation(tenant_id, session.id, addresses.normalize(to), title)
+        return await self.store.open_conversation(tenant_id, session.id, addresses.recipient(to), title)
 
     async def change_conversation(
         self, tenant_id: str, conversation_id: str, patch: ConversationPatch, *, by: Author = _API

@@ -158,3 +158,30 @@ def test_any_text_is_an_address_or_refused(text: str) -> None:
     assert normal.isascii()
     assert normal.isprintable()
     assert addresses.conversation_id("acme", "acme", normal)
+
+
+@pytest.mark.parametrize(
+    ("address", "normalized"),
+    [
+        ("+55 (11) 98888-7777", "5511988887777@c.us"),
+        ("12345678", "12345678@c.us"),
+        ("123456789012345@s.whatsapp.net", "123456789012345@s.whatsapp.net"),
+        ("251500001111222@lid", "251500001111222@lid"),
+        ("120363025246125486@g.us", "120363025246125486@g.us"),
+    ],
+)
+def test_a_recipient_is_a_number_a_hidden_number_or_a_group(address: str, normalized: str) -> None:
+    assert addresses.recipient(address) == normalized
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("status@broadcast", "1234567890@broadcast", "120363144038483540@newsletter", "ana@example.com", "ana", ""),
+        *("1234567", "1234567890123456", "05511988887777", "00000000@c.us", "1234567@s.whatsapp.net", "a b@g.us"),
+    ],
+)
+def test_what_nobody_can_be_written_to_at_is_refused_with_an_example(address: str) -> None:
+    with pytest.raises(InvalidInput, match="like 5511988887777") as refused:
+        addresses.recipient(address)
+    assert refused.value.code == "invalid_address"

@@ -89,13 +89,14 @@ class InternalError(GatewayError):
 
 
 class SendFailed(ConnectorError):
-    """A message that was stored and will not be sent; `message` is its row."""
+    """A message that was stored and will not be sent; `message` is its row, `reason` the word of its error."""
 
     code: ClassVar[str] = "message_rejected"
 
     def __init__(self, message: Message) -> None:
-        super().__init__()
+        super().__init__(None if message.error is None else message.error.detail)
         self.message = message
+        self.reason = None if message.error is None else message.error.code
 
 
 class MessageRejected(SendFailed):

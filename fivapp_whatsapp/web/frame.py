@@ -5,22 +5,23 @@ from __future__ import annotations
 import time
 from typing import Any, cast
 
-import structlog
 from litestar.enums import ScopeType
 from litestar.exceptions import ClientException
 from litestar.types import HTTPScope, Scope, Send
 
+from fivapp_whatsapp.observe import get_logger
 from fivapp_whatsapp.ports import Metrics
 
 from .errors import RouteNotFound
 from .problems import SCOPE_CODE, send_problem
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 _POLICY = "default-src 'none'; frame-ancestors 'none'"
 _NO_ROUTE = "none"
 _ERROR = "fivapp.error"
 # Asked all the time; a line for each success would bury the others.
-_QUIET = ("/api/webhooks/", "/health/", "/metrics")
+_WEBHOOKS = "/api/webhooks/"
+_QUIET = (_WEBHOOKS, "/health/", "/metrics")
 
 
 class Exchange:
@@ -63,7 +64,8 @@ class Exchange:
         )
 
     def _level(self, route: str) -> str:
-        if self.status >= 500:
+        # A webhook that we refuse is a message that does not come in: its key is wrong on one of both sides.
+        if self.status >= 500 or (self.status == 401 and route.startswith(_WEBHOOKS)):
             return "warning"
         return "debug" if self.status < 400 and route.startswith(_QUIET) else "info"
 

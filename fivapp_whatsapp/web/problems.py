@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-import structlog
 from litestar import Request, Response
 from litestar.enums import ScopeType
 from litestar.exceptions import HTTPException, MethodNotAllowedException, ValidationException
@@ -19,14 +18,14 @@ from litestar.types import Scope, Send
 
 from fivapp_whatsapp import errors
 from fivapp_whatsapp.models import Message
-from fivapp_whatsapp.observe import correlation_id
+from fivapp_whatsapp.observe import correlation_id, get_logger
 
 from . import errors as web_errors
 
 CONTENT_TYPE = "application/problem+json"
 # Where the code of a problem waits for the request's line in the log.
 SCOPE_CODE = "fivapp.problem"
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 RULES: dict[type[errors.GatewayError], int] = {
     errors.InvalidInput: 400,
@@ -40,6 +39,7 @@ RULES: dict[type[errors.GatewayError], int] = {
     errors.InvalidWebhookKey: 401,
     errors.ConnectorError: 502,
     errors.ConnectorUnavailable: 503,
+    errors.ConnectorKeyRefused: 502,
     errors.OutcomeUnknown: 504,
     errors.StoreError: 503,
     errors.Overloaded: 503,
@@ -51,7 +51,7 @@ RULES: dict[type[errors.GatewayError], int] = {
     web_errors.RateLimited: 429,
     web_errors.KeysUnavailable: 503,
     web_errors.LifespanNotStarted: 503,
-    web_errors.MessageRejected: 502,
+    web_errors.MessageRejected: 422,
     web_errors.MessageExpired: 504,
     web_errors.MessageCancelled: 409,
 }
@@ -72,7 +72,6 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_de
     """An error as clients see it; `message` repeats `detail` for the predecessor's page.
 
     `errors` names each part that is wrong: `pointer` into the body or `parameter`, and a `code`.
-    `message_object` is the stored message where a send failed.
     """
 
     type: str
@@ -83,7 +82,12 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_de
     code: str
     message: str
     errors: Sequence[Mapping[str, Any]] = ()
-    message_object: Message | None = None
+    reason: Annotated[
+        str | None, msgspec.Meta(description="Why the connection service said no, as a word: `not_on_whatsapp` …")
+    ] = None
+    message_object: Annotated[
+        Message | None, msgspec.Meta(description="Where a send failed: the message, which is stored.")
+    ] = None
 
 
 def status_of(error: errors.GatewayError | type[errors.GatewayError]) -> int:
@@ -104,6 +108,7 @@ def problem_of(error: errors.GatewayError) -> tuple[Problem, dict[str, str]]:
         code=error.code,
         message=error.detail,
         errors=tuple(error.errors) if isinstance(error, errors.InvalidInput) else (),
+        reason=error.reason if isinstance(error, errors.ConnectorRejected | web_errors.SendFailed) else None,
         message_object=error.message if isinstance(error, web_errors.SendFailed) else None,
     )
     return problem, _headers(error, status)

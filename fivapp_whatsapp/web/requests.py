@@ -102,6 +102,9 @@ def _refusal(message: str, kind: Any) -> InvalidBody:
             f"The field {missing[1]} is required.", errors=[{"pointer": f"{pointer}/{missing[1]}", "code": "required"}]
         )
     reason = _reason(message)
+    if reason == "unknown_value" and (allowed := _allowed(pointer, kind)):
+        error = {"pointer": pointer, "code": reason, "allowed": allowed}
+        return InvalidBody(f"The field {pointer[2:]} must be one of: {', '.join(allowed)}.", errors=[error])
     subject = f"The field {pointer[2:]}" if len(pointer) > 2 else "The body"
     return InvalidBody(f"{subject} {_REASONS[reason]}.", errors=[{"pointer": pointer, "code": reason}])
 
@@ -114,6 +117,22 @@ def _unknown_field(pointer: str, kind: Any) -> InvalidBody:
         error["known"] = [field.encode_name for field in msgspec.structs.fields(kind)]
         detail += f"; known are {', '.join(error['known']) or 'none'}"
     return InvalidBody(f"{detail}.", code="unknown_field", errors=[error])
+
+
+def _allowed(pointer: str, kind: Any) -> list[str]:
+    """Return the words that a field of the body takes, none where that is not told by its own type."""
+    info = msgspec.inspect.type_info(kind)
+    if not isinstance(info, msgspec.inspect.StructType):
+        return []
+    field = next((field.type for field in info.fields if f"#/{field.encode_name}" == pointer), None)
+    choices = field.types if isinstance(field, msgspec.inspect.UnionType) else (field,)
+    words: list[str] = []
+    for choice in choices:
+        if isinstance(choice, msgspec.inspect.LiteralType):
+            words += [str(value) for value in choice.values]
+        elif isinstance(choice, msgspec.inspect.EnumType):
+            words += [str(member.value) for member in choice.cls]
+    return words
 
 
 def _reason(message: str) -> str:

@@ -29,6 +29,7 @@ from fivapp_whatsapp.models import (
     SessionStatus,
     StatusChange,
 )
+from fivapp_whatsapp.outbox import WaitingFor
 from fivapp_whatsapp.text import clean_line, clean_text
 
 # A `$` of Python also matches before a line feed that ends the text.
@@ -150,11 +151,16 @@ class SendMessage(Body, frozen=True, kw_only=True):
 
 
 class Sending(Reply, frozen=True, kw_only=True):
-    """How a send went: the stored message, and what the connection service answered when it did."""
+    """How a send went: the stored message, and what the connection service answered when it did.
+
+    `waitingFor` is there when the message waits for something that may take long: until its session is connected, or
+    until the connection service takes our key.
+    """
 
     success: bool
     message: Message
     service_response: Any = None
+    waiting_for: WaitingFor | UnsetType = UNSET
 
 
 class Settle(Body, frozen=True, kw_only=True):

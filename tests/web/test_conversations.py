@@ -151,5 +151,8 @@ async def test_opening_a_conversation_twice_gives_it_again(server: TestServer) -
     again = await server.call("POST", "/api/conversations", {"to": "5511988887777@c.us"})
     assert first.status_code == again.status_code == 200
     assert first.json()["id"] == again.json()["id"]
-    for to, code in (("", "invalid_body"), ("x", "invalid_address"), ("1" * 200, "invalid_body")):
+    for to, code in (
+        *(("", "invalid_body"), ("x", "invalid_address"), ("1" * 200, "invalid_body")),
+        *((to, "invalid_address") for to in ("status@broadcast", "1@newsletter", "0551188887777", "1234567")),
+    ):
         assert_problem(await server.call("POST", "/api/conversations", {"to": to}), 400, code)

@@ -10,7 +10,13 @@ from typing import Any
 
 import pytest
 
-from fivapp_whatsapp.errors import ConnectorRejected, OutcomeUnknown
+from fivapp_whatsapp.errors import (
+    ConnectorError,
+    ConnectorKeyRefused,
+    ConnectorNotConnected,
+    ConnectorRejected,
+    OutcomeUnknown,
+)
 from fivapp_whatsapp.models import MessageStatus
 
 from .conftest import serving
@@ -50,11 +56,40 @@ async def test_a_send_that_is_still_on_its_way_is_a_202(tmp_path: Path) -> None:
         server.connector.hold.set()
 
 
+@pytest.mark.parametrize(
+    ("error", "waiting_for"),
+    [(ConnectorNotConnected(), "session_connected"), (ConnectorKeyRefused(), "connection_service")],
+)
+async def test_a_send_that_has_to_wait_for_somebody_says_so_at_once(
+    tmp_path: Path, error: ConnectorError, waiting_for: str
+) -> None:
+    async with serving(tmp_path, send_wait=30) as server:
+        await server.connect()
+        conversation = await server.conversation()
+        server.connector.fail_sends.append(error)
+        async with asyncio.timeout(10):
+            reply = await send(server, conversation)
+        assert reply.status_code == 202
+        assert (reply.json()["message"]["status"], reply.json()["waitingFor"]) == ("pending", waiting_for)
+
+
+async def test_a_message_is_settled_by_one_of_two_words(server: TestServer) -> None:
+    await server.connect()
+    conversation = await server.conversation()
+    server.connector.fail_sends.append(OutcomeUnknown())
+    message = (await send(server, conversation)).json()["message"]
+    reply = await server.call("POST", f"/api/messages/{message['id']}/resolve", {"as": "failed"})
+    problem = assert_problem(reply, 400, "invalid_body")
+    assert problem["detail"] == "The field as must be one of: cancelled, sent."
+    assert problem["errors"] == [{"pointer": "#/as", "code": "unknown_value", "allowed": ["cancelled", "sent"]}]
+
+
 async def test_a_refused_send_is_a_problem_that_carries_its_message(server: TestServer) -> None:
     await server.connect()
     conversation = await server.conversation()
     server.connector.fail_sends.append(ConnectorRejected("This number is not on WhatsApp.", reason="not_on_whatsapp"))
-    problem = assert_problem(await send(server, conversation), 502, "message_rejected")
+    problem = assert_problem(await send(server, conversation), 422, "message_rejected")
+    assert (problem["reason"], problem["detail"]) == ("not_on_whatsapp", "This number is not on WhatsApp.")
     failed = problem["messageObject"]
     assert failed["status"] == "failed"
     assert failed["error"]["code"] == "not_on_whatsapp"

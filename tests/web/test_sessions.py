@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fivapp_whatsapp.errors import ConnectorProtocolError, ConnectorRejected, ConnectorUnavailable
+from fivapp_whatsapp.errors import ConnectorKeyRefused, ConnectorProtocolError, ConnectorRejected, ConnectorUnavailable
 from fivapp_whatsapp.models import SessionStatus
 
 from .tools import TestServer, assert_problem
@@ -64,6 +64,7 @@ async def test_only_admins_connect_and_see_the_qr_code(server: TestServer) -> No
     [
         (ConnectorUnavailable(retry_after=7), 503, "connector_unavailable"),
         (ConnectorRejected(), 502, "connector_rejected"),
+        (ConnectorKeyRefused(), 502, "connector_key_refused"),
         (ConnectorProtocolError(), 502, "connector_protocol_error"),
     ],
 )
@@ -84,6 +85,9 @@ async def test_an_unreachable_service_leaves_the_last_status_with_a_problem(serv
     server.connector.unreachable = ConnectorUnavailable()
     status = (await server.call("GET", "/api/whatsapp/status/acme")).json()
     assert (status["status"], status["problem"]) == ("connected", "unreachable")
+    server.connector.unreachable = ConnectorKeyRefused()
+    status = (await server.call("GET", "/api/whatsapp/status/acme")).json()
+    assert (status["status"], status["problem"]) == ("connected", "degraded")
 
 
 async def test_further_sessions_are_added_listed_renamed_and_removed(server: TestServer) -> None:

@@ -181,7 +181,7 @@ def assert_problem(reply: httpx.Response, status: int, code: str) -> dict[str, A
     assert reply.headers["x-content-type-options"] == "nosniff"
     problem: dict[str, Any] = reply.json()
     always = {"type", "title", "status", "detail", "instance", "code", "message"}
-    assert always <= problem.keys() <= always | {"errors", "messageObject"}
+    assert always <= problem.keys() <= always | {"errors", "reason", "messageObject"}
     assert problem["code"] == code
     assert problem["status"] == status
     assert problem["type"] == f"/problems/{code}"

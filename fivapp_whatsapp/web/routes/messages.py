@@ -2,7 +2,8 @@
 
 How a send ended decides the reply's status: 200 when the service took it, 202 while it is on its way (also with
 `success: false` when its outcome is not known: a 5xx would make clients send it twice), and a problem that
-carries the stored message as `messageObject` when it will not be sent.
+carries the stored message as `messageObject` when it will not be sent: 422 when the service refused it for what it
+is, 504 when its time was over, 409 when it was cancelled.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
+import msgspec
 from litestar import Response, Router, get, post
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
@@ -47,7 +49,12 @@ def _reply(sent: Sent) -> Response[Sending]:
     if status in _ENDED:
         raise _ENDED[status](sent.message)
     waiting = status in (MessageStatus.PENDING, MessageStatus.UNKNOWN)
-    reply = Sending(success=status is not MessageStatus.UNKNOWN, message=sent.message, service_response=sent.raw)
+    reply = Sending(
+        success=status is not MessageStatus.UNKNOWN,
+        message=sent.message,
+        service_response=sent.raw,
+        waiting_for=sent.waiting_for or msgspec.UNSET,
+    )
     return Response(reply, status_code=202 if waiting else 200)
 
 
@@ -78,7 +85,10 @@ async def send_message(
 ) -> Response[Sending]:
     """Store the message, send it, and answer with its outcome when that is known within a few seconds.
 
-    With an `Idempotency-Key` a repeated request gives the first message again and sends nothing.
+    A 202 with `waitingFor` comes at once: the session is not connected, or the connection service refuses our key. What
+    the connection service refuses for what it is, is 422 `message_rejected` with the `reason`; the stored message is
+    `messageObject`, as with 504 `message_expired` and 409 `message_cancelled`. With an `Idempotency-Key` a repeated
+    request gives the first message again and sends nothing.
     """
     if idempotency_key is not None and not _KEY.fullmatch(idempotency_key):
         raise InvalidInput("Idempotency-Key must be 1 to 255 visible ASCII characters.", code="invalid_idempotency_key")
@@ -121,7 +131,10 @@ async def resolve_message(
     message_id: FromPath[str],
     data: Annotated[Settle, Body(examples=[Example(summary="It was sent", value={"as": "sent"})])],
 ) -> Message:
-    """Settle an unknown message as sent, or cancel one that waits, by a person's word."""
+    """Settle an unknown message as `sent`, or a waiting one as `cancelled`, by a person's word.
+
+    An unknown one that did not arrive is sent again by `/retry` instead.
+    """
     return await gateway.resolve(user.tenant_id, message_id_of(message_id), data.as_)
 
 

@@ -100,7 +100,18 @@ ROWS = (
         },
         also=tuple(
             Also(f"to {to!r}", 400, "invalid_address", {"to": to})
-            for to in ("1", "@c.us", "x" * 128, "a b@g.us", f"{CANARY}@", "1@../x", "1@g.us\n1", "\ufffd")
+            for to in (
+                "1",
+                "@c.us",
+                "x" * 128,
+                "a b@g.us",
+                f"{CANARY}@",
+                "1@../x",
+                "1@g.us\n1",
+                "\ufffd",
+                "status@broadcast",
+                "0" * 9,
+            )
         ),
     ),
     Row(method="GET", path=_CONVERSATION),
