@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from fivapp_whatsapp.errors import Overloaded, StoreUnavailable
 from fivapp_whatsapp.web.errors import BodyTooSlow
@@ -179,3 +180,10 @@ def test_headers_are_found_by_any_spelling_and_decoded_as_latin_1() -> None:
     assert headers.get("missing") is None
     assert list(headers) == ["x-api-key", "host"]
     assert len(headers) == 2
+
+
+async def test_a_webhook_with_a_wrong_key_is_a_warning(server: TestServer) -> None:
+    with capture_logs() as lines:
+        assert (await server.client.post("/api/webhooks/whatsapp/wrong", content=b"{}")).status_code == 401
+    [line] = [line for line in lines if line["event"] == "http.request"]
+    assert (line["log_level"], line["outcome"]) == ("warning", "webhook_unauthorized")
