@@ -28,8 +28,9 @@ $(STAMP): pyproject.toml requirements-dev.txt constraints.txt
 demo: $(STAMP) ## Run a gateway with a simulated connection service; ARGS='--port 0 --json'
 	@exec $(BIN)/fivapp-whatsapp demo $(ARGS)
 
+# A process a core; the tests of one file stay together, for they share servers.
 test: $(STAMP) ## Run all tests; ARGS go to pytest
-	@exec $(BIN)/python -m pytest $(ARGS)
+	@exec $(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
 
 check: $(STAMP) ## Format, lint, types, import contracts
 	$(BIN)/ruff format --check .

@@ -32,7 +32,7 @@ def test_strong_settings_have_no_problem() -> None:
         "your-super-secret-jwt-key-that-is-long-enough-for-anything",
         "Your_Super_Secret_JWT_Token_With_At_Least_32_Characters_Long",
         "0123456789abcdef0123456789abcdef",
-        STRONG["connection_service_api_key"],
+        pytest.param(STRONG["connection_service_api_key"], id="the API key"),  # random, so it is no name for a test
     ],
 )
 def test_a_weak_jwt_secret_is_a_problem(secret: str) -> None:
