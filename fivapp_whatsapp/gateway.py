@@ -6,6 +6,7 @@ Every method that serves a tenant takes its id first and sees nothing of another
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
@@ -142,11 +143,13 @@ class Gateway:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
-        await self.intake.close()
-        await self.feed.close()
-        for connector in self.connectors.values():
-            await connector.close()
-        await self.store.close()
+        # The store last, and whatever else fails: it is what holds other servers off.
+        async with contextlib.AsyncExitStack() as ends:
+            ends.push_async_callback(self.store.close)
+            for connector in self.connectors.values():
+                ends.push_async_callback(connector.close)
+            ends.push_async_callback(self.feed.close)
+            ends.push_async_callback(self.intake.close)
 
     async def __aenter__(self) -> Gateway:
         await self.start()
@@ -362,7 +365,9 @@ class Gateway:
 
         Raises SessionNotFound, and InvalidInput for what nobody can be written to at, such as a channel.
         """
-        session = await self.session(tenant_id, session_id or tenant_id)
+        session = await self.store.session(tenant_id, session_id or tenant_id)
+        if session is None:
+            raise SessionNotFound("There is no such session; connect WhatsApp first.")
         return await self.store.open_conversation(tenant_id, session.id, addresses.recipient(to), title)
 
     async def change_conversation(

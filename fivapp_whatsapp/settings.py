@@ -67,7 +67,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     connector_timeout: Seconds = 10.0
     connector_connections: Count = 64
-    send_wait: Seconds = 8.0
+    send_wait: Annotated[float, Meta(gt=0, le=9)] = 8.0
     send_expiry: Seconds = 600.0
     poll_pairing: Seconds = 2.0
     poll_connected: Seconds = 30.0

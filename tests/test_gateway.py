@@ -316,12 +316,12 @@ async def test_a_refused_message_fails_and_can_be_sent_again_once(gateway: Gatew
 async def test_one_conversation_is_sent_in_order(gateway: Gateway, connector: FakeConnector) -> None:
     conversation = await connected(gateway, connector)
     texts = [f"m{n}" for n in range(8)]
-    tasks = []
-    for text in texts:
-        tasks.append(asyncio.create_task(gateway.send("acme", conversation.id, OutgoingMessage(text=text))))
-        await asyncio.sleep(0.01)
-    sent = await asyncio.gather(*tasks)
-    assert {s.message.status for s in sent} == {MessageStatus.ACCEPTED}
+    connector.hold.clear()
+    sent = [await gateway.send("acme", conversation.id, OutgoingMessage(text=text), wait=0.01) for text in texts]
+    assert len(connector.sends) <= 1  # the others wait behind the one that is held
+    connector.hold.set()
+    for each in sent:
+        await _reaches(gateway, each.message, MessageStatus.ACCEPTED)
     assert [s.message.text for s in connector.sends] == texts
 
 

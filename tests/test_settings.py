@@ -116,7 +116,7 @@ def test_all_mistakes_are_named_at_once_and_no_value(tmp_path: Path) -> None:
     [
         ("FIVAPP_PORT", "many", "must be a whole number from 0 to 65535"),
         ("FIVAPP_RATE_USER", "0", "must be a whole number from 1 to 10000000"),
-        ("FIVAPP_SEND_WAIT", "-1", "must be a number above 0, 86400 at most"),
+        ("FIVAPP_SEND_EXPIRY", "-1", "must be a number above 0, 86400 at most"),
         ("FIVAPP_DEMO", "perhaps", "must be true or false"),
         ("FIVAPP_LOG_FORMAT", "xml", "must be one of json, console"),
         ("FIVAPP_LOG_LEVEL", "loud", "must be one of debug, info, warning, error"),
