@@ -244,7 +244,7 @@ class StoreUnavailable(StoreError):
 
 
 class StoreLocked(StoreError):
-    """Another server uses this database file; SQLite serves one server at a time."""
+    """Another server uses this database file. Stop it, name another file, or use PostgreSQL for several servers."""
 
     code = "store_locked"
 

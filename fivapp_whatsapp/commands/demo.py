@@ -30,7 +30,7 @@ from .token import issue_token
 
 TENANT = "demo"
 LOGIN = "demo"
-_ADVICE = "Choose others, or any free ones: fivapp-whatsapp demo --port 0"
+_ADVICE = "Take free ones, and a folder of its own: make demo ARGS='--port 0 --data /tmp/other-demo'"
 
 
 class Remembered(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import os
 import sqlite3
@@ -41,6 +42,12 @@ def connect_sqlite(path: str | Path, *, read_only: bool = False, detect_types: i
     cannot be opened, StoreError when the file system does not allow our settings.
     """
     with translate_errors():
+        # Conversations and password hashes are for the gateway's user alone; -wal and -shm follow the file.
+        if str(path) != ":memory:":
+            # Only a new file: closing one that is in use would drop SQLite's locks on it in this process
+            # (https://sqlite.org/howtocorrupt.html, 2.2). What else is wrong, sqlite3 says better.
+            with contextlib.suppress(OSError):
+                os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         connection = sqlite3.connect(
             path, BUSY_SECONDS, detect_types=detect_types, isolation_level=None, check_same_thread=False
         )

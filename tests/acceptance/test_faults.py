@@ -164,7 +164,9 @@ async def test_a_second_gateway_on_one_sqlite_file_is_refused(world: Cluster, pr
     second = await asyncio.to_thread(command, "serve", "--port", "0", cwd=world.folder, **world.environment)
     assert second.returncode == 1
     *_, line = second.stderr.splitlines()
-    assert line == "Error: Another server uses this database file; SQLite serves one server at a time."
+    assert line.startswith(
+        "Error: Another server uses this database file. Stop it, name another file, or use PostgreSQL"
+    )
     async with product.client() as gateway:
         assert (await gateway.get("/health/ready")).status_code == 200
 

@@ -483,3 +483,15 @@ def test_a_mistake_in_a_statement_passes_unchanged(error: BaseException) -> None
     with pytest.raises(type(error)) as caught, translate_errors():
         raise error
     assert caught.value is error
+
+
+def test_a_database_file_is_for_its_owner_alone(tmp_path: Path) -> None:
+    path = tmp_path / "new.db"
+    connection = connect_sqlite(path)
+    connection.execute("CREATE TABLE t (x)")
+    try:
+        modes = {file.name: oct(file.stat().st_mode & 0o777) for file in tmp_path.iterdir()}
+    finally:
+        connection.close()
+    assert set(modes) >= {"new.db", "new.db-wal"}
+    assert set(modes.values()) == {"0o600"}
