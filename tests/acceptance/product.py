@@ -19,7 +19,7 @@ import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 
 START_SECONDS = 30.0
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 class Ready(msgspec.Struct, frozen=True, rename="camel"):
