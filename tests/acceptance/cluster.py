@@ -241,7 +241,7 @@ async def settled(gateway: httpx.AsyncClient, conversation_id: str) -> list[dict
     return list(await until(look))
 
 
-async def until(look: Callable[[], Awaitable[Any]], seconds: float = 20.0) -> Any:
+async def until(look: Callable[[], Awaitable[Any]], seconds: float = 60.0) -> Any:
     """Look until there is something true to return."""
     async with asyncio.timeout(seconds):
         while not (found := await look()):

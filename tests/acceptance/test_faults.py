@@ -128,7 +128,14 @@ async def test_a_gateway_killed_in_the_middle_sends_nothing_twice(world: Cluster
         await asyncio.gather(*calls, return_exceptions=True)
     world.chaos()
     async with world.serve().client() as gateway:
-        stored = [message for place in places for message in await settled(gateway, place)]
+
+        async def proved() -> list[dict[str, Any]]:
+            """What is stored, once each message that arrived is known to have: its ack is told again after the kill."""
+            found = [message for place in places for message in await settled(gateway, place)]
+            told = {message["text"] for message in found if message["status"] in ON_THE_PHONE}
+            return found if set(world.reached("kill ")) <= told else []
+
+        stored = await until(proved, 60)
     arrived = world.reached("kill ")
     assert len(arrived) == len(set(arrived)), "a message reached the phone twice"
     assert set(arrived) <= {message["text"] for message in stored}, "a message was sent before its row was stored"
