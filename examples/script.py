@@ -2,14 +2,15 @@
 
     python examples/script.py 5511988887777 "Your order is ready."
 
-It reads the settings of the environment or `.env`; `fivapp-whatsapp simulate` gives it somebody to talk to.
+It reads the settings of the environment or `.env`. `fivapp-whatsapp simulate` gives it somebody to talk to, at
+http://localhost:3001 with the key of CONNECTION_SERVICE_API_KEY; the code is scanned on that page.
 """
 
 import asyncio
 import sys
 from pathlib import Path
 
-from fivapp_whatsapp import OutgoingMessage, SessionStatus, load_settings, open_gateway
+from fivapp_whatsapp import GatewayError, OutgoingMessage, SessionStatus, load_settings, open_gateway
 from fivapp_whatsapp.logs import configure_logging
 
 TENANT = "acme"
@@ -41,4 +42,9 @@ async def main(to: str, text: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:3]))
+    if len(sys.argv) != 3:
+        sys.exit('Usage: python examples/script.py 5511988887777 "Your order is ready."')
+    try:
+        asyncio.run(main(*sys.argv[1:3]))
+    except GatewayError as error:
+        sys.exit(error.detail)

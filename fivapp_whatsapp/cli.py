@@ -65,7 +65,7 @@ class _LazyGroup(click.Group):
 def cli() -> None:
     """Run and look after a WhatsApp gateway.
 
-    Settings come from the environment or a .env file; .env.example names them all.
+    Settings come from the environment or a .env file; `doctor --env-example` explains them all.
     """
 
 

@@ -13,6 +13,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Literal
 from weakref import WeakValueDictionary
 
+import msgspec
+
 from .errors import (
     ConnectorError,
     ConnectorKeyRefused,
@@ -35,18 +37,15 @@ _LOOK_SECONDS = 0.5
 WaitingFor = Literal["session_connected", "connection_service"]
 
 
-class Sent:
+class Sent(msgspec.Struct, frozen=True):
     """What a request learns of its send: the message, and the service's own answer.
 
     `waiting_for` says what a pending message waits for, where waiting for its end would be in vain.
     """
 
-    __slots__ = ("message", "raw", "waiting_for")
-
-    def __init__(self, message: Message, raw: Any = None, waiting_for: WaitingFor | None = None) -> None:
-        self.message = message
-        self.raw = raw
-        self.waiting_for = waiting_for
+    message: Message
+    raw: Any = None
+    waiting_for: WaitingFor | None = None
 
 
 class Outbox:

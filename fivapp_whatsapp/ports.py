@@ -150,6 +150,16 @@ class Quarantined(msgspec.Struct, frozen=True):
     received_at: datetime
 
 
+class UnknownSend(msgspec.Struct, frozen=True):
+    """A message that may have gone out or not: a person decides."""
+
+    tenant_id: str
+    session_id: str
+    conversation_id: str
+    message_id: str
+    queued_at: datetime
+
+
 class OutboxItem(msgspec.Struct, frozen=True):
     """A send that this process may make now: it holds the lease until it says how it went."""
 

@@ -52,6 +52,7 @@ def test_settings_that_cannot_be_used_are_named_and_end_with_78(tmp_path: Path) 
 
 
 def test_migrate_tells_what_is_to_do_and_does_it_once(tmp_path: Path) -> None:
+    (tmp_path / "fivapp.db").touch()
     before = command("migrate", "--check", cwd=tmp_path)
     assert before.returncode == 1
     assert before.stdout.startswith("to apply")
@@ -101,8 +102,61 @@ def test_a_short_password_adds_no_account(tmp_path: Path) -> None:
 
 
 def test_accounts_of_a_tenant_that_is_not_there_are_an_error(tmp_path: Path) -> None:
+    command("migrate", cwd=tmp_path)
     done = command("user", "list", "--tenant", "nobody", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (1, "Error: There is no such tenant.\n")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("tenant", "list"),
+        ("tenant", "suspend", "acme"),
+        ("user", "list", "--tenant", "acme"),
+        ("user", "add", "ana", "--tenant", "acme"),
+        ("migrate", "--check"),
+    ],
+)
+def test_a_command_that_needs_a_database_makes_none(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    done = command(*arguments, cwd=tmp_path)
+    assert done.returncode == 1
+    assert f"There is no database file {tmp_path}/fivapp.db." in done.stderr
+    assert "fivapp-whatsapp migrate" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_first_tenant_makes_the_database_and_says_which(tmp_path: Path) -> None:
+    assert f"{tmp_path}/fivapp.db" in command("tenant", "add", "acme", cwd=tmp_path).stderr
+    assert command("tenant", "add", "other", cwd=tmp_path).stderr == ""
+
+
+def test_an_account_of_no_tenant_is_refused_before_a_password_is_asked_for(tmp_path: Path) -> None:
+    command("migrate", cwd=tmp_path)
+    done = command("user", "add", "ana", "--tenant", "nobody", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (1, "Error: There is no such tenant.\n")
+
+
+def test_a_new_password_of_a_disabled_account_says_so_and_enabling_lets_it_in(tmp_path: Path) -> None:
+    command("tenant", "add", "acme", cwd=tmp_path)
+    password = secrets.token_urlsafe(12)
+    at = ("ana", "--tenant", "acme")
+    command("user", "add", *at, cwd=tmp_path, stdin=f"{password}\n")
+    command("user", "disable", *at, cwd=tmp_path)
+    assert "ana is disabled" in command("user", "password", *at, cwd=tmp_path, stdin=f"{password}2\n").stderr
+    assert command("user", "enable", *at, cwd=tmp_path).stdout == "Enabled ana.\n"
+    (account,) = json.loads(command("user", "list", "--tenant", "acme", "--json", cwd=tmp_path).stdout)
+    assert account["disabled"] is False
+
+
+def test_a_token_for_a_tenant_that_is_not_there_is_printed_with_a_warning(tmp_path: Path) -> None:
+    command("tenant", "add", "acme", cwd=tmp_path)
+    asked = ("token", "--role", "agent", "--tenant")
+    secret = {"FIVAPP_JWT_SECRET": secrets.token_hex(32)}
+    assert command(*asked, "acme", cwd=tmp_path, **secret).stderr == ""
+    done = command(*asked, "amce", cwd=tmp_path, **secret)
+    assert done.returncode == 0
+    assert len(done.stdout.split(".")) == 3
+    assert "There is no tenant amce yet" in done.stderr
 
 
 def test_a_token_says_who_where_and_until_when(tmp_path: Path) -> None:

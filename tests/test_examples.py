@@ -55,6 +55,20 @@ def test_the_script_connects_sends_and_reads(tmp_path: Path, environment: dict[s
     ]
 
 
+def test_the_script_says_how_it_is_called(tmp_path: Path) -> None:
+    with program(sys.executable, str(EXAMPLES / "script.py"), cwd=tmp_path) as script:
+        assert script.process.wait(30) == 1
+    assert script.stderr.startswith("Usage: ")
+
+
+def test_a_service_that_is_away_is_one_line_for_the_script(tmp_path: Path) -> None:
+    away = {"CONNECTION_SERVICE_URL": "http://127.0.0.1:9", "CONNECTION_SERVICE_API_KEY": "k-" + secrets.token_hex(16)}
+    with program(sys.executable, str(EXAMPLES / "script.py"), "5511988887777", "Hi", cwd=tmp_path, **away) as script:
+        assert script.process.wait(30) == 1
+    assert "Traceback" not in script.stderr
+    assert not script.stderr.splitlines()[-1].startswith("{")
+
+
 MOUNTS = ("fastapi_mount", "litestar_mount", "starlette_mount")
 
 

@@ -31,6 +31,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.split("/")[0] for name in names if ".dist-info" not in name.split("/")[0]} == {"fivapp_whatsapp"}
     assert "fivapp_whatsapp/py.typed" in names
+    assert "fivapp_whatsapp/.env.example" in names
     assert any(name.startswith("fivapp_whatsapp/simulator/page/") for name in names)
     assert not [name for name in names if name.endswith((".db", ".env", ".pyc")) or "/tests/" in name]
 

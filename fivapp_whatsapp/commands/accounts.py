@@ -10,11 +10,11 @@ import click
 from argon2 import PasswordHasher
 
 from fivapp_whatsapp.db.store import DatabaseStore
-from fivapp_whatsapp.errors import InvalidInput, TenantNotFound
+from fivapp_whatsapp.errors import AccountNotFound, InvalidInput, TenantNotFound
 from fivapp_whatsapp.models import TENANT_ID, Account, Role, Tenant
 from fivapp_whatsapp.settings import load_settings
 
-from .common import print_json, print_table, read_password, run, visit_store
+from .common import missing_file, print_json, print_table, read_password, run, visit_store
 
 T = TypeVar("T")
 _tenant_option = click.option("--tenant", "tenant_id", required=True, help="The tenant's id.")
@@ -33,7 +33,10 @@ def add_tenant(tenant_id: str, name: str | None) -> None:
     """Add a tenant."""
     if not re.fullmatch(TENANT_ID, tenant_id):
         raise InvalidInput("A tenant's id has letters, digits, - and _, 64 at most.")
-    _visit(lambda store: store.add_tenant(tenant_id, name or tenant_id))
+    settings = load_settings()
+    if file := missing_file(settings):
+        click.echo(f"Making the database {file}.", err=True)
+    _visit(lambda store: store.add_tenant(tenant_id, name or tenant_id), may_create=True)
     click.echo(f"Added tenant {tenant_id}. Next: fivapp-whatsapp user add NAME --tenant {tenant_id} --role admin")
 
 
@@ -76,6 +79,7 @@ def user() -> None:
 @click.option("--name", help="What people call them [the login].")
 def add_user(login: str, tenant_id: str, role: Role, name: str | None) -> None:
     """Add an account."""
+    _visit(lambda store: _accounts(store, tenant_id))  # before a password is asked for in vain
     hashed = PasswordHasher().hash(read_password())
     _visit(lambda store: store.add_account(tenant_id, login, name or login, role, hashed))
     click.echo(f"Added {role} {login} of tenant {tenant_id}.")
@@ -99,24 +103,35 @@ def list_users(tenant_id: str, as_json: bool) -> None:
 @_tenant_option
 def change_password(login: str, tenant_id: str) -> None:
     """Give an account a new password; who is logged in with the old one must log in again."""
+    _visit(lambda store: _account(store, tenant_id, login))
     hashed = PasswordHasher().hash(read_password("New password"))
-    _visit(lambda store: store.change_account(tenant_id, login, password_hash=hashed))
+    account = _visit(lambda store: store.change_account(tenant_id, login, password_hash=hashed))
     click.echo(f"Changed the password of {login}.")
+    if account.disabled:
+        click.echo(f"{login} is disabled. Next: fivapp-whatsapp user enable {login} --tenant {tenant_id}", err=True)
 
 
 @user.command("disable")
 @click.argument("login")
 @_tenant_option
-@click.option("--undo", is_flag=True, help="Let the account in again.")
-def disable_user(login: str, tenant_id: str, undo: bool) -> None:
+def disable_user(login: str, tenant_id: str) -> None:
     """Shut an account out."""
-    _visit(lambda store: store.change_account(tenant_id, login, disabled=not undo))
-    click.echo(f"{'Enabled' if undo else 'Disabled'} {login}.")
+    _visit(lambda store: store.change_account(tenant_id, login, disabled=True))
+    click.echo(f"Disabled {login}.")
 
 
-def _visit(work: Callable[[DatabaseStore], Awaitable[T]]) -> T:
+@user.command("enable")
+@click.argument("login")
+@_tenant_option
+def enable_user(login: str, tenant_id: str) -> None:
+    """Let a disabled account in again."""
+    _visit(lambda store: store.change_account(tenant_id, login, disabled=False))
+    click.echo(f"Enabled {login}.")
+
+
+def _visit(work: Callable[[DatabaseStore], Awaitable[T]], *, may_create: bool = False) -> T:
     async def visit() -> T:
-        async with visit_store(load_settings()) as store:
+        async with visit_store(load_settings(), may_create=may_create) as store:
             return await work(store)
 
     return run(visit())
@@ -126,6 +141,13 @@ async def _accounts(store: DatabaseStore, tenant_id: str) -> list[Account]:
     if await store.tenant(tenant_id) is None:
         raise TenantNotFound
     return await store.accounts(tenant_id)
+
+
+async def _account(store: DatabaseStore, tenant_id: str, login: str) -> Account:
+    for account in await _accounts(store, tenant_id):
+        if account.login == login:
+            return account
+    raise AccountNotFound
 
 
 def _tenant_state(each: Tenant) -> str:

@@ -6,11 +6,13 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 import msgspec
 
+from fivapp_whatsapp.db.engine import SQLiteEngine, make_engine
 from fivapp_whatsapp.db.store import DatabaseStore
 from fivapp_whatsapp.settings import Settings
 
@@ -33,14 +35,35 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 
 @asynccontextmanager
-async def visit_store(settings: Settings) -> AsyncIterator[DatabaseStore]:
-    """Open the database for a few short writes, beside a server that may be running."""
+async def visit_store(settings: Settings, *, may_create: bool = False) -> AsyncIterator[DatabaseStore]:
+    """Open the database for a short visit, beside a server that may be running.
+
+    Raises ClickException for an SQLite file that is not there, unless it may be made.
+    """
+    if not may_create:
+        require_database(settings)
     store = DatabaseStore(settings.database_url, server=False)
     await store.start()
     try:
         yield store
     finally:
         await store.close()
+
+
+def missing_file(settings: Settings) -> Path | None:
+    """Return the SQLite file of DATABASE_URL when it is not there yet. Raises SettingsError."""
+    engine = make_engine(settings.database_url)
+    if isinstance(engine, SQLiteEngine) and not Path(engine.path).exists():
+        return Path(engine.path).absolute()
+    return None
+
+
+def require_database(settings: Settings) -> None:
+    """Refuse to look into an SQLite file that is not there, which would make it. Raises ClickException."""
+    if file := missing_file(settings):
+        raise click.ClickException(
+            f"There is no database file {file}. Set DATABASE_URL, or make it: fivapp-whatsapp migrate"
+        )
 
 
 def print_json(value: Any) -> None:

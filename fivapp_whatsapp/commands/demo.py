@@ -203,11 +203,23 @@ def _welcome(ready: Ready, password: str) -> str:
   1. Connect: ask for a QR code.
 
     export TOKEN={ready.token}
-    curl {ready.gateway}/api/whatsapp/connect -H "Authorization: Bearer $TOKEN" --json '{{}}'
+    GATEWAY={ready.gateway} PHONE={ready.simulator} AUTH="Authorization: Bearer $TOKEN"
+    curl -X POST $GATEWAY/api/whatsapp/connect -H "$AUTH" -H 'Content-Type: application/json' -d '{{}}'
 
-  2. Scan it: open the phone page, choose the session, press scan. Contacts begin to write.
+  2. Scan it: open the phone page, choose the session, press scan. Contacts begin to write. Or:
+
+    curl -X POST $PHONE/simulator/sessions/{ready.tenant_id}/scan
 
   3. Read what they wrote.
 
-    curl {ready.gateway}/api/conversations -H "Authorization: Bearer $TOKEN"
+    curl $GATEWAY/api/conversations -H "$AUTH"
+
+  4. Reply, to a conversation's id out of that list.
+
+    curl -X POST $GATEWAY/api/conversations/ID/send-message -H "$AUTH" -H 'Content-Type: application/json' \\
+         -d '{{"text": "Sim!"}}'
+
+  Watch all of it happen:
+
+    curl -N $GATEWAY/api/events -H "$AUTH"
 """

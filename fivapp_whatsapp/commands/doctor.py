@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from importlib.resources import files
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import click
 import httpx
@@ -14,6 +15,7 @@ from fivapp_whatsapp import safety
 from fivapp_whatsapp.connectors.connection_service import ConnectionServiceConnector
 from fivapp_whatsapp.db.engine import Engine, SQLiteEngine, check_durability, make_engine
 from fivapp_whatsapp.db.migrate import pending
+from fivapp_whatsapp.db.store import DatabaseStore
 from fivapp_whatsapp.errors import (
     ConnectorError,
     ConnectorKeyRefused,
@@ -28,42 +30,60 @@ from .common import print_json, run, visit_store
 from .plugins import installed_plugins
 
 State = Literal["ok", "warn", "fail"]
+_ALL_SETTINGS = "`fivapp-whatsapp doctor --env-example` explains all settings."
+_WHICH = "`doctor --details` names them."
 _TIMEOUT = 5.0
 _COLORS = {"ok": "green", "warn": "yellow", "fail": "red"}
 _WEBHOOK_PATH = "/api/webhooks/whatsapp"
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One thing that was looked at; `advice` says what to do unless it is ok."""
+    """One thing that was looked at; `advice` says what to do unless it is ok, `items` name each case."""
 
     name: str
     state: State
     detail: str
     advice: str = ""
+    items: list[dict[str, Any]] = []
 
 
 @click.command(short_help="Check settings, database, connection service and the way back to us.")
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON.")
-def doctor(as_json: bool) -> None:
+@click.option("--details", is_flag=True, help="Name each unknown message and each webhook in quarantine.")
+@click.option("--env-example", is_flag=True, help="Print .env.example, which explains every setting, and end.")
+def doctor(as_json: bool, details: bool, env_example: bool) -> None:
     """Check settings, secrets, database, connection service, and the way back to us; exit code 1 when one fails."""
-    findings = run(examine())
+    if env_example:
+        click.echo(read_example(), nl=False)
+        return
+    findings = run(examine(details=details))
     if as_json:
         print_json(findings)
     else:
         for finding in findings:
             click.echo(f"{click.style(finding.state.ljust(4), fg=_COLORS[finding.state])}  {_sentence(finding)}")
+            for item in finding.items:
+                click.echo("      " + "  ".join(f"{name} {value}" for name, value in item.items()))
     if any(finding.state == "fail" for finding in findings):
         raise SystemExit(1)
 
 
-async def examine() -> list[Finding]:
+def read_example() -> str:
+    """Return the text of .env.example: of the installed package, or of the clone."""
+    shipped = files("fivapp_whatsapp") / ".env.example"
+    if shipped.is_file():
+        return shipped.read_text(encoding="utf-8")
+    return (Path(__file__).parents[2] / ".env.example").read_text(encoding="utf-8")
+
+
+async def examine(*, details: bool = False) -> list[Finding]:
     """Look at everything, in the order in which it should be mended."""
     try:
         settings = load_settings()
     except SettingsError as exc:
-        return [Finding("settings", "fail", problem, ".env.example names all settings.") for problem in exc.problems]
+        return [Finding("settings", "fail", problem, _ALL_SETTINGS) for problem in exc.problems]
     findings = [Finding("settings", "ok", "can be read"), *_secrets(settings)]
-    findings += [finding async for finding in _database(settings)]
+    findings += [finding async for finding in _database(settings, details)]
     findings.append(await _connection_service(settings))
     findings += [finding async for finding in _way_back(settings)]
     names = ", ".join(plugin.name for plugin in installed_plugins())
@@ -75,7 +95,7 @@ def _secrets(settings: Settings) -> list[Finding]:
     return found or [Finding("secrets", "ok", "strong enough to serve with")]
 
 
-async def _database(settings: Settings) -> AsyncIterator[Finding]:
+async def _database(settings: Settings, details: bool) -> AsyncIterator[Finding]:
     try:
         engine = make_engine(settings.database_url)
         if _is_new(engine):
@@ -100,8 +120,34 @@ async def _database(settings: Settings) -> AsyncIterator[Finding]:
         )
         return
     yield Finding("migrations", "ok", "none to apply")
-    async for finding in _rows(settings):
+    async for finding in _rows(settings, details):
         yield finding
+
+
+async def _bodies(store: DatabaseStore) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": each.id,
+            "connector": each.connector,
+            "reason": each.reason,
+            "session": each.session_id or "-",
+            "received": each.received_at.isoformat(timespec="seconds"),
+            "bytes": len(each.raw),
+        }
+        for each in await store.quarantined()
+    ]
+
+
+async def _unknown(store: DatabaseStore) -> list[dict[str, Any]]:
+    return [
+        {
+            "tenant": each.tenant_id,
+            "conversation": each.conversation_id,
+            "message": each.message_id,
+            "queued": each.queued_at.isoformat(timespec="seconds"),
+        }
+        for each in await store.unknown_sends()
+    ]
 
 
 def _is_new(engine: Engine) -> bool:
@@ -109,21 +155,24 @@ def _is_new(engine: Engine) -> bool:
     return isinstance(engine, SQLiteEngine) and not Path(engine.path).exists()
 
 
-async def _rows(settings: Settings) -> AsyncIterator[Finding]:
+async def _rows(settings: Settings, details: bool) -> AsyncIterator[Finding]:
     try:
         async with visit_store(settings) as store:
             check = await store.check()
+            bodies = await _bodies(store) if details else []
+            unknown = await _unknown(store) if details else []
     except StoreError as exc:
         yield Finding("rows", "fail", exc.detail)
         return
     if check.quarantined:
-        advice = "They are tried again when their session connects and at each start; docs/operations.md says more."
-        yield Finding("quarantine", "warn", f"{check.quarantined} webhooks wait that were not understood", advice)
+        advice = f"They are tried again when their session connects and at each start. {_WHICH}"
+        text = f"{check.quarantined} webhooks wait that were not understood"
+        yield Finding("quarantine", "warn", text, advice, bodies)
     else:
         yield Finding("quarantine", "ok", "empty")
     if check.outbox_unknown:
-        advice = "Look at the phone, then POST /api/messages/{id}/resolve or /retry for each."
-        yield Finding("sends", "warn", f"{check.outbox_unknown} with an outcome that is not known", advice)
+        advice = f"Look at the phone, then POST /api/messages/{{id}}/resolve or /retry for each. {_WHICH}"
+        yield Finding("sends", "warn", f"{check.outbox_unknown} with an outcome that is not known", advice, unknown)
     else:
         yield Finding("sends", "ok", f"{check.outbox_waiting} waiting, none unknown")
 

@@ -9,7 +9,7 @@ from fivapp_whatsapp.db.migrate import migrate as apply
 from fivapp_whatsapp.db.migrate import pending
 from fivapp_whatsapp.settings import Settings, load_settings
 
-from .common import run
+from .common import require_database, run
 
 
 @click.command(short_help="Bring the database to this version's tables.")
@@ -27,6 +27,8 @@ def migrate(check: bool) -> None:
 
 
 async def _migrate(settings: Settings, check: bool) -> list[str]:
+    if check:
+        require_database(settings)
     engine = make_engine(settings.database_url)
     await engine.start_connection_pool()
     try:

@@ -9,9 +9,13 @@ from typing import Any
 import click
 import jwt
 
-from fivapp_whatsapp.errors import InvalidInput, SettingsError
+from fivapp_whatsapp.db.engine import make_engine
+from fivapp_whatsapp.db.migrate import pending
+from fivapp_whatsapp.errors import InvalidInput, SettingsError, StoreError
 from fivapp_whatsapp.models import TENANT_ID, Role
 from fivapp_whatsapp.settings import Settings, load_settings
+
+from .common import missing_file, run, visit_store
 
 
 def issue_token(
@@ -50,4 +54,26 @@ def issue_token(
 @click.option("--name", default="", help="The user's name.")
 def token(tenant: str, role: Role, hours: float, user_id: str, name: str) -> None:
     """Print a token for the API, signed with FIVAPP_JWT_SECRET."""
-    click.echo(issue_token(load_settings(), tenant, role, hours=hours, user_id=user_id, name=name))
+    settings = load_settings()
+    made = issue_token(settings, tenant, role, hours=hours, user_id=user_id, name=name)
+    if not run(_may_be_there(settings, tenant)):
+        click.echo(f"There is no tenant {tenant} yet. Add it: fivapp-whatsapp tenant add {tenant}", err=True)
+    click.echo(made)
+
+
+async def _may_be_there(settings: Settings, tenant_id: str) -> bool:
+    # Tokens are made on other machines as well: a database that is not reached from here says nothing.
+    try:
+        if missing_file(settings):
+            return True
+        engine = make_engine(settings.database_url)
+        await engine.start_connection_pool()
+        try:
+            if await pending(engine):  # a visit would migrate it
+                return True
+        finally:
+            await engine.close_connection_pool()
+        async with visit_store(settings) as store:
+            return await store.tenant(tenant_id) is not None
+    except (StoreError, SettingsError):
+        return True

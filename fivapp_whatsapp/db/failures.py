@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import socket
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -65,6 +67,35 @@ def translate_errors() -> Iterator[None]:
         raise
     except (OSError, asyncpg.InternalClientError) as exc:
         raise StoreUnavailable("The database cannot be reached.") from exc
+
+
+@contextmanager
+def translate_connecting(where: str) -> Iterator[None]:
+    """Raise StoreUnavailable, with the place and the reason, for a PostgreSQL that does not let us in."""
+    try:
+        yield
+    except asyncpg.PostgresError as exc:
+        state = exc.sqlstate or ""
+        reason = _POSTGRESQL_DETAILS.get(state) or _POSTGRESQL_DETAILS.get(state[:2]) or f"It says {state}."
+        raise StoreUnavailable(f"{where} does not let us in. {reason}") from exc
+    except (OSError, asyncpg.InternalClientError) as exc:
+        raise StoreUnavailable(f"{where} cannot be reached: {_reason(exc)}.") from exc
+    except asyncpg.InterfaceError as exc:
+        if not isinstance(exc, ValueError):
+            raise
+        # asyncpg's word for options of the URL; without the cause, which may quote it.
+        raise StoreUnavailable(f"{where} cannot be reached: DATABASE_URL has an option that is not known.") from None
+
+
+def _reason(exc: BaseException) -> str:
+    if isinstance(exc, socket.gaierror):
+        return "there is no such host"
+    if isinstance(exc, TimeoutError):
+        return "it does not answer in time"
+    # One name may stand for several addresses: asyncio tells of all their failures in one text.
+    if isinstance(exc, ConnectionRefusedError) or f"[Errno {errno.ECONNREFUSED}]" in str(exc):
+        return "it refuses connections; does it run there?"
+    return (exc.strerror if isinstance(exc, OSError) else None) or "the connection broke off"
 
 
 def _raise_for_sqlite(exc: sqlite3.Error) -> None:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from types import TracebackType
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 import asyncpg
 from piccolo.engine import postgres as piccolo_postgres
@@ -16,7 +17,7 @@ from piccolo.table import Table
 
 from fivapp_whatsapp.errors import StoreUnavailable
 
-from .failures import translate_errors
+from .failures import translate_connecting, translate_errors
 
 READ_POOL = (1, 8)
 WRITE_POOL = (1, 4)
@@ -31,6 +32,14 @@ async def _no_reset(_: Any) -> None:
     """Do nothing: nothing of ours changes a connection's state, and asyncpg's reset is a round trip."""
 
 
+def _where(dsn: str) -> str:
+    """Return host and port of a URL, in words that may be shown."""
+    parts = urlsplit(dsn)
+    if parts.hostname is None:
+        return "this machine's PostgreSQL"
+    return f"PostgreSQL at {parts.hostname}, port {parts.port or 5432},"
+
+
 class PostgresEngine(piccolo_postgres.PostgresEngine):
     """Piccolo's engine; its own pool is for reads, so that they never keep a write waiting.
 
@@ -40,6 +49,7 @@ class PostgresEngine(piccolo_postgres.PostgresEngine):
     def __init__(self, dsn: str) -> None:
         self.bound_tables: dict[type[Table], type[Table]] = {}
         self.write_pool: asyncpg.Pool[asyncpg.Record] | None = None
+        self._where = _where(dsn)
         super().__init__(config={"dsn": dsn, "timeout": CONNECT_SECONDS})
 
     async def check_version(self) -> None:
@@ -64,7 +74,8 @@ class PostgresEngine(piccolo_postgres.PostgresEngine):
             **self.config, min_size=sizes[0], max_size=sizes[1], reset=_no_reset, server_settings=settings
         )
         try:
-            await pool
+            with translate_connecting(self._where):
+                await pool
         except BaseException:
             pool.terminate()
             raise
@@ -80,6 +91,11 @@ class PostgresEngine(piccolo_postgres.PostgresEngine):
                     await asyncio.wait_for(pool.close(), ACQUIRE_SECONDS)
                 except TimeoutError:
                     pool.terminate()
+
+    async def get_new_connection(self) -> asyncpg.Connection[asyncpg.Record]:
+        """Open a connection outside of the pools; the caller closes it. Raises StoreUnavailable."""
+        with translate_connecting(self._where):
+            return await asyncpg.connect(**self.config)
 
     async def connect(self) -> asyncpg.Connection[asyncpg.Record]:
         """Open a connection outside of the pools, without a limit of time (LISTEN, migrations); the caller closes it.

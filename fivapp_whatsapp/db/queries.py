@@ -26,6 +26,7 @@ from .rows import (
     EventRow,
     MessageRow,
     MessageStatusRow,
+    OutboxRow,
     QuarantineRow,
     Row,
     SessionRow,
@@ -257,6 +258,10 @@ class Queries:
         if after is not None:
             conditions.append(self.column(QuarantineRow, "id") > after)
         return await self.rows(QuarantineRow, *conditions, order="id", limit=limit)
+
+    async def lost(self, limit: int) -> list[OutboxRow]:
+        """Read sends whose outcome is not known, oldest first."""
+        return await self.rows(OutboxRow, self.equal(OutboxRow, state="lost"), order="created_at", limit=limit)
 
     async def count(self, sql: str) -> int:
         """Count by one of our own statements."""

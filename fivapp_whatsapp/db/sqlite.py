@@ -25,6 +25,7 @@ from .failures import translate_errors
 
 BUSY_SECONDS = 5.0
 READERS = 4
+_ONE_SERVER = "end it, name another file in DATABASE_URL (the demo: another --data folder), or use PostgreSQL."
 _DETECT_TYPES = sqlite3.PARSE_DECLTYPES | sqlite3.PARSE_COLNAMES
 # What a PRAGMA must answer after it was set; busy_timeout comes first, so that the others wait for a lock.
 _PRAGMAS: dict[str, tuple[str | int, str | int]] = {
@@ -231,7 +232,8 @@ class ServerLock:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as exc:
                 os.close(descriptor)
-                raise StoreLocked from exc
+                file = self.path.removesuffix(".lock")
+                raise StoreLocked(f"Another server uses {file}: {_ONE_SERVER}") from exc
             except BaseException:
                 os.close(descriptor)
                 raise

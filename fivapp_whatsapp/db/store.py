@@ -44,6 +44,7 @@ from fivapp_whatsapp.ports import (
     Queued,
     Receipt,
     StoreCheck,
+    UnknownSend,
 )
 
 from . import convert
@@ -307,6 +308,13 @@ class DatabaseStore:
         return [
             Quarantined(row.id, row.connector, row.reason, row.session_id, row.raw, to_datetime(row.received_at))
             for row in await self._read.quarantined(session_id, after, limit)
+        ]
+
+    async def unknown_sends(self, limit: int = 100) -> list[UnknownSend]:
+        """List sends whose outcome is not known, oldest first."""
+        return [
+            UnknownSend(row.tenant_id, row.session_id, row.conversation_id, row.message_id, to_datetime(row.created_at))
+            for row in await self._read.lost(limit)
         ]
 
     # --- conversations and messages --------------------------------------------------------------------

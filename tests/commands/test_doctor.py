@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import secrets
 from pathlib import Path
 from typing import Any
 
-from tests.processes import command, running
+from fivapp_whatsapp.db.store import DatabaseStore
+from fivapp_whatsapp.ports import Outcome
+from tests.db.world import ANA, OWNER, add_connected, send
+from tests.processes import ROOT, command, running
 
 KEY = "k-" + secrets.token_hex(16)
 
@@ -50,6 +54,47 @@ def test_doctor_says_what_fails_and_shows_no_secret(tmp_path: Path) -> None:
     assert not (tmp_path / "fivapp.db").exists()
     assert "canary" not in done.stdout
     assert KEY not in done.stdout
+
+
+async def _trouble(url: str) -> str:
+    """Leave one message of unknown outcome and one body in quarantine; returns the message's id."""
+    store = DatabaseStore(url, server=False)
+    await store.start()
+    try:
+        await add_connected(store)
+        await store.quarantine("connection_service", b"{canary", "unreadable")
+        queued = await send(store, await store.open_conversation("acme", "acme", ANA, "Canary"), "canary")
+        assert queued.item is not None
+        await store.record_outcome(queued.item, OWNER, Outcome(kind="unknown", code="outcome_unknown"))
+        return queued.message.id
+    finally:
+        await store.close()
+
+
+def test_doctor_names_what_needs_a_person_when_asked_without_what_people_wrote(tmp_path: Path) -> None:
+    message_id = asyncio.run(_trouble(f"sqlite:///{tmp_path}/fivapp.db"))
+    brief = command("doctor", cwd=tmp_path).stdout
+    assert "doctor --details" in brief
+    assert message_id not in brief
+    shown = command("doctor", "--details", cwd=tmp_path).stdout
+    assert f"message {message_id}" in shown
+    assert "tenant acme" in shown
+    assert "reason unreadable" in shown
+    assert "bytes 7" in shown
+    assert "anary" not in shown
+
+
+def test_doctor_prints_the_example_of_all_settings(tmp_path: Path) -> None:
+    done = command("doctor", "--env-example", cwd=tmp_path)
+    assert done.stdout == (ROOT / ".env.example").read_text(encoding="utf-8")
+
+
+def test_doctor_says_where_postgresql_was_looked_for_and_what_it_answered(tmp_path: Path) -> None:
+    _, found = examine(tmp_path, DATABASE_URL="postgresql://u:canary-pw@127.0.0.1:9/d")
+    assert "127.0.0.1, port 9, cannot be reached: it refuses connections" in found["database"]["detail"]
+    _, found = examine(tmp_path, DATABASE_URL="postgresql://u:canary-pw@no-such-host.invalid/d")
+    assert "no-such-host.invalid, port 5432, cannot be reached: there is no such host" in found["database"]["detail"]
+    assert "canary" not in json.dumps(found)
 
 
 def test_doctor_names_settings_that_cannot_be_read(tmp_path: Path) -> None:

@@ -49,6 +49,23 @@ def test_serve_refuses_what_is_not_safe_with_78_and_one_line(tmp_path: Path, cha
     assert not (tmp_path / "fivapp.db").exists()
 
 
+def test_a_file_that_is_no_database_is_one_line_each_time(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("root:x:0:0:root:/root:/bin/bash\n" * 40)
+    for _ in range(5):
+        done = command("serve", "--port", "0", cwd=tmp_path, **STRONG, DATABASE_URL=f"sqlite:///{tmp_path}/text")
+        assert done.returncode == 1
+        assert done.stderr.splitlines()[-1].endswith("is not an SQLite database.")
+        assert "Traceback" not in done.stderr
+
+
+def test_a_second_server_is_told_which_file_and_what_to_do(tmp_path: Path) -> None:
+    with _serving(tmp_path):
+        done = command("serve", "--port", "0", cwd=tmp_path, **STRONG)
+    assert done.returncode == 1
+    for words in (f"{tmp_path}/fivapp.db", "DATABASE_URL", "--data", "PostgreSQL"):
+        assert words in done.stderr
+
+
 @pytest.fixture
 def lossy_postgres(postgres_dsn: str) -> Iterator[str]:
     # The server for tests runs without fsync.
