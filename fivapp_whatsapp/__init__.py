@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .app import create_app
     from .assemble import open_gateway
-    from .errors import GatewayError
+    from .errors import GatewayError, Hold
     from .gateway import Gateway, SessionView
+    from .hookspecs import hookimpl
     from .models import (
         Author,
+        Choice,
         Contact,
         Conversation,
         ConversationPatch,
         Event,
+        Group,
+        GroupMember,
         Media,
         Message,
         MessageKind,
@@ -24,12 +28,15 @@ if TYPE_CHECKING:
         Page,
         Session,
         SessionStatus,
+        User,
     )
     from .ports import ConversationFilter
     from .settings import Settings, load_settings
+    from .tenant import PluginLog, State, TenantGateway
 
 __all__ = [
     "Author",
+    "Choice",
     "Contact",
     "Conversation",
     "ConversationFilter",
@@ -38,6 +45,10 @@ __all__ = [
     "Event",
     "Gateway",
     "GatewayError",
+    "Group",
+    "GroupMember",
+    "Hold",
+    "hookimpl",
     "load_settings",
     "Media",
     "Message",
@@ -46,16 +57,21 @@ __all__ = [
     "open_gateway",
     "OutgoingMessage",
     "Page",
+    "PluginLog",
     "Session",
     "SessionStatus",
     "SessionView",
     "Settings",
+    "State",
+    "TenantGateway",
+    "User",
 ]
 
 # Each module is loaded when its name is first asked for: importing the package imports no framework, and the
 # command line answers at once.
 _HOMES = {
     "Author": ".models",
+    "Choice": ".models",
     "Contact": ".models",
     "Conversation": ".models",
     "ConversationFilter": ".ports",
@@ -64,6 +80,10 @@ _HOMES = {
     "Event": ".models",
     "Gateway": ".gateway",
     "GatewayError": ".errors",
+    "Group": ".models",
+    "GroupMember": ".models",
+    "Hold": ".errors",
+    "hookimpl": ".hookspecs",
     "load_settings": ".settings",
     "Media": ".models",
     "Message": ".models",
@@ -72,10 +92,14 @@ _HOMES = {
     "open_gateway": ".assemble",
     "OutgoingMessage": ".models",
     "Page": ".models",
+    "PluginLog": ".tenant",
     "Session": ".models",
     "SessionStatus": ".models",
     "SessionView": ".gateway",
     "Settings": ".settings",
+    "State": ".tenant",
+    "TenantGateway": ".tenant",
+    "User": ".models",
 }
 
 

@@ -7,9 +7,11 @@ GatewayError
 │   └── IdempotencyMismatch
 ├── NotFound
 │   ├── TenantNotFound · SessionNotFound · ConversationNotFound · MessageNotFound · AccountNotFound
+│   ├── PluginNotFound · FailureNotFound
 ├── Conflict                        the object is not in a state that allows it
 │   ├── AlreadyExists
 │   ├── SessionNotConnected
+│   ├── Hold                        a plugin holds a message back
 │   └── RequestInProgress
 ├── NotAllowed
 │   ├── NotAuthenticated · InvalidWebhookKey · TenantSuspended · RoleRequired
@@ -24,6 +26,8 @@ GatewayError
 ├── StoreError
 │   ├── StoreUnavailable · StoreLocked
 ├── Overloaded                      we shed load; try again
+├── PluginError                     plugins that cannot be loaded as they are
+├── AddressRefused                  an address on the internet that the guarded client does not go to
 └── SettingsError
 """
 
@@ -115,6 +119,18 @@ class AccountNotFound(NotFound):
     code = "account_not_found"
 
 
+class PluginNotFound(NotFound):
+    """There is no such plugin here."""
+
+    code = "plugin_not_found"
+
+
+class FailureNotFound(NotFound):
+    """There is no such failure; it may have been tried again with success."""
+
+    code = "failure_not_found"
+
+
 class Conflict(GatewayError):
     """The object is not in a state that allows this."""
 
@@ -131,6 +147,15 @@ class SessionNotConnected(Conflict):
     """No WhatsApp connection is open for this conversation."""
 
     code = "session_not_connected"
+
+
+class Hold(Conflict):
+    """A plugin holds this message back.
+
+    Plugins raise it in `outgoing_message`, with a reason for the person who wrote the message.
+    """
+
+    code = "message_held"
 
 
 class RequestInProgress(Conflict):
@@ -253,6 +278,25 @@ class Overloaded(GatewayError):
     """Too many requests wait; nothing was stored. Try again."""
 
     code = "overloaded"
+
+
+class PluginError(GatewayError):
+    """Plugins cannot be loaded.
+
+    `problems` has one sentence for each mistake, with the plugin, and the file and line where they are known.
+    """
+
+    code = "plugin_error"
+
+    def __init__(self, detail: str | None = None, *, problems: Sequence[str] = ()) -> None:
+        super().__init__(detail or "\n".join(problems) or None)
+        self.problems = tuple(problems)
+
+
+class AddressRefused(GatewayError):
+    """This address may not be called: it is not a public one on port 80 or 443."""
+
+    code = "address_refused"
 
 
 class SettingsError(GatewayError):

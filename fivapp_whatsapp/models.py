@@ -111,7 +111,9 @@ Direction = Literal["incoming", "outgoing"]
 AuthorKind = Literal["contact", "agent", "plugin", "phone", "api", "system"]
 ConversationStatus = Literal["open", "snoozed", "closed"]
 AnsweredBy = Literal["bot", "human"]
+GroupBots = Literal["off", "mentioned", "always"]
 Role = Literal["agent", "admin"]
+GroupChange = Literal["subject", "joined", "left", "promoted", "demoted", "changed"]
 
 
 class Tenant(Model, frozen=True, kw_only=True):
@@ -189,8 +191,19 @@ class MessageError(Model, frozen=True, kw_only=True):
     detail: str
 
 
+class Choice(Model, frozen=True, kw_only=True, omit_defaults=True):
+    """One of the answers that a message offers; `id` comes back as the `choice` of the contact's message."""
+
+    id: str
+    title: str
+    description: str | None = None
+
+
 class Message(Model, frozen=True, kw_only=True, omit_defaults=True):
-    """One message in a conversation; what it does not have is absent from its JSON."""
+    """One message in a conversation; what it does not have is absent from its JSON.
+
+    `choices` are what an outgoing message offers, `choice` is the id of what the contact chose.
+    """
 
     id: str
     conversation_id: str
@@ -203,6 +216,8 @@ class Message(Model, frozen=True, kw_only=True, omit_defaults=True):
     quoted_message_id: str | None = None
     retry_of: str | None = None
     error: MessageError | None = None
+    choices: Sequence[Choice] = ()
+    choice: str | None = None
     at: datetime
 
 
@@ -235,13 +250,15 @@ class Conversation(Model, frozen=True, kw_only=True, omit_defaults=True):
     assignee_id: str | None = None
     waiting_since: datetime | None = None
     snoozed_until: datetime | None = None
+    group_bots: GroupBots | None = None
 
 
 class OutgoingMessage(Model, frozen=True, kw_only=True):
     """A message to be sent.
 
     `to` must be an address of the conversation when it is given. Media is a URL that the connection
-    service can fetch. `kind` follows from `media` when it is not given.
+    service can fetch. `kind` follows from `media` when it is not given. `choices` become buttons, a list or a
+    numbered text, as the connector can; a text stands for a Choice whose id and title it is.
     """
 
     text: str | None = None
@@ -250,6 +267,7 @@ class OutgoingMessage(Model, frozen=True, kw_only=True):
     quoted_message_id: str | None = None
     retry_of: str | None = None
     to: str | None = None
+    choices: Sequence[Choice | str] = ()
 
 
 class Event(Model, frozen=True, kw_only=True):
@@ -279,6 +297,25 @@ class StatusChange(Model, frozen=True, kw_only=True):
     error: MessageError | None = None
 
 
+class GroupMember(Model, frozen=True, kw_only=True, omit_defaults=True):
+    """A participant of a group; the name may not be known."""
+
+    address: str
+    name: str | None = None
+    admin: bool = False
+
+
+class Group(Model, frozen=True, kw_only=True, omit_defaults=True):
+    """A group chat. `change` says what a group.updated event is about, and `changed` whom, by their addresses."""
+
+    chat_id: str
+    subject: str | None = None
+    conversation_id: str | None = None
+    members: Sequence[GroupMember] | None = None
+    change: GroupChange | None = None
+    changed: Sequence[str] = ()
+
+
 class ConversationPatch(Model, frozen=True, kw_only=True):
     """What is to change in a conversation; what is UNSET stays."""
 
@@ -289,6 +326,7 @@ class ConversationPatch(Model, frozen=True, kw_only=True):
     snoozed_until: datetime | msgspec.UnsetType | None = msgspec.UNSET
     assignee_id: str | msgspec.UnsetType | None = msgspec.UNSET
     labels: Sequence[Annotated[str, msgspec.Meta(min_length=1, max_length=64)]] | msgspec.UnsetType = msgspec.UNSET
+    group_bots: GroupBots | msgspec.UnsetType | None = msgspec.UNSET
 
 
 # --- what a connector decodes out of a webhook -------------------------------------------------
@@ -314,6 +352,18 @@ class IncomingMessage(Model, frozen=True, kw_only=True):
     group_name: str | None = None
     quoted_native_id: str | None = None
     client_message_id: str | None = None
+    choice: str | None = None
+
+
+class GroupUpdate(Model, frozen=True, kw_only=True):
+    """A change of a group that the connection service tells of; `changed` are the participants' addresses."""
+
+    session_id: str
+    chat_id: str
+    change: GroupChange
+    subject: str | None = None
+    changed: Sequence[str] = ()
+    at: datetime | None = None
 
 
 class StatusUpdate(Model, frozen=True, kw_only=True):
@@ -346,4 +396,4 @@ class SendResult(Model, frozen=True, kw_only=True):
     raw: Any = None
 
 
-WebhookEvent = IncomingMessage | StatusUpdate | SessionUpdate
+WebhookEvent = IncomingMessage | StatusUpdate | SessionUpdate | GroupUpdate

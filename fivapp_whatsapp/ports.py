@@ -6,6 +6,7 @@ these seams are datetimes with zone UTC, ids are text.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -44,6 +45,10 @@ class Clock(Protocol):
         """Return seconds that never go back."""
         ...
 
+    async def sleep(self, seconds: float) -> None:
+        """Wait so long, by this clock."""
+        ...
+
 
 class SystemClock:
     """The machine's clock."""
@@ -55,6 +60,10 @@ class SystemClock:
     def monotonic(self) -> float:
         """Return seconds that never go back."""
         return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait so long."""
+        await asyncio.sleep(seconds)
 
 
 # --- the connection service ----------------------------------------------------------------------
@@ -70,6 +79,14 @@ class OutgoingSend(msgspec.Struct, frozen=True, kw_only=True):
     quoted_native_id: str | None = None
 
 
+class MediaStream(msgspec.Struct, frozen=True, kw_only=True):
+    """A file as it comes: what its sender says of it, and its bytes in pieces."""
+
+    mime_type: str | None
+    size: int | None
+    pieces: AsyncIterator[bytes]
+
+
 class Connector(Protocol):
     """Our adapter to one kind of connection service.
 
@@ -82,7 +99,7 @@ class Connector(Protocol):
     async def capabilities(self) -> frozenset[str]:
         """Return what the service can do beyond text.
 
-        Of: `media`, `quote`, `idempotent_send`, `lookup`, `typing`, `groups`, `pairing_code`.
+        Of: `media`, `quote`, `idempotent_send`, `lookup`, `typing`, `groups`, `pairing_code`, `buttons`, `list`.
         """
         ...
 

@@ -9,7 +9,15 @@ from fivapp_whatsapp.db.convert import optional_ms, session, session_row
 from fivapp_whatsapp.db.needs import Needs
 from fivapp_whatsapp.db.rows import MessageRow, OutboxRow, ParkedStatusRow, QuarantineRow, SessionRow
 from fivapp_whatsapp.db.unit import Unit
-from fivapp_whatsapp.models import IncomingMessage, SessionUpdate, StatusUpdate, WebhookEvent, new_id, to_datetime
+from fivapp_whatsapp.models import (
+    GroupUpdate,
+    IncomingMessage,
+    SessionUpdate,
+    StatusUpdate,
+    WebhookEvent,
+    new_id,
+    to_datetime,
+)
 from fivapp_whatsapp.ports import Receipt
 from fivapp_whatsapp.states import apply_update
 
@@ -115,6 +123,8 @@ def quarantined(connector: str, raw: bytes, reason: str, session_id: str | None,
 def _event(tenant_id: str, event: WebhookEvent) -> _Event:
     if isinstance(event, IncomingMessage):
         return Arrival(tenant_id, event)
+    if isinstance(event, GroupUpdate):
+        return _GroupNews(event)
     return _Status(tenant_id, event) if isinstance(event, StatusUpdate) else _SessionNews(event)
 
 
@@ -196,3 +206,18 @@ class _SessionNews:
         unit.put(session_row(after))
         log_session(unit, before, after)
         return True
+
+
+class _GroupNews:
+    """What became of a group."""
+
+    __slots__ = ("_event",)
+
+    def __init__(self, event: GroupUpdate) -> None:
+        self._event = event
+
+    def needs(self, needs: Needs) -> None:
+        """Need nothing yet."""
+
+    def apply(self, unit: Unit) -> bool:
+        return False
