@@ -137,12 +137,13 @@ class Account(Model, frozen=True, kw_only=True):
 
 
 class User(Model, frozen=True, kw_only=True):
-    """Who makes a request: from a token or a local account."""
+    """Who makes a request: from a token or a local account; `program` when the token says that nobody sits there."""
 
     id: str
     tenant_id: str
     role: Role
     name: str = ""
+    program: bool = False
 
 
 class Author(Model, frozen=True, kw_only=True):

@@ -52,6 +52,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     jwt_claim_tenant: str = "tenantId"
     jwt_claim_role: str = "role"
     jwt_claim_name: str = "name"
+    jwt_claim_program: str = "program"
     session_hours: Annotated[float, Meta(gt=0, le=720)] = 12.0
 
     webhook_keys: list[Secret] = []

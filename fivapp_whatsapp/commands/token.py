@@ -19,7 +19,14 @@ from .common import missing_file, run, visit_store
 
 
 def issue_token(
-    settings: Settings, tenant_id: str, role: Role, *, hours: float = 12.0, user_id: str = "cli", name: str = ""
+    settings: Settings,
+    tenant_id: str,
+    role: Role,
+    *,
+    hours: float = 12.0,
+    user_id: str = "cli",
+    name: str = "",
+    program: bool = False,
 ) -> str:
     """Return a JWT signed with FIVAPP_JWT_SECRET, whose claims are named as the settings say.
 
@@ -39,6 +46,8 @@ def issue_token(
     }
     if name:
         claims[settings.jwt_claim_name] = name
+    if program:
+        claims[settings.jwt_claim_program] = True
     if settings.jwt_audience:
         claims["aud"] = settings.jwt_audience
     if settings.jwt_issuer:
@@ -52,10 +61,11 @@ def issue_token(
 @click.option("--hours", type=click.FloatRange(0, 8760, min_open=True), default=12.0, show_default=True)
 @click.option("--user", "user_id", default="cli", show_default=True, help="The user's id, shown as the author.")
 @click.option("--name", default="", help="The user's name.")
-def token(tenant: str, role: Role, hours: float, user_id: str, name: str) -> None:
+@click.option("--program", is_flag=True, help="For a program: what it sends does not pause bots, as a person's does.")
+def token(tenant: str, role: Role, hours: float, user_id: str, name: str, program: bool) -> None:
     """Print a token for the API, signed with FIVAPP_JWT_SECRET."""
     settings = load_settings()
-    made = issue_token(settings, tenant, role, hours=hours, user_id=user_id, name=name)
+    made = issue_token(settings, tenant, role, hours=hours, user_id=user_id, name=name, program=program)
     if not run(_may_be_there(settings, tenant)):
         click.echo(f"There is no tenant {tenant} yet. Add it: fivapp-whatsapp tenant add {tenant}", err=True)
     click.echo(made)

@@ -208,7 +208,8 @@ class MainApplicationTokens:
         if not (isinstance(role, str) and role in ("agent", "admin") and isinstance(name, str)):
             raise NotAuthenticated
         known: Role = "admin" if role == "admin" else "agent"
-        user = User(id=user_id, tenant_id=tenant_id, role=known, name=clean_line(name, 128))
+        program = claims.get(settings.jwt_claim_program) is True
+        user = User(id=user_id, tenant_id=tenant_id, role=known, name=clean_line(name, 128), program=program)
         return Verified(user, float(claims["exp"]))
 
 

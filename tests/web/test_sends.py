@@ -221,3 +221,13 @@ async def test_the_statuses_of_the_service_are_pushed_up(server: TestServer) -> 
         status_now = page.json()["items"][0]["status"]
     assert page.json()["items"][0]["id"] == message["id"]
     assert status_now == "read"
+
+
+async def test_what_a_programs_token_sends_is_the_apis_and_not_a_persons(server: TestServer) -> None:
+    await server.connect("acme")
+    conversation = (await server.call("POST", "/api/conversations", {"to": "5511988887777"})).json()
+    path = f"/api/conversations/{conversation['id']}/send-message"
+    for program, kind in ((True, "api"), (None, "agent"), ("true", "agent")):
+        headers = bearer(make_token("acme", program=program))
+        reply = await server.client.post(path, json={"text": "Hi"}, headers=headers)
+        assert reply.json()["message"]["author"] == {"kind": kind, "id": "ana", "name": "Ana"}

@@ -45,4 +45,4 @@ def message_id_of(text: str) -> str:
 
 def author_of(user: User) -> Author:
     """Return the user as the author of what it writes."""
-    return Author(kind="agent", id=user.id, name=user.name or None)
+    return Author(kind="api" if user.program else "agent", id=user.id, name=user.name or None)
