@@ -20,7 +20,7 @@ from fivapp_whatsapp.errors import (
 from fivapp_whatsapp.models import MessageStatus
 
 from .conftest import serving
-from .tools import TestServer, assert_problem
+from .tools import TestServer, assert_problem, bearer, make_token
 
 pytestmark = pytest.mark.anyio
 
