@@ -11,6 +11,7 @@ import msgspec
 from .connectors.connection_service import ConnectionServiceConnector
 from .db.store import DatabaseStore
 from .gateway import Gateway
+from .guarded import guarded_client
 from .metrics import LoopLag, PrometheusMetrics
 from .settings import Settings, load_settings
 
@@ -21,7 +22,14 @@ def build_gateway(settings: Settings) -> Gateway:
     store = DatabaseStore(settings.database_url, metrics=metrics, pending_limit=settings.webhook_pending_limit)
     connectors = {"connection_service": ConnectionServiceConnector.from_settings(settings)}
     lag = LoopLag(metrics)
-    gateway = Gateway(store, connectors, settings, metrics=metrics, companions={"loop lag": lag.run})
+    gateway = Gateway(
+        store,
+        connectors,
+        settings,
+        metrics=metrics,
+        companions={"loop lag": lag.run},
+        http=guarded_client(allow=settings.http_allow),
+    )
     metrics.sample("queue_length", lambda: store.waiting, queue="writer")
     metrics.sample("queue_length", lambda: gateway.outbox.in_flight, queue="outbox")
     return gateway

@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -59,6 +60,9 @@ from .ports import (
 from .settings import Settings
 from .states import problem_of
 
+if TYPE_CHECKING:
+    import httpx
+
 _log = get_logger(__name__)
 _API = Author(kind="api")
 _DRAIN_SECONDS = 20.0
@@ -77,8 +81,8 @@ class Gateway:
     """Owns the conversations of all tenants; the connection services are settings.
 
     `connectors` maps a name to a connector; `default_connector` names the one of new sessions; `companions` is
-    work that runs as long as the gateway does, by name. Use it as an async context manager, or call `start` and
-    `stop`.
+    work that runs as long as the gateway does, by name; `http` is the guarded client for plugins, closed with the
+    gateway. Use it as an async context manager, or call `start` and `stop`.
     """
 
     def __init__(
@@ -91,6 +95,7 @@ class Gateway:
         clock: Clock | None = None,
         metrics: Metrics | None = None,
         companions: Mapping[str, Callable[[], Awaitable[None]]] | None = None,
+        http: httpx.AsyncClient | None = None,
     ) -> None:
         self.store = store
         self.settings = settings
@@ -98,6 +103,7 @@ class Gateway:
         self.metrics = metrics or NoMetrics()
         self.connectors = dict(connectors)
         self.default_connector = default_connector
+        self.http = http
         self.feed = Feed(store, metrics=self.metrics)
         self.monitor = Monitor(
             store,
@@ -148,6 +154,8 @@ class Gateway:
             ends.push_async_callback(self.store.close)
             for connector in self.connectors.values():
                 ends.push_async_callback(connector.close)
+            if self.http is not None:
+                ends.push_async_callback(self.http.aclose)
             ends.push_async_callback(self.feed.close)
             ends.push_async_callback(self.intake.close)
 

@@ -68,6 +68,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     connector_timeout: Seconds = 10.0
     connector_connections: Count = 64
+    http_allow: list[str] = []
     send_wait: Annotated[float, Meta(gt=0, le=9)] = 8.0
     send_expiry: Seconds = 600.0
     poll_pairing: Seconds = 2.0
@@ -92,7 +93,7 @@ _UNPREFIXED = ("connection_service_url", "connection_service_api_key", "database
 ENVIRONMENT: dict[str, str] = {
     (name if name in _UNPREFIXED else f"fivapp_{name}").upper(): name for name in Settings.__struct_fields__
 }
-_LISTS = frozenset(("allowed_origins", "webhook_keys", "trusted_proxies"))
+_LISTS = frozenset(("allowed_origins", "http_allow", "trusted_proxies", "webhook_keys"))
 
 
 def load_settings(
@@ -170,6 +171,8 @@ def _convert(values: dict[str, Any], problems: list[str]) -> Settings:
             continue
         if name in _ADDRESSES and value and not _is_address(value):
             problems.append(f"{names[name]}: {_ADDRESS}")
+        if name == "http_allow" and not all(map(_HOST_AND_PORT.fullmatch, value)):
+            problems.append(f"{names[name]}: must be names with their ports, such as localhost:11434")
     if problems:
         raise SettingsError(problems=sorted(problems))
     return msgspec.convert(good, Settings, strict=False, dec_hook=_decode)
@@ -201,6 +204,8 @@ def _expected(kind: inspect.Type) -> str:
     return "must be a text"
 
 
+# An IPv6 address stands in brackets, as in a URL.
+_HOST_AND_PORT = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}")
 _ADDRESSES = frozenset(("connection_service_url", "public_url"))
 _ADDRESS = "must be an address that begins with http:// or https://, without login, query or spaces"
 

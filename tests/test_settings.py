@@ -62,6 +62,7 @@ def test_lists_are_separated_by_commas() -> None:
     assert load({"FIVAPP_WEBHOOK_KEYS": " a, b ,,"}).webhook_keys == ["a", "b"]
     assert load({"FIVAPP_ALLOWED_ORIGINS": "https://a.example"}).allowed_origins == ["https://a.example"]
     assert load({"FIVAPP_WEBHOOK_KEYS": ""}).webhook_keys == []
+    assert load({"FIVAPP_HTTP_ALLOW": "a:1, [::1]:80"}).http_allow == ["a:1", "[::1]:80"]
 
 
 def test_an_empty_value_means_the_default() -> None:
@@ -125,6 +126,8 @@ def test_all_mistakes_are_named_at_once_and_no_value(tmp_path: Path) -> None:
         ("FIVAPP_PUBLIC_URL", "https://", "must be an address"),
         ("CONNECTION_SERVICE_URL", "localhost:3001", "must be an address"),
         ("CONNECTION_SERVICE_URL", "http://[", "must be an address"),
+        ("FIVAPP_HTTP_ALLOW", "localhost", "must be names with their ports"),
+        ("FIVAPP_HTTP_ALLOW", "http://localhost:1", "must be names with their ports"),
         ("FIVAPP_PROT", "8000", "there is no such setting"),
         ("FIVAPP_JWT_SECRET_FILE", "/nowhere/jwt", "/nowhere/jwt cannot be read (No such file or directory)"),
     ],
