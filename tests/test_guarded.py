@@ -249,11 +249,11 @@ async def test_a_name_without_an_address_is_an_error_to_connect(failure: Excepti
 
 
 async def test_a_redirect_is_not_followed_and_leads_nowhere_when_it_is() -> None:
-    async with serving(saying(b"", "Location: http://127.0.0.1/secret", status="302 Found")) as server:
-        async with guarded_client(allow=server.allow) as client:
-            assert (await client.get(server.url)).status_code == 302
-            with pytest.raises(AddressRefused):
-                await client.get(server.url, follow_redirects=True)
+    redirect = saying(b"", "Location: http://127.0.0.1/secret", status="302 Found")
+    async with serving(redirect) as server, guarded_client(allow=server.allow) as client:
+        assert (await client.get(server.url)).status_code == 302
+        with pytest.raises(AddressRefused):
+            await client.get(server.url, follow_redirects=True)
 
 
 async def test_what_the_operator_allows_is_exactly_that_name_and_port() -> None:
@@ -300,11 +300,10 @@ async def test_a_server_that_says_nothing_is_ended_by_the_deadline() -> None:
 
 
 async def test_a_compressed_answer_is_not_expanded() -> None:
-    bomb = gzip.compress(bytes(64 * 1024**2))
-    async with serving(saying(bomb, "Content-Encoding: gzip")) as server:
-        async with guarded_client(allow=server.allow) as client:
-            with pytest.raises(httpx.DecodingError):
-                await client.get(server.url)
+    bomb = saying(gzip.compress(bytes(64 * 1024**2)), "Content-Encoding: gzip")
+    async with serving(bomb) as server, guarded_client(allow=server.allow) as client:
+        with pytest.raises(httpx.DecodingError):
+            await client.get(server.url)
     assert b"accept-encoding: identity" in server.requests[0].lower()
 
 
