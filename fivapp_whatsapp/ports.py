@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -21,6 +22,7 @@ from .models import (
     Conversation,
     ConversationPatch,
     Event,
+    Group,
     Message,
     OutgoingMessage,
     Page,
@@ -125,6 +127,27 @@ class Connector(Protocol):
 
     async def find_sent(self, session_id: str, client_message_id: str) -> SendResult | None:
         """Look up a send by our id, where `lookup` is a capability; None when it never arrived."""
+        ...
+
+    async def typing(self, session_id: str, to: str, on: bool) -> None:
+        """Show or hide "typing…" in a chat, where `typing` is a capability."""
+        ...
+
+    async def groups(self, session_id: str) -> list[Group]:
+        """List the groups that a session is in, where `groups` is a capability; members may be missing."""
+        ...
+
+    async def group(self, session_id: str, chat_id: str) -> Group | None:
+        """Return one group with its members, where `groups` is a capability; None when the session is not in it."""
+        ...
+
+    def fetch_media(self, url: str) -> AbstractAsyncContextManager[MediaStream]:
+        """Open the file of an incoming message: `async with connector.fetch_media(url) as file:`.
+
+        A path, or an address of the service itself, is asked with our key; any other is fetched as from the public
+        internet, by the guarded client. Raises ConnectorUnavailable (try again later), ConnectorRejected with the
+        reason `gone` or `address_refused`.
+        """
         ...
 
     def verify_webhook(self, key: str | None, headers: Mapping[str, str], body: bytes) -> bool:

@@ -6,23 +6,27 @@ import asyncio
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Self
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import httpx
 
 from fivapp_whatsapp import addresses
 from fivapp_whatsapp.errors import ConnectorProtocolError, ConnectorRejected, ConnectorUnavailable
-from fivapp_whatsapp.models import MessageKind, OutgoingMessage, SendResult, SessionStatus, SessionUpdate, WebhookEvent
-from fivapp_whatsapp.ports import Clock, OutgoingSend, SystemClock
+from fivapp_whatsapp.models import Group, SendResult, SessionStatus, SessionUpdate, WebhookEvent
+from fivapp_whatsapp.ports import Clock, MediaStream, OutgoingSend, SystemClock
 from fivapp_whatsapp.settings import Settings
-from fivapp_whatsapp.text import clean_text
 
 from . import answers, events, failures
+from .groups import group_of, groups_of
 from .http import Answer, ServiceClient
-from .words import MEDIA_KINDS, kind_of_mime
+from .media import MEDIA_SECONDS, MediaSource
+from .outgoing import missing, send_body
 
-CAPABILITIES = frozenset({"media", "quote", "idempotent_send", "lookup", "typing", "groups", "pairing_code"})
+CAPABILITIES = frozenset(
+    {"media", "quote", "idempotent_send", "lookup", "typing", "groups", "pairing_code", "buttons", "list"}
+)
 CAPABILITIES_KEPT = 60.0
 # A plain service may answer 500 to a route that it does not have: it must not be asked before each send.
 CAPABILITIES_KEPT_IN_TROUBLE = 5.0
@@ -33,7 +37,9 @@ _PROBE = "fivapp-check"
 class ConnectionServiceConnector:
     """Implements ports.Connector for the seed's microservice, plain or with the extensions that it declares.
 
-    `timeout` is in seconds and bounds every call as a whole. Without `webhook_keys` no webhook is accepted.
+    `timeout` is in seconds and bounds every call as a whole, `media_timeout` a file from its request to its last
+    byte. `outside` fetches files that are not the service's own: a client that refuses private addresses, closed
+    with the connector; without one such files are refused. Without `webhook_keys` no webhook is accepted.
     Raises SettingsError for a base URL or key that cannot be used.
     """
 
@@ -46,7 +52,9 @@ class ConnectionServiceConnector:
         api_key: str,
         webhook_keys: Sequence[str] = (),
         timeout: float = 10.0,
+        media_timeout: float = MEDIA_SECONDS,
         connections: int = 64,
+        outside: httpx.AsyncClient | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         clock: Clock | None = None,
     ) -> None:
@@ -57,6 +65,7 @@ class ConnectionServiceConnector:
             connections=connections,
             transport=transport,
         )
+        self._media = MediaSource(self._client, outside, media_timeout)
         self._secret = str(api_key)
         self._timeout = timeout
         self._clock: Clock = clock or SystemClock()
@@ -66,7 +75,13 @@ class ConnectionServiceConnector:
         self._asking: asyncio.Task[frozenset[str]] | None = None
 
     @classmethod
-    def from_settings(cls, settings: Settings, *, transport: httpx.AsyncBaseTransport | None = None) -> Self:
+    def from_settings(
+        cls,
+        settings: Settings,
+        *,
+        outside: httpx.AsyncClient | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> Self:
         """Return the connector that the settings describe. Raises SettingsError."""
         return cls(
             base_url=settings.connection_service_url,
@@ -74,6 +89,7 @@ class ConnectionServiceConnector:
             webhook_keys=settings.accepted_webhook_keys,
             timeout=settings.connector_timeout,
             connections=settings.connector_connections,
+            outside=outside,
             transport=transport,
         )
 
@@ -121,8 +137,7 @@ class ConnectionServiceConnector:
 
     async def pairing_code(self, session_id: str, phone: str) -> str:
         """Ask for a code to type on the phone, where `pairing_code` is a capability; `phone` is an address."""
-        if "pairing_code" not in await self.capabilities():
-            raise _missing("give pairing codes")
+        await self._needs("pairing_code", "give pairing codes")
         path = f"/sessions/{_quoted(session_id)}/pairing-code"
         answer = await self._client.call("POST", path, {"phone": addresses.phone(phone) or phone}, repeatable=True)
         code = answers.pairing_code(self._success(answer))
@@ -136,7 +151,7 @@ class ConnectionServiceConnector:
         Raises ConnectorRejected with the reason `capability_missing` for what the service cannot send.
         """
         started = self._clock.monotonic()
-        body = _send_body(send, await self.capabilities())
+        body = send_body(send, await self.capabilities())
         left = self._timeout - (self._clock.monotonic() - started)
         answer = await self._client.call("POST", "/message/send", body, repeatable=False, timeout=left)
         if answer.status == 204:
@@ -145,8 +160,7 @@ class ConnectionServiceConnector:
 
     async def find_sent(self, session_id: str, client_message_id: str) -> SendResult | None:
         """Look up a send by our id, where `lookup` is a capability; None when it never arrived."""
-        if "lookup" not in await self.capabilities():
-            raise _missing("look up messages")
+        await self._needs("lookup", "look up messages")
         answer = await self._client.call("GET", f"/messages/{_quoted(client_message_id)}", repeatable=True)
         if answer.status == 404:
             return None
@@ -154,6 +168,36 @@ class ConnectionServiceConnector:
         if answers.names_another(document, session_id):
             raise failures.unreadable(answer, "about another session")
         return answers.send_result(document, self._clock.now())
+
+    async def typing(self, session_id: str, to: str, on: bool) -> None:
+        """Show or hide "typing…" in a chat, where `typing` is a capability."""
+        await self._needs("typing", "show that somebody types")
+        body = {"tenantId": session_id, "to": addresses.phone(to) or to, "typing": on}
+        answer = await self._client.call("POST", "/typing", body, repeatable=True)
+        if answer.status != 204:
+            self._success(answer)
+
+    async def groups(self, session_id: str) -> list[Group]:
+        """List the groups that a session is in, where `groups` is a capability; members may be missing."""
+        await self._needs("groups", "list groups")
+        answer = await self._client.call("GET", f"/groups?{_of_session(session_id)}", repeatable=True)
+        return groups_of(self._success(answer))
+
+    async def group(self, session_id: str, chat_id: str) -> Group | None:
+        """Return one group with its members, where `groups` is a capability; None when the session is not in it."""
+        await self._needs("groups", "list groups")
+        path = f"/groups/{_quoted(chat_id)}?{_of_session(session_id)}"
+        answer = await self._client.call("GET", path, repeatable=True)
+        if answer.status == 404:
+            return None
+        group = group_of(self._success(answer))
+        if group is None or not addresses.same_chat(group.chat_id, chat_id):
+            raise failures.unreadable(answer, "not about this group")
+        return group
+
+    def fetch_media(self, url: str) -> AbstractAsyncContextManager[MediaStream]:
+        """Open the file of an incoming message, see media.MediaSource.open."""
+        return self._media.open(url)
 
     def verify_webhook(self, key: str | None, headers: Mapping[str, str], body: bytes) -> bool:
         """Tell whether a webhook's key is one of ours, with the same work for every key."""
@@ -178,6 +222,11 @@ class ConnectionServiceConnector:
         if self._asking is not None:
             self._asking.cancel()
         await self._client.close()
+        await self._media.close()
+
+    async def _needs(self, capability: str, what: str) -> None:
+        if capability not in await self.capabilities():
+            raise missing(what)
 
     async def _ask_capabilities(self) -> frozenset[str]:
         # Half of the deadline, so that the send behind it has time left.
@@ -223,44 +272,6 @@ class ConnectionServiceConnector:
         return document
 
 
-def _send_body(send: OutgoingSend, capabilities: frozenset[str]) -> dict[str, Any]:
-    message = send.message
-    text = clean_text(message.text or "")
-    body: dict[str, Any] = {"tenantId": send.session_id, "to": addresses.phone(send.to) or send.to, "text": text}
-    kind = _kind(message)
-    if kind is not MessageKind.TEXT:
-        body |= _media_fields(message, kind, text, capabilities)
-    elif not text:
-        raise ConnectorRejected("There is no text to send.", reason="empty")
-    if "idempotent_send" in capabilities:
-        body["clientMessageId"] = send.client_message_id
-    if send.quoted_native_id and "quote" in capabilities:
-        body["quotedMessageId"] = send.quoted_native_id
-    return body
-
-
-def _kind(message: OutgoingMessage) -> MessageKind:
-    if message.kind is MessageKind.TEXT and message.media is not None:
-        return kind_of_mime(message.media.mime_type)
-    return message.kind
-
-
-def _media_fields(
-    message: OutgoingMessage, kind: MessageKind, text: str, capabilities: frozenset[str]
-) -> dict[str, Any]:
-    media = message.media
-    if kind not in MEDIA_KINDS or "media" not in capabilities:
-        raise _missing(f"send {kind} messages")
-    if media is None or not media.url:
-        raise ConnectorRejected("There is no file to send.", reason="empty")
-    fields = {"type": str(kind), "mediaUrl": media.url, "caption": text, "filename": media.filename}
-    return {name: value for name, value in fields.items() if value}
-
-
-def _missing(what: str) -> ConnectorRejected:
-    return ConnectorRejected(f"The connection service cannot {what}.", reason="capability_missing")
-
-
 def _is_success(answer: Answer) -> bool:
     return 200 <= answer.status < 300
 
@@ -268,6 +279,10 @@ def _is_success(answer: Answer) -> bool:
 def _quoted(part: str) -> str:
     # A dot is left alone by quote(), and two of them would climb out of the path.
     return quote(part, safe="").replace(".", "%2E") if set(part) == {"."} else quote(part, safe="")
+
+
+def _of_session(session_id: str) -> str:
+    return urlencode({"tenantId": session_id})
 
 
 def _spellings(key: str | bytes) -> tuple[bytes, bytes]:

@@ -31,6 +31,7 @@ _IDLE_SECONDS = 4.0
 # Waiting for a free connection, connecting and TLS take at most a quarter of the deadline each: when the
 # whole deadline is over, the request was written, and when one of these is over, it was not.
 _SHARE = 0.25
+_PORTS = {"http": 80, "https": 443}
 _BAD_ADDRESS = "CONNECTION_SERVICE_URL must be http:// or https://, a host, and no query."
 _NOT_WRITTEN = (
     httpx.ConnectError,
@@ -41,6 +42,10 @@ _NOT_WRITTEN = (
     httpx.LocalProtocolError,
     httpx.InvalidURL,
 )
+
+
+def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
+    return url.scheme, url.host.rstrip("."), url.port or _PORTS.get(url.scheme)
 
 
 def in_doubt(detail: str, *, repeatable: bool, retry_after: float | None = None) -> ConnectorError:
@@ -111,6 +116,26 @@ class ServiceClient:
             raise SettingsError(_BAD_ADDRESS) from exc
         if self._base.scheme not in ("http", "https") or not self._base.host or self._base.query or self._base.fragment:
             raise SettingsError(_BAD_ADDRESS)
+
+    @property
+    def client(self) -> httpx.AsyncClient:
+        """Return the client itself, which sends our key with every request: only for addresses of this service."""
+        return self._client
+
+    def address(self, url: str) -> httpx.URL | None:
+        """Return where on this service a path or a URL points to; None for a place that is not this service's.
+
+        A URL is the service's only when scheme, host and port are the same. A path is taken below the base URL,
+        unless it begins with the base's own path.
+        """
+        try:
+            named = httpx.URL(url)
+        except (httpx.InvalidURL, ValueError):
+            return None
+        if url.startswith("/") and not named.host:
+            below = url.startswith(f"{self._base.path.rstrip('/')}/")
+            return httpx.URL(f"{self._base.copy_with(path='')}{url}" if below else f"{self._base}{url}")
+        return named if not named.userinfo and _origin(named) == _origin(self._base) else None
 
     async def call(
         self,

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
 
-from fivapp_whatsapp.errors import ConnectorError, UnreadableWebhook
-from fivapp_whatsapp.models import IncomingMessage, SendResult, SessionStatus, SessionUpdate, StatusUpdate, WebhookEvent
-from fivapp_whatsapp.ports import OutgoingSend
+from fivapp_whatsapp.errors import ConnectorError, ConnectorRejected, UnreadableWebhook
+from fivapp_whatsapp.models import (
+    Group,
+    GroupUpdate,
+    IncomingMessage,
+    SendResult,
+    SessionStatus,
+    SessionUpdate,
+    StatusUpdate,
+    WebhookEvent,
+)
+from fivapp_whatsapp.ports import MediaStream, OutgoingSend
 
 _decode = msgspec.json.decode
 
@@ -19,8 +29,10 @@ class FakeConnector:
     """Implements ports.Connector in memory.
 
     `statuses` is what sessions report, by their id; `fail_sends` are errors that the next sends raise, one
-    each; `hold` keeps sends waiting until it is set. A webhook's body is JSON of the fields of an
-    IncomingMessage, StatusUpdate or SessionUpdate, with its struct's name under `type`.
+    each; `hold` keeps sends waiting until it is set. `typed` notes (session, chat, on or off), `group_list` are
+    each session's groups, `files` are (MIME type, bytes) by URL or the error that fetching raises, `fetched` notes
+    URLs. A webhook's body is JSON of the fields of an IncomingMessage, StatusUpdate, SessionUpdate or GroupUpdate,
+    with its struct's name under `type`.
     """
 
     name = "connection_service"
@@ -33,6 +45,10 @@ class FakeConnector:
         self.fail_sends: list[ConnectorError] = []
         self.hold = asyncio.Event()
         self.hold.set()
+        self.typed: list[tuple[str, str, bool]] = []
+        self.group_list: dict[str, list[Group]] = {}
+        self.files: dict[str, tuple[str | None, bytes] | ConnectorError] = {}
+        self.fetched: list[str] = []
         self.closed = False
         self._capabilities = capabilities
 
@@ -82,6 +98,32 @@ class FakeConnector:
         """Find nothing."""
         return None
 
+    async def typing(self, session_id: str, to: str, on: bool) -> None:
+        """Note who is shown that somebody types."""
+        self._needs("typing")
+        self.typed.append((session_id, to, on))
+
+    async def groups(self, session_id: str) -> list[Group]:
+        """Return the session's groups, without their members as services may do."""
+        self._needs("groups")
+        return [msgspec.structs.replace(group, members=None) for group in self.group_list.get(session_id, ())]
+
+    async def group(self, session_id: str, chat_id: str) -> Group | None:
+        """Return one of the session's groups."""
+        self._needs("groups")
+        return next((group for group in self.group_list.get(session_id, ()) if group.chat_id == chat_id), None)
+
+    @asynccontextmanager
+    async def fetch_media(self, url: str) -> AsyncIterator[MediaStream]:
+        """Give a file that was set, in pieces of 64 KiB; any other is gone."""
+        self.fetched.append(url)
+        self._answer()
+        file = self.files.get(url, ConnectorRejected("The file is no longer there.", reason="gone"))
+        if isinstance(file, ConnectorError):
+            raise file
+        mime_type, content = file
+        yield MediaStream(mime_type=mime_type, size=len(content), pieces=_pieces(content))
+
     def verify_webhook(self, key: str | None, headers: Mapping[str, str], body: bytes) -> bool:
         """Compare the key."""
         return key == self.key
@@ -107,5 +149,17 @@ class FakeConnector:
         if self.unreachable is not None:
             raise self.unreachable
 
+    def _needs(self, capability: str) -> None:
+        self._answer()
+        if capability not in self._capabilities:
+            raise ConnectorRejected(f"This connector has no {capability}.", reason="capability_missing")
 
-_KINDS: dict[str, type[WebhookEvent]] = {kind.__name__: kind for kind in (IncomingMessage, StatusUpdate, SessionUpdate)}
+
+async def _pieces(content: bytes, size: int = 65_536) -> AsyncIterator[bytes]:
+    for start in range(0, len(content), size):
+        yield content[start : start + size]
+
+
+_KINDS: dict[str, type[WebhookEvent]] = {
+    kind.__name__: kind for kind in (IncomingMessage, StatusUpdate, SessionUpdate, GroupUpdate)
+}
