@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import msgspec
 
@@ -47,6 +47,7 @@ from .models import (
 from .monitor import Monitor
 from .observe import get_logger, operation
 from .outbox import Outbox, Sent
+from .plugin_ports import PluginStore
 from .ports import (
     Clock,
     Connector,
@@ -57,6 +58,7 @@ from .ports import (
     Store,
     SystemClock,
 )
+from .presence import Presence
 from .settings import Settings
 from .states import problem_of
 
@@ -105,6 +107,7 @@ class Gateway:
         self.default_connector = default_connector
         self.http = http
         self.feed = Feed(store, metrics=self.metrics)
+        self.presence = Presence(cast(PluginStore, store), self.clock)
         self.monitor = Monitor(
             store,
             self.connectors,
@@ -133,6 +136,7 @@ class Gateway:
         await self.store.start()
         for name, work in (
             ("feed", self.feed.run),
+            ("presence", self.presence.run),
             ("outbox", self.outbox.run),
             ("monitor", self.monitor.run),
             ("quarantine", self._release_all),

@@ -8,8 +8,10 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any
+from contextlib import suppress
+from typing import Annotated, Any, Literal
 
+import msgspec
 from litestar import Request, WebSocket, get, post, websocket
 from litestar.exceptions import WebSocketException
 from litestar.handlers import BaseRouteHandler
@@ -22,6 +24,7 @@ from fivapp_whatsapp.feed import Feed, Frame, Subscription
 from fivapp_whatsapp.gateway import Gateway
 from fivapp_whatsapp.models import Model, User
 from fivapp_whatsapp.observe import operation
+from fivapp_whatsapp.presence import Presence, Watcher
 from fivapp_whatsapp.settings import Settings
 
 from .auth import PUBLIC, Authenticator, Credential
@@ -52,6 +55,16 @@ _STREAM_SPEC = ResponseSpec(
 )
 
 
+class Visibility(msgspec.Struct, frozen=True):
+    """What a page says over its socket: whether it is before somebody's eyes."""
+
+    type: Literal["presence"]
+    visible: bool
+
+
+_read_visibility = msgspec.json.Decoder(Visibility).decode
+
+
 class IssuedTicket(Model, frozen=True, kw_only=True):
     """A ticket for one WebSocket; `expires_in` is in seconds."""
 
@@ -72,7 +85,8 @@ def live_handlers(
     @websocket("/api/ws", opt=PUBLIC)
     async def live_socket(socket: WebSocket[Any, Any, Any]) -> None:
         """Pass a tenant's events on over a WebSocket."""
-        await _Socket(socket, feed, sockets, limits).serve(authenticator, tickets, settings)
+        live = _Socket(socket, feed, sockets, limits, gateway.presence)
+        await live.serve(authenticator, tickets, settings)
 
     @get(
         "/api/events",
@@ -113,7 +127,10 @@ def _resume_from(event_id: str) -> tuple[int, str]:
 class _Socket:
     """One WebSocket, from its handshake to its close."""
 
-    def __init__(self, socket: WebSocket[Any, Any, Any], feed: Feed, sockets: Sockets, limits: Limits) -> None:
+    def __init__(
+        self, socket: WebSocket[Any, Any, Any], feed: Feed, sockets: Sockets, limits: Limits, presence: Presence
+    ) -> None:
+        self._presence = presence
         self._socket = socket
         self._feed = feed
         self._sockets = sockets
@@ -126,8 +143,8 @@ class _Socket:
             user, credential = await self._enter(auth, tickets, settings)
             connection = Connection(user, lambda: auth.confirm(user, credential))
             after, epoch = self._cursor()
-            with self._sockets.admit(connection):
-                await self._run(connection, self._feed.subscribe(user.tenant_id, after, epoch))
+            with self._sockets.admit(connection), self._presence.watcher(user) as page:
+                await self._run(connection, self._feed.subscribe(user.tenant_id, after, epoch), page)
         except GatewayError as exc:
             await send_problem(self._socket.scope, self._socket.send, exc)
 
@@ -155,11 +172,11 @@ class _Socket:
             raise InvalidInput("epoch names no log.", errors=[{"parameter": "epoch", "code": "too_long"}])
         return (None if after is None else int(after)), epoch
 
-    async def _run(self, connection: Connection, subscription: Subscription) -> None:
+    async def _run(self, connection: Connection, subscription: Subscription, page: Watcher) -> None:
         user = connection.user
         await self._socket.send({"type": "websocket.accept", "subprotocol": None, "headers": []})
         with operation("socket", kind="websocket", tenant_id=user.tenant_id, user_id=user.id) as op:
-            await connection.run(subscription, self._send, self._listen(connection))
+            await connection.run(subscription, self._send, self._listen(connection, page))
             op.outcome = connection.outcome
             op.add(code=connection.code)
             if not connection.gone:
@@ -178,8 +195,8 @@ class _Socket:
         except (OSError, WebSocketException):
             return  # it has gone, or reads nothing: the server drops it
 
-    async def _listen(self, connection: Connection) -> None:
-        """Read what the client says only to know that it is there, and that it does not flood."""
+    async def _listen(self, connection: Connection, page: Watcher) -> None:
+        """Hear whether the page is watched; what else the client says is not listened to, but it must not flood."""
         now = asyncio.get_running_loop().time
         rate = self._limits.messages_per_minute
         allowance, last = float(rate), now()
@@ -192,10 +209,12 @@ class _Socket:
             text = message.get("text")
             if text is None:
                 return connection.end(NOT_TEXT, "not_text")
-            if len(text) > self._limits.message_bytes:
+            if len(text.encode()) > self._limits.message_bytes:
                 return connection.end(TOO_BIG, "too_big")
             if allowance < 0:
                 return connection.end(POLICY, "flood")
+            with suppress(msgspec.MsgspecError):
+                page.show(_read_visibility(text).visible)
 
 
 class _EventStream:

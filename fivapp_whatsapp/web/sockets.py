@@ -37,8 +37,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     close_seconds: float = 1.0
     watch_seconds: float = 1.0
     heartbeat_seconds: float = 15.0
-    messages_per_minute: int = 100
-    message_bytes: int = 65_536
+    messages_per_minute: int = 60
+    message_bytes: int = 4096
 
 
 class Connection:

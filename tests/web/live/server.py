@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from datetime import datetime
 from typing import Any, cast
 
 import httpx
@@ -52,6 +53,9 @@ class FakeStore(FakeLog):
 
     async def tenant(self, tenant_id: str) -> Tenant:
         return Tenant(id=tenant_id, name=tenant_id, suspended=tenant_id in self.suspended, created_at=AT)
+
+    async def is_watching(self, tenant_id: str, user_id: str, now: datetime) -> bool:
+        return False
 
     async def account_by_id(self, tenant_id: str, account_id: str) -> tuple[Account, str] | None:
         known = (tenant_id, account_id) == (self.account.tenant_id, self.account.id)

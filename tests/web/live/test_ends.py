@@ -120,7 +120,7 @@ async def test_a_reader_that_never_comes_back_is_let_go() -> None:
 async def test_what_a_client_says_is_ignored(live: Live) -> None:
     async with live.socket() as client:
         await read(client, 2)
-        for text in ("", "x", '{"t":"ack","seq":1}', "x" * 60_000):
+        for text in ("", "x", '{"t":"ack","seq":1}', "x" * 4_096, '{"type":"presence","visible":1}'):
             await client.send(text)
         live.store.commit()
         assert [frame["seq"] for frame in await read(client, 1)] == [1]
@@ -135,8 +135,8 @@ async def test_text_that_is_not_utf_8_ends_the_socket(live: Live) -> None:
 
 @pytest.mark.parametrize(
     ("messages", "code"),
-    [([b"x"], 1003), (["x"] * 101, 1008), (["x" * 70_000], 1009)],
-    ids=["binary", "flood", "too big"],
+    [([b"x"], 1003), (["x"] * 61, 1008), (["é" * 2_049], 1009), (["x" * 70_000], 1009)],
+    ids=["binary", "flood", "too big", "far too big"],
 )
 async def test_a_client_that_misbehaves_is_shown_out(live: Live, messages: list[str | bytes], code: int) -> None:
     async with live.socket() as client:

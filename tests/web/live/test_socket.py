@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+
 import httpx
 import pytest
 
-from tests.web.live.server import PAGE, Live, read, refusal
+from tests.web.live.server import DEADLINE, PAGE, Live, read, refusal
 
 pytestmark = pytest.mark.anyio
 
@@ -141,3 +145,40 @@ async def test_a_plain_request_to_the_sockets_address_is_refused(live: Live) -> 
     async with httpx.AsyncClient(trust_env=False) as client:
         reply = await client.get(f"http://{live.host}/api/ws", headers=live.bearer())
     assert 400 <= reply.status_code < 500
+
+
+# --- who watches -----------------------------------------------------------------------------------
+
+
+async def test_a_socket_counts_as_watched_from_when_it_says_so_until_it_ends(live: Live) -> None:
+    watched = partial(live.gateway.presence.is_watching, "acme", "u1")
+    async with live.socket() as client:
+        await read(client, 2)
+        assert not await watched()
+        await client.send('{"type":"presence","visible":true}')
+        await _until_is(True, watched)
+        async with live.socket() as other:
+            await read(other, 2)
+            await other.send('{"type":"presence","visible":true}')
+            await client.send('{"type":"presence","visible":false}')
+            await client.send('{"type":"presence","visible":false}')
+            live.store.commit()
+            await read(client, 1)
+            assert await watched()
+        await _until_is(False, watched)
+        await client.send('{"type":"presence","visible":true}')
+        await _until_is(True, watched)
+        assert not await live.gateway.presence.is_watching("other", "u1")
+    await _until_is(False, watched)
+
+
+async def test_an_event_stream_is_no_page_that_is_watched(live: Live) -> None:
+    async with live.stream() as stream:
+        await stream.event()
+        assert not await live.gateway.presence.is_watching("acme", "u1")
+
+
+async def _until_is(expected: bool, ask: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(DEADLINE):
+        while await ask() is not expected:
+            await asyncio.sleep(0.005)
