@@ -1,4 +1,4 @@
-"""What the connection service posts to us, as events: messages, acks, session statuses, QR codes."""
+"""What the connection service posts to us, as events: messages, acks, session statuses, QR codes, changes of groups."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from fivapp_whatsapp import addresses
 from fivapp_whatsapp.errors import UnreadableWebhook
 from fivapp_whatsapp.models import (
     SESSION_ID,
+    Choice,
+    GroupUpdate,
     IncomingMessage,
     Media,
     MessageError,
@@ -27,14 +29,14 @@ from fivapp_whatsapp.models import (
 )
 from fivapp_whatsapp.text import clean_text
 
-from . import wire
+from . import groups, wire
 from .answers import REASON, STATUS, session_update, tells_status
+from .attachments import attachment
+from .choices import chosen
 from .qr import QR, find_qr
-from .words import MEDIA_KINDS, folded, kind_of_mime, message_kind, message_status, session_status
+from .words import folded, kind_of_mime, message_kind, message_status, session_status
 
 _SESSION_ID = re.compile(SESSION_ID)
-# A path is relative to the service; `//host` would be another one.
-_URL = re.compile(r"(?:https?://|/(?!/))[!-~]+")
 _TEXT = ("message", "text", "body", "caption", "media.caption")
 _CONTENT = ("message", "text", "body", "caption", "media", "mediaUrl")
 _SENDER_NAME = ("pushName", "senderName")
@@ -122,9 +124,11 @@ def _event_name(event: dict[str, Any]) -> str:
 
 def _message(event: dict[str, Any], body_id: Callable[[], str], now: datetime) -> list[WebhookEvent]:
     chat_id, sender = _chat_and_sender(event)
-    media, text = _media(event), wire.text(_text_value(event))
+    media, text, choice = attachment(event), wire.text(_text_value(event)), chosen(event)
+    if choice is not None:
+        text = text or choice.title or choice.id
     text = text or (None if media else text)
-    kind = _kind(event, media, text)
+    kind = _kind(event, media, text, choice)
     if text is None and media is None and kind is MessageKind.TEXT:
         raise UnreadableWebhook("a message without content")
     return [
@@ -142,6 +146,7 @@ def _message(event: dict[str, Any], body_id: Callable[[], str], now: datetime) -
             group_name=wire.line(wire.pick(event, _GROUP_NAME)) if addresses.is_group(chat_id) else None,
             quoted_native_id=wire.identifier(wire.pick(event, _QUOTED)),
             client_message_id=wire.identifier(wire.pick(event, wire.CLIENT_MESSAGE_ID)),
+            choice=choice.id if choice else None,
         )
     ]
 
@@ -180,17 +185,43 @@ def _qr(event: dict[str, Any], body_id: Callable[[], str], now: datetime) -> lis
     return [SessionUpdate(session_id=_session_id(event), status=SessionStatus.QR_READY, qr_code=qr)]
 
 
+def _group_change(event: dict[str, Any], body_id: Callable[[], str], now: datetime) -> list[WebhookEvent]:
+    named = groups.change_of(event)
+    if named is None:
+        raise UnreadableWebhook("a group's event without its group")
+    return [
+        GroupUpdate(
+            session_id=_session_id(event, groups.SESSION),
+            chat_id=named.chat_id,
+            change=named.change,
+            subject=named.subject,
+            changed=named.changed,
+            at=wire.moment(wire.pick(event, groups.TIMESTAMP), now),
+        )
+    ]
+
+
 _READERS: dict[str, Callable[[dict[str, Any], Callable[[], str], datetime], list[WebhookEvent]]] = {
     "message": _message,
     "ack": _ack,
     "session": _session,
     "qr": _qr,
+    "group": _group_change,
 }
-_EVENTS = {"message": "message", "message.ack": "ack", "session.status": "session", "qr": "qr"}
+_EVENTS = {
+    "message": "message",
+    "message.ack": "ack",
+    "session.status": "session",
+    "qr": "qr",
+    "group": "group",
+    "group.update": "group",
+    "group.v2.participants": "group",
+    "group.participants.update": "group",
+}
 
 
-def _session_id(event: dict[str, Any]) -> str:
-    named = wire.pick(event, wire.SESSION_ID)
+def _session_id(event: dict[str, Any], names: tuple[str, ...] = wire.SESSION_ID) -> str:
+    named = wire.pick(event, names)
     return _checked_session(str(named) if type(named) is int else named)
 
 
@@ -250,42 +281,15 @@ def _text_value(event: dict[str, Any]) -> Any:
     return "" if found is None and "" in (event.get("message"), event.get("text")) else found
 
 
-def _kind(event: dict[str, Any], media: Media | None, text: str | None) -> MessageKind:
+def _kind(event: dict[str, Any], media: Media | None, text: str | None, choice: Choice | None) -> MessageKind:
+    if choice is not None:
+        return MessageKind.INTERACTIVE
     word = event.get("type")
     if (known := message_kind(word)) is not None and not (media and known is MessageKind.TEXT):
         return known
     if media is not None:
         return kind_of_mime(media.mime_type)
     return MessageKind.UNSUPPORTED if folded(word) and text is None else MessageKind.TEXT
-
-
-def _media(event: dict[str, Any]) -> Media | None:
-    named = event.get("media")
-    source = named if isinstance(named, dict) else event
-    url = wire.pick(source, ("url", "mediaUrl")) if source is named else wire.pick(event, ("mediaUrl",))
-    inline = wire.pick(source, ("base64", "data")) if source is named else None
-    if url is None and inline is None and source is not named and message_kind(event.get("type")) not in MEDIA_KINDS:
-        return None
-    if isinstance(url, str) and url.startswith("data:"):
-        inline, url = url.partition(",")[2], None
-    return Media(
-        url=_url(url),
-        mime_type=wire.line(wire.pick(source, ("mimetype", "mimeType", "mime_type"))),
-        filename=wire.line(wire.pick(source, ("filename", "fileName"))),
-        size=_size(wire.pick(source, ("size",)), inline),
-    )
-
-
-def _url(value: Any) -> str | None:
-    is_url = isinstance(value, str) and len(value) <= wire.MAX_URL and _URL.fullmatch(value)
-    return value if is_url else None
-
-
-def _size(told: Any, inline: Any) -> int | None:
-    size = wire.number(told)
-    if size is None and isinstance(inline, str):
-        size = len(inline.rstrip("=")) * 3 // 4
-    return size if size is not None and size >= 0 else None
 
 
 def _error(event: dict[str, Any]) -> MessageError:

@@ -4,18 +4,41 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from fivapp_whatsapp import addresses
-from fivapp_whatsapp.models import Group, GroupMember
+from fivapp_whatsapp.models import Group, GroupChange, GroupMember
 
 from . import wire
 from .words import folded
 
-GROUP_ID = ("groupId", "group_id", "group.id", "id", "chatId")
-SUBJECT = ("subject", "groupName", "group_name", "group.subject", "group.name", "name")
-MEMBERS = ("participants", "members", "group.participants")
+# WAHA puts what happened into `payload`, Evolution into `data`.
+SESSION = (*wire.SESSION_ID, "session", "instance")
+TIMESTAMP = ("timestamp", "payload.timestamp", "date_time")
+_GROUP_ID = ("groupId", "group_id", "group.id", "id", "chatId")
+_SUBJECT = ("subject", "groupName", "group_name", "group.subject", "group.name", "name")
+_MEMBERS = ("participants", "members", "group.participants")
 _MEMBER_ID = ("id", "address", "jid", "phone", "phoneNumber")
 _MEMBER_NAME = ("name", "pushName", "displayName")
 _ADMINS = frozenset({"admin", "superadmin", "super_admin", "owner"})
+_CHANGED = ("participants", "participantsData", "members")
+_CHANGE = ("change", "action", "type")
+_CHANGES: dict[str, GroupChange] = {
+    "subject": "subject",
+    "joined": "joined", "join": "joined", "add": "joined", "invite": "joined",
+    "left": "left", "leave": "left", "remove": "left",
+    "promoted": "promoted", "promote": "promoted",
+    "demoted": "demoted", "demote": "demoted",
+}  # fmt: skip
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """What happened to a group; `changed` are the participants whom it is about."""
+
+    chat_id: str
+    change: GroupChange
+    subject: str | None
+    changed: tuple[str, ...]
 
 
 def groups_of(document: dict[str, Any]) -> list[Group]:
@@ -31,19 +54,35 @@ def group_of(document: Any) -> Group | None:
         return None
     if isinstance(inner := document.get("group"), dict) and "id" in inner:
         document = inner
-    chat_id = group_address(wire.pick(document, GROUP_ID))
+    chat_id = _group_address(wire.pick(document, _GROUP_ID))
     if chat_id is None:
         return None
-    listed = wire.pick(document, MEMBERS)
+    listed = wire.pick(document, _MEMBERS)
     members = [_member(item) for item in listed] if isinstance(listed, list) else None
     return Group(
         chat_id=chat_id,
-        subject=wire.line(wire.pick(document, SUBJECT)),
+        subject=wire.line(wire.pick(document, _SUBJECT)),
         members=None if members is None else [member for member in members if member is not None],
     )
 
 
-def group_address(value: Any) -> str | None:
+def change_of(event: dict[str, Any]) -> Change | None:
+    """Read what a webhook tells of a group, or None where it names none; a word that we do not know is `changed`."""
+    content = wire.pick(event, ("payload", "data"))
+    content = content if isinstance(content, dict) else event
+    chat_id = _group_address(wire.pick(content, _GROUP_ID))
+    if chat_id is None:
+        return None
+    subject, word = wire.line(wire.pick(content, _SUBJECT)), folded(wire.pick(content, _CHANGE))
+    return Change(
+        chat_id=chat_id,
+        change=_CHANGES.get(word) or ("subject" if subject and not word else "changed"),
+        subject=subject,
+        changed=_addresses(content),
+    )
+
+
+def _group_address(value: Any) -> str | None:
     """Return a group's address, also out of its bare id, or None for what can be none."""
     if isinstance(value, str) and "@" not in value:
         value = f"{value}@g.us"
@@ -51,9 +90,10 @@ def group_address(value: Any) -> str | None:
     return found if found and addresses.is_group(found) else None
 
 
-def member_addresses(listed: Any) -> tuple[str, ...]:
-    """Return the addresses of a list of participants, each once, in their order."""
-    members = [_member(item) for item in listed] if isinstance(listed, list) else []
+def _addresses(content: dict[str, Any]) -> tuple[str, ...]:
+    # Evolution's first list may be empty beside a full second one.
+    listed = next((found for name in _CHANGED if isinstance(found := content.get(name), list) and found), [])
+    members = [_member(item) for item in listed]
     return tuple(dict.fromkeys(member.address for member in members if member is not None))
 
 

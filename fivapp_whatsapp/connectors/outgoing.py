@@ -27,12 +27,13 @@ def send_body(send: OutgoingSend, capabilities: frozenset[str]) -> dict[str, Any
     text = clean_text(message.text or "")
     body: dict[str, Any] = {"tenantId": send.session_id, "to": addresses.phone(send.to) or send.to, "text": text}
     kind = _kind(message)
-    if kind is MessageKind.INTERACTIVE and message.choices and text:
+    interactive = kind is MessageKind.INTERACTIVE and message.choices
+    if not text and (interactive or kind is MessageKind.TEXT):
+        raise ConnectorRejected("There is no text to send.", reason="empty")
+    if interactive:
         body |= _choice_fields(message.choices, capabilities)
     elif kind is not MessageKind.TEXT:
         body |= _media_fields(message, kind, text, capabilities)
-    elif not text:
-        raise ConnectorRejected("There is no text to send.", reason="empty")
     if "idempotent_send" in capabilities:
         body["clientMessageId"] = send.client_message_id
     if send.quoted_native_id and "quote" in capabilities:

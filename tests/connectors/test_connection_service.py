@@ -23,13 +23,25 @@ from fivapp_whatsapp.errors import (
     ConnectorUnavailable,
     SettingsError,
 )
-from fivapp_whatsapp.models import Media, MessageKind, OutgoingMessage, SendResult, SessionStatus, SessionUpdate
+from fivapp_whatsapp.models import (
+    Choice,
+    Group,
+    GroupMember,
+    Media,
+    MessageKind,
+    OutgoingMessage,
+    SendResult,
+    SessionStatus,
+    SessionUpdate,
+)
 from fivapp_whatsapp.ports import Connector, OutgoingSend
 from fivapp_whatsapp.settings import Secret, Settings
 from tests.connectors.conftest import KEY, URL, StoppedClock
 from tests.connectors.test_qr import BASE64, DATA_URL
 
 pytestmark = pytest.mark.anyio
+
+GROUP = "120363000000000000@g.us"
 
 
 def outgoing(to: str = "5511888888888@c.us", quoted: str | None = None, **message: Any) -> OutgoingSend:
@@ -239,9 +251,63 @@ async def test_extensions_are_said_to_a_service_that_has_them(service: respx.Moc
     assert not {"caption", "filename", "quotedMessageId"} & said(route).keys()
 
 
+THREE = [Choice(id="1", title="Sim"), Choice(id="2", title="Não"), "Talvez"]
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "choices", "style"),
+    [
+        (["buttons"], THREE, "buttons"),
+        (["buttons", "list"], THREE, "buttons"),
+        (["list"], THREE, "list"),
+        (["buttons", "list"], [*THREE, "Nunca"], "list"),
+        (["buttons", "list"], [Choice(id="1", title="Sim", description="Agora")], "list"),
+        (["buttons"], [Choice(id="1", title="Sim", description="Agora")], "buttons"),
+        (["list"], [str(number) for number in range(10)], "list"),
+    ],
+)
+async def test_choices_become_buttons_or_a_list_as_the_service_can(
+    service: respx.MockRouter, connector: Connector, capabilities: list[str], choices: list[Choice | str], style: str
+) -> None:
+    can(service, *capabilities)
+    route = service.post("/message/send").respond(json={"messageId": "3EB0"})
+    await connector.send(outgoing(kind=MessageKind.INTERACTIVE, choices=choices))
+    body = said(route)
+    assert (body["type"], body["style"], body["text"]) == ("interactive", style, "hi")
+    assert len(body["choices"]) == len(choices)
+
+
+async def test_a_choice_is_told_with_what_it_has(service: respx.MockRouter, connector: Connector) -> None:
+    can(service, "list", "idempotent_send")
+    route = service.post("/message/send").respond(json={})
+    choices = [Choice(id="1", title="Si\nm", description="Agora\rmesmo"), "Não"]
+    await connector.send(outgoing(kind=MessageKind.INTERACTIVE, choices=choices))
+    assert said(route) == {
+        "tenantId": "acme",
+        "to": "5511888888888",
+        "text": "hi",
+        "clientMessageId": "c1",
+        "type": "interactive",
+        "style": "list",
+        "choices": [{"id": "1", "title": "Si m", "description": "Agora\nmesmo"}, {"id": "Não", "title": "Não"}],
+    }
+
+
+async def test_a_text_that_lists_its_choices_is_a_text(service: respx.MockRouter, connector: Connector) -> None:
+    can(service, "buttons", "list")
+    route = service.post("/message/send").respond(json={})
+    await connector.send(outgoing(choices=["Sim"]))
+    assert said(route) == {"tenantId": "acme", "to": "5511888888888", "text": "hi"}
+
+
 @pytest.mark.parametrize(
     ("capabilities", "message", "reason"),
     [
+        ([], {"kind": MessageKind.INTERACTIVE, "choices": ["Sim"]}, "capability_missing"),
+        (["buttons"], {"kind": MessageKind.INTERACTIVE, "choices": list("1234")}, "capability_missing"),
+        (["list"], {"kind": MessageKind.INTERACTIVE, "choices": list("0123456789a")}, "capability_missing"),
+        (["list"], {"kind": MessageKind.INTERACTIVE, "choices": []}, "capability_missing"),
+        (["list"], {"kind": MessageKind.INTERACTIVE, "choices": ["Sim"], "text": ""}, "empty"),
         ([], {"media": Media(url="https://files.test/1")}, "capability_missing"),
         (["media"], {"kind": MessageKind.LOCATION}, "capability_missing"),
         (["media"], {"kind": MessageKind.IMAGE, "media": Media()}, "empty"),
@@ -270,6 +336,90 @@ async def test_a_text_with_half_an_emoji_is_sent(service: respx.MockRouter, conn
     route = service.post("/message/send").respond(json={})
     await connector.send(outgoing(text="hi \ud83d"))
     assert said(route)["text"] == "hi \ufffd"
+
+
+# --- typing
+
+
+@pytest.mark.parametrize(("to", "told"), [("5511888888888@c.us", "5511888888888"), (GROUP, GROUP)])
+async def test_typing_is_shown_and_hidden(service: respx.MockRouter, connector: Connector, to: str, told: str) -> None:
+    can(service, "typing")
+    route = service.post("/typing").respond(204)
+    await connector.typing("acme", to, True)
+    assert said(route) == {"tenantId": "acme", "to": told, "typing": True}
+    route.respond(json={"success": True})
+    await connector.typing("acme", to, False)
+    assert said(route)["typing"] is False
+
+
+# --- groups
+
+MEMBERS: list[Any] = [
+    {"id": "5511888888888@c.us", "name": "Ana", "admin": True}, {"jid": "5511777777777@s.whatsapp.net"},
+    {"id": {"_serialized": "5511666666666@c.us"}, "isAdmin": True}, {"phone": "5511555555555", "role": "superadmin"},
+    {"id": "1@lid", "admin": "admin"}, "5511444444444", {"id": "?"}, 7.5,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("listed", [
+    {"groups": [{"id": GROUP, "subject": "Sales"}, {"id": "5511888888888@c.us"}, "?"]},
+    {"success": True, "data": [{"groupId": GROUP.partition("@")[0], "name": "Sales"}]},
+])  # fmt: skip
+async def test_groups_are_listed_by_session(service: respx.MockRouter, connector: Connector, listed: Any) -> None:
+    can(service, "groups")
+    route = service.get("/groups").respond(json=listed)
+    assert await connector.groups("acme.main") == [Group(chat_id=GROUP, subject="Sales")]
+    assert route.calls.last.request.url.query == b"tenantId=acme.main"
+
+
+async def test_a_group_is_told_with_its_members(service: respx.MockRouter, connector: Connector) -> None:
+    can(service, "groups")
+    route = service.get(path=f"/groups/{GROUP}").respond(
+        json={"group": {"id": GROUP, "subject": "Sales", "participants": MEMBERS}}
+    )
+    group = await connector.group("acme", GROUP)
+    assert route.calls.last.request.url.query == b"tenantId=acme"
+    assert group == Group(
+        chat_id=GROUP,
+        subject="Sales",
+        members=[
+            GroupMember(address="5511888888888@c.us", name="Ana", admin=True),
+            GroupMember(address="5511777777777@s.whatsapp.net"),
+            GroupMember(address="5511666666666@c.us", admin=True),
+            GroupMember(address="5511555555555@c.us", admin=True),
+            GroupMember(address="1@lid", admin=True),
+            GroupMember(address="5511444444444@c.us"),
+        ],
+    )
+
+
+async def test_a_group_that_the_session_is_not_in_is_none(service: respx.MockRouter, connector: Connector) -> None:
+    can(service, "groups")
+    service.get(path=f"/groups/{GROUP}").respond(404, json={"error": "There is no such group."})
+    assert await connector.group("acme", GROUP) is None
+
+
+@pytest.mark.parametrize("answer", [{"id": "120363999999999999@g.us"}, {"success": True}])
+async def test_an_answer_about_another_group_is_none_of_ours(
+    service: respx.MockRouter, connector: Connector, answer: dict[str, Any]
+) -> None:
+    can(service, "groups")
+    service.get(path=f"/groups/{GROUP}").respond(json=answer)
+    with pytest.raises(ConnectorProtocolError):
+        await connector.group("acme", GROUP)
+
+
+async def test_what_the_service_does_not_declare_is_not_asked_of_it(
+    service: respx.MockRouter, connector: Connector
+) -> None:
+    for call in (
+        connector.typing("acme", GROUP, True), connector.groups("acme"), connector.group("acme", GROUP),
+        connector.find_sent("acme", "c1"), connector.pairing_code("acme", "5511888888888@c.us"),
+    ):  # fmt: skip
+        with pytest.raises(ConnectorRejected) as refused:
+            await call
+        assert refused.value.reason == "capability_missing"
+    assert [call.request.url.path for call in service.calls] == ["/capabilities"]
 
 
 # --- capabilities

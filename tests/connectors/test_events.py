@@ -15,6 +15,8 @@ from fivapp_whatsapp.connectors.connection_service import ConnectionServiceConne
 from fivapp_whatsapp.connectors.events import decode
 from fivapp_whatsapp.errors import UnreadableWebhook
 from fivapp_whatsapp.models import (
+    GroupChange,
+    GroupUpdate,
     IncomingMessage,
     Media,
     MessageError,
@@ -344,6 +346,7 @@ VALUES = st.recursive(
 )
 FIELDS = st.sampled_from([
     "tenantId", "from", "to", "message", "timestamp", "messageId", "event", "type", "media", "mediaUrl", "caption",
+    "choiceId", "interactive", "listResponse", "participants", "participantsData", "change", "subject", "payload",
     "pushName", "fromMe", "chatId", "isGroup", "participant", "groupId", "groupName", "quotedMessageId", "ack",
     "status", "clientMessageId", "qrCode", "qr", "reason", "connected", "phone", "name", "error", "id", "key", "text",
 ])  # fmt: skip
@@ -351,11 +354,110 @@ FIELDS = st.sampled_from([
 
 @given(
     st.dictionaries(FIELDS, VALUES, max_size=12),
-    st.sampled_from(["message", "message.ack", "session.status", "qr", None]),
+    st.sampled_from(["message", "message.ack", "session.status", "qr", "group", "group.v2.participants", None]),
 )
 def test_any_value_in_any_field_is_events_or_unreadable(fields: dict[str, Any], event: str | None) -> None:
     named = {"event": event} if event else {}
     decodes_or_is_unreadable(json.dumps({"tenantId": "acme", "from": ANA} | fields | named).encode())
+
+
+# --- choices
+
+OFFER = without(SEED, "message") | {"type": "interactive"}
+
+
+@pytest.mark.parametrize(
+    ("told", "choice", "text"),
+    [
+        ({"message": "Sim", "choiceId": "yes"}, "yes", "Sim"),
+        ({"message": "Sim", "choiceId": 1}, "1", "Sim"),
+        ({"message": "Sim", "choiceId": " Sim, por favor ☎\n"}, "Sim, por favor ☎", "Sim"),
+        ({"message": "Sim", "type": "buttons_response", "selectedButtonId": "yes"}, "yes", "Sim"),
+        ({"body": "Sim", "type": "chat", "selectedRowId": "yes"}, "yes", "Sim"),
+        ({"selectedId": "yes", "selectedDisplayText": "Sim"}, "yes", "Sim"),
+        ({"buttonsResponse": {"selectedButtonId": "yes", "selectedDisplayText": "Sim"}}, "yes", "Sim"),
+        ({"listResponse": {"title": "Sim", "singleSelectReply": {"selectedRowId": "yes"}}}, "yes", "Sim"),
+        ({"listResponse": {"title": "Sim", "selectedRowId": "yes"}}, "yes", "Sim"),
+        (
+            {"message": {"listResponseMessage": {"title": "Sim", "singleSelectReply": {"selectedRowId": "yes"}}}},
+            "yes",
+            "Sim",
+        ),
+        (
+            {"message": {"buttonsResponseMessage": {"selectedButtonId": "yes", "selectedDisplayText": "Sim"}}},
+            "yes",
+            "Sim",
+        ),
+        (
+            {"message": {"templateButtonReplyMessage": {"selectedId": "yes", "selectedDisplayText": "Sim"}}},
+            "yes",
+            "Sim",
+        ),
+        ({"interactive": {"type": "button_reply", "button_reply": {"id": "yes", "title": "Sim"}}}, "yes", "Sim"),
+        ({"interactive": {"type": "list_reply", "list_reply": {"id": "yes", "title": "Sim"}}}, "yes", "Sim"),
+        ({"button": {"payload": "yes", "text": "Sim"}, "type": "button"}, "yes", "Sim"),
+        ({"choiceId": "yes"}, "yes", "yes"),
+    ],
+)
+@pytest.mark.parametrize("named", [True, False])
+def test_what_a_contact_chose_is_read_in_every_spelling(
+    told: dict[str, Any], choice: str, text: str | None, named: bool
+) -> None:
+    message = read(OFFER | told | ({"event": "message"} if named else {}))
+    assert (message.kind, message.choice, message.text) == (MessageKind.INTERACTIVE, choice, text)
+
+
+@pytest.mark.parametrize(
+    "told", [{"choiceId": ""}, {"choiceId": []}, {"interactive": {}}, {"button": True}, {"listResponse": []}]
+)
+def test_what_names_no_choice_stays_the_message_that_it_is(told: dict[str, Any]) -> None:
+    assert read(SEED | told) == read(SEED)
+
+
+# --- groups
+
+CHANGE = {"tenantId": "acme", "event": "group", "groupId": GROUP, "timestamp": 1727190000000}
+
+
+@pytest.mark.parametrize(
+    ("event", "change", "subject", "changed"),
+    [
+        (CHANGE | {"change": "subject", "subject": "Sales"}, "subject", "Sales", ()),
+        (CHANGE | {"subject": "Sales"}, "subject", "Sales", ()),
+        (CHANGE | {"change": "joined", "participants": [ANA, ANA, "5511777777777"]}, "joined", None,
+         (ANA, "5511777777777@c.us")),
+        (CHANGE | {"change": "left", "participants": [{"id": ANA, "name": "Ana"}]}, "left", None, (ANA,)),
+        (CHANGE | {"change": "promoted", "participants": [ANA]}, "promoted", None, (ANA,)),
+        (CHANGE | {"change": "demoted", "participants": [ANA]}, "demoted", None, (ANA,)),
+        (CHANGE | {"change": "picture", "participants": None}, "changed", None, ()),
+        (CHANGE | {"groupId": "120363000000000000", "change": "joined", "participants": ["?", ANA]}, "joined", None,
+         (ANA,)),
+        ({"event": "group.v2.participants", "session": "acme", "payload": {
+            "type": "leave", "group": {"id": GROUP}, "participants": [{"id": ANA, "role": "left"}],
+            "timestamp": 1727190000}}, "left", None, (ANA,)),
+        ({"event": "group-participants.update", "instance": "acme", "date_time": "2024-09-24T15:00:00.000Z",
+          "data": {"id": GROUP, "participants": [], "action": "promote",
+                   "participantsData": [{"jid": ANA, "phoneNumber": "5511888888888", "name": "Ana"}]}},
+         "promoted", None, (ANA,)),
+    ],
+)  # fmt: skip
+def test_a_groups_change_is_told(
+    event: dict[str, Any], change: GroupChange, subject: str | None, changed: tuple[str, ...]
+) -> None:
+    assert read(event) == GroupUpdate(
+        session_id="acme",
+        chat_id=GROUP,
+        change=change,
+        subject=subject,
+        changed=changed,
+        at=datetime(2024, 9, 24, 15, 0, tzinfo=UTC),
+    )
+
+
+@pytest.mark.parametrize("told", [{"groupId": None}, {"groupId": ANA}, {"groupId": "a b"}, {"tenantId": None}])
+def test_a_change_without_its_group_or_session_is_unreadable(told: dict[str, Any]) -> None:
+    with pytest.raises(UnreadableWebhook):
+        read(CHANGE | {"change": "joined"} | told)
 
 
 async def test_the_connector_reads_webhooks_by_its_own_clock(connector: ConnectionServiceConnector) -> None:
