@@ -5,11 +5,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
@@ -18,6 +21,7 @@ from msgspec import Meta, inspect
 
 from .errors import SettingsError
 
+T = TypeVar("T", bound=msgspec.Struct)
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 Port = Annotated[int, Meta(ge=0, le=65_535)]
 Count = Annotated[int, Meta(ge=1, le=10_000_000)]
@@ -78,9 +82,41 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     sockets_per_user: Count = 20
     sockets_per_tenant: Count = 500
 
+    # What is set for plugins: FIVAPP_<PLUGIN>_<FIELD> of those that are installed, as text.
+    plugin_variables: dict[str, Secret] = {}
+
     log_level: Annotated[str, Meta(pattern="(?i)^(debug|info|warning|error)$")] = "info"
     log_format: Annotated[str, Meta(pattern="^(json|console)$")] = "json"
     demo: bool = False
+
+    def of_plugin(self, plugin: str, kind: type[T]) -> T:
+        """Return an operator's settings of a plugin as its own struct: its field `url` is FIVAPP_<PLUGIN>_URL.
+
+        Raises SettingsError with the names of all that cannot be used, never with a value.
+        """
+        prefix = f"FIVAPP_{plugin.replace('-', '_')}_".upper()
+        names = {prefix + name.upper(): name for name in kind.__struct_fields__}
+        given = {name: text for name, text in self.plugin_variables.items() if name.startswith(prefix)}
+        problems = [f"{name}: there is no such setting" for name in given if name not in names]
+        values = {names[name]: str(text) for name, text in given.items() if name in names}
+        for name in tuple(values):
+            try:
+                msgspec.convert({name: values[name]}, kind, strict=False, dec_hook=_decode)
+            except msgspec.ValidationError:
+                problems.append(f"{prefix}{name.upper()}: cannot be used as it is")
+        if problems:
+            raise SettingsError(problems=sorted(problems))
+        return msgspec.convert(values, kind, strict=False, dec_hook=_decode)
+
+    def key_for(self, purpose: str) -> bytes:
+        """Return 32 secret bytes for one purpose, the same in every process: of FIVAPP_JWT_SECRET, else the API key.
+
+        Raises SettingsError when there is neither.
+        """
+        secret = self.jwt_secret or self.connection_service_api_key
+        if not secret:
+            raise SettingsError(problems=["FIVAPP_JWT_SECRET is missing: links are signed with a key made of it."])
+        return hmac.digest(secret.encode(), f"fivapp {purpose} 1".encode(), hashlib.sha256)
 
     @property
     def accepted_webhook_keys(self) -> tuple[str, ...]:
@@ -91,7 +127,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 _UNPREFIXED = ("connection_service_url", "connection_service_api_key", "database_url")
 ENVIRONMENT: dict[str, str] = {
-    (name if name in _UNPREFIXED else f"fivapp_{name}").upper(): name for name in Settings.__struct_fields__
+    (name if name in _UNPREFIXED else f"fivapp_{name}").upper(): name
+    for name in Settings.__struct_fields__
+    if name != "plugin_variables"
 }
 _LISTS = frozenset(("allowed_origins", "http_allow", "trusted_proxies", "webhook_keys"))
 
@@ -113,12 +151,23 @@ def load_settings(
         if text:
             values[name] = _split(text) if name in _LISTS else text
     unknown = sorted(
-        k
+        k.removesuffix("_FILE")
         for k in {*layers[0], *layers[1]}
         if k.startswith("FIVAPP_") and k.removesuffix("_FILE") not in ENVIRONMENT and k not in _OTHERS
     )
-    problems += [f"{name}: there is no such setting" for name in unknown]
+    theirs = _of_plugins(unknown)
+    problems += [f"{name}: there is no such setting" for name in unknown if name not in theirs]
+    found = {name: _find(name, layers, problems) for name in theirs}
+    values["plugin_variables"] = {name: text for name, text in found.items() if text}
     return _convert({**values, **overrides}, problems)
+
+
+def _of_plugins(names: Iterable[str]) -> set[str]:
+    """Return the variables among these that belong to plugins that are installed, which may be given by a file."""
+    if not names:
+        return set()
+    prefixes = tuple(f"FIVAPP_{one.name.replace('-', '_')}_".upper() for one in entry_points(group="fivapp_whatsapp"))
+    return {name for name in names if name.startswith(prefixes)}
 
 
 # Read by tests and tools, not by the gateway.

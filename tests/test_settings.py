@@ -55,7 +55,7 @@ def test_every_variable_reaches_its_field() -> None:
     assert load({"FIVAPP_SEND_WAIT": "2.5"}).send_wait == 2.5
     assert load({"FIVAPP_DEMO": "true"}).demo is True
     assert load({"FIVAPP_JWT_SECRET": "123"}).jwt_secret == "123"  # not a number
-    assert set(ENVIRONMENT.values()) == set(Settings.__struct_fields__)
+    assert set(ENVIRONMENT.values()) == set(Settings.__struct_fields__) - {"plugin_variables"}
 
 
 def test_lists_are_separated_by_commas() -> None:
@@ -180,3 +180,52 @@ def test_webhook_keys_default_to_the_connection_services() -> None:
     assert load({}).accepted_webhook_keys == ()
     assert load({"CONNECTION_SERVICE_API_KEY": "k"}).accepted_webhook_keys == ("k",)
     assert load({"CONNECTION_SERVICE_API_KEY": "k", "FIVAPP_WEBHOOK_KEYS": "a,b"}).accepted_webhook_keys == ("a", "b")
+
+
+class OfPlugin(msgspec.Struct, frozen=True):
+    url: str = "file:here"
+    limit: int = 5
+    api_key: Secret = Secret("")
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A distribution with the plugin `my-bot`."""
+    info = tmp_path / "site" / "my_bot-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: my-bot\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[fivapp_whatsapp]\nmy-bot = my_bot\n")
+    monkeypatch.syspath_prepend(info.parent)
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_plugin_that_is_installed_has_settings_of_its_own(tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    key.write_text(CANARY)
+    found = load({"FIVAPP_MY_BOT_LIMIT": "9", "FIVAPP_MY_BOT_API_KEY_FILE": str(key)})
+    mine = found.of_plugin("my-bot", OfPlugin)
+    assert (mine.url, mine.limit, mine.api_key) == ("file:here", 9, CANARY)
+    assert CANARY not in repr(found)
+
+
+@pytest.mark.usefixtures("installed")
+def test_what_a_plugin_cannot_use_is_named_without_its_value() -> None:
+    found = load({"FIVAPP_MY_BOT_LIMIT": CANARY, "FIVAPP_MY_BOT_NOPE": CANARY})
+    with pytest.raises(SettingsError) as caught:
+        found.of_plugin("my-bot", OfPlugin)
+    assert caught.value.problems == (
+        "FIVAPP_MY_BOT_LIMIT: cannot be used as it is",
+        "FIVAPP_MY_BOT_NOPE: there is no such setting",
+    )
+
+
+def test_settings_of_a_plugin_that_is_not_installed_are_a_mistake() -> None:
+    with pytest.raises(SettingsError, match="FIVAPP_MY_BOT_LIMIT: there is no such setting"):
+        load({"FIVAPP_MY_BOT_LIMIT": "9"})
+
+
+def test_a_derived_key_is_of_one_purpose_and_the_same_each_time() -> None:
+    settings = load({"FIVAPP_JWT_SECRET": "x" * 40})
+    assert settings.key_for("links") == settings.key_for("links") != settings.key_for("push")
+    with pytest.raises(SettingsError, match="FIVAPP_JWT_SECRET"):
+        load({}).key_for("links")
