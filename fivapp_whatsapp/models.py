@@ -112,6 +112,7 @@ AuthorKind = Literal["contact", "agent", "plugin", "phone", "api", "system"]
 ConversationStatus = Literal["open", "snoozed", "closed"]
 AnsweredBy = Literal["bot", "human"]
 GroupBots = Literal["off", "mentioned", "always"]
+MediaState = Literal["fetching", "ready", "failed", "gone", "refused", "expired"]
 Role = Literal["agent", "admin"]
 GroupChange = Literal["subject", "joined", "left", "promoted", "demoted", "changed"]
 
@@ -174,7 +175,11 @@ class Session(Model, frozen=True, kw_only=True):
 
 
 class Media(Model, frozen=True, kw_only=True):
-    """A file of a message: where it is, never its bytes."""
+    """A file of a message: where it is, never its bytes; sizes are in bytes and pixels.
+
+    `state` says whether it is kept here: None where nobody keeps files. `preview` is True when there is a small
+    picture of it.
+    """
 
     url: str | None = None
     mime_type: str | None = None
@@ -183,6 +188,8 @@ class Media(Model, frozen=True, kw_only=True):
     width: int | None = None
     height: int | None = None
     seconds: float | None = None
+    state: MediaState | None = None
+    preview: bool | None = None
 
 
 class MessageError(Model, frozen=True, kw_only=True):

@@ -23,6 +23,7 @@ from .models import (
     ConversationPatch,
     Event,
     Group,
+    Media,
     Message,
     OutgoingMessage,
     Page,
@@ -457,6 +458,10 @@ class Store(Protocol):
 
     async def message(self, tenant_id: str, message_id: str) -> Message | None:
         """Return a message, or None."""
+        ...
+
+    async def set_media(self, tenant_id: str, message_id: str, media: Media) -> Message:
+        """Replace what is kept of a message's file; emits message.updated when it changed. Raises MessageNotFound."""
         ...
 
     async def messages(self, tenant_id: str, conversation_id: str, before: int | None, limit: int) -> Page:

@@ -18,6 +18,7 @@ from fivapp_whatsapp.models import (
     Conversation,
     ConversationPatch,
     Event,
+    Media,
     Message,
     MessageStatus,
     OutgoingMessage,
@@ -54,6 +55,7 @@ from .migrate import migrate, pending
 from .operations import conversations as conversation_ops
 from .operations import outcomes, receiving, sending, tenants
 from .operations import sessions as session_ops
+from .operations.media import SetMedia
 from .operations.upkeep import Forget, LogNotification
 from .postgres_writer import PostgresWriterDatabase
 from .queries import Queries
@@ -370,6 +372,10 @@ class DatabaseStore:
         """Return a message, or None."""
         row = await self._read.message(tenant_id, message_id)
         return None if row is None else convert.message(row)
+
+    async def set_media(self, tenant_id: str, message_id: str, media: Media) -> Message:
+        """Replace what is kept of a message's file. Raises MessageNotFound."""
+        return await self._writer.submit(SetMedia(tenant_id, message_id, media))
 
     async def messages(self, tenant_id: str, conversation_id: str, before: int | None, limit: int) -> Page:
         """List a conversation's messages, newest first. Raises ConversationNotFound."""

@@ -12,7 +12,7 @@ from fivapp_whatsapp.db.operations.receiving import Receive
 from fivapp_whatsapp.db.rows import ConversationRow, MessageRow
 from fivapp_whatsapp.db.store import DatabaseStore
 from fivapp_whatsapp.errors import ConversationNotFound, InvalidInput, MessageNotFound, SessionNotFound
-from fivapp_whatsapp.models import Author, Conversation, ConversationPatch, MessageKind, MessageStatus
+from fivapp_whatsapp.models import Author, Conversation, ConversationPatch, Media, MessageKind, MessageStatus
 from fivapp_whatsapp.ports import ConversationFilter
 
 from .memory import connected_memory
@@ -388,3 +388,17 @@ async def test_two_processes_see_one_list(store: DatabaseStore, other_store: Dat
 
     await until(same)
     assert len(await chats(other_store)) == 3
+
+
+async def test_what_becomes_known_of_a_file_is_told_once(store: DatabaseStore) -> None:
+    await add_connected(store)
+    await receive(store, incoming("n1", None, kind=MessageKind.IMAGE, media=Media(url="/media/1")))
+    [message] = await thread(store, (await chats(store))[0])
+    media = Media(url="/media/1", mime_type="image/png", size=9, width=3, height=2, state="ready", preview=True)
+    before = await head(store)
+    assert (await store.set_media("acme", message.id, media)).media == media
+    assert (await store.set_media("acme", message.id, media)).media == media
+    [event] = await log(store, before)
+    assert (event.type, event.data.media) == ("message.updated", media)
+    with pytest.raises(MessageNotFound):
+        await store.set_media("other", message.id, media)
