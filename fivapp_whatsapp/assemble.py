@@ -20,7 +20,8 @@ def build_gateway(settings: Settings) -> Gateway:
     """Return a gateway that is not started yet. Raises SettingsError for a DATABASE_URL that names no database."""
     metrics = PrometheusMetrics(strict=False)
     store = DatabaseStore(settings.database_url, metrics=metrics, pending_limit=settings.webhook_pending_limit)
-    connectors = {"connection_service": ConnectionServiceConnector.from_settings(settings)}
+    http = guarded_client(allow=settings.http_allow)
+    connectors = {"connection_service": ConnectionServiceConnector.from_settings(settings, outside=http)}
     lag = LoopLag(metrics)
     gateway = Gateway(
         store,
@@ -28,7 +29,7 @@ def build_gateway(settings: Settings) -> Gateway:
         settings,
         metrics=metrics,
         companions={"loop lag": lag.run},
-        http=guarded_client(allow=settings.http_allow),
+        http=http,
     )
     metrics.sample("queue_length", lambda: store.waiting, queue="writer")
     metrics.sample("queue_length", lambda: gateway.outbox.in_flight, queue="outbox")

@@ -7,12 +7,15 @@ import gzip
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import httpx
 import pytest
 
-from fivapp_whatsapp.errors import AddressRefused
+from fivapp_whatsapp.assemble import build_gateway
+from fivapp_whatsapp.errors import AddressRefused, ConnectorRejected
 from fivapp_whatsapp.guarded import ResponseTooLarge, guarded_client, is_public
+from fivapp_whatsapp.settings import Secret, Settings
 
 pytestmark = pytest.mark.anyio
 
@@ -360,3 +363,19 @@ async def test_a_connection_is_used_again() -> None:
         for _ in range(2):
             assert (await client.post(server.url, json={"a": 1})).text == "ok"
         assert server.connections == 1
+
+
+async def test_a_gateway_fetches_files_by_it_and_closes_it(tmp_path: Path) -> None:
+    size = 11 * 1024**2
+    async with serving(saying(bytes(size))) as server:
+        settings = Settings(database_url=Secret(f"sqlite:///{tmp_path}/fivapp.db"), http_allow=list(server.allow))
+        async with build_gateway(settings) as gateway:
+            connector = gateway.connectors["connection_service"]
+            async with connector.fetch_media(server.url) as file:
+                assert sum([len(piece) async for piece in file.pieces]) == size
+            with pytest.raises(ConnectorRejected) as refused:
+                async with connector.fetch_media("http://127.0.0.1/secret"):
+                    pass
+            assert refused.value.reason == "address_refused"
+            assert gateway.http is not None
+        assert gateway.http.is_closed

@@ -16,6 +16,7 @@ from .http import ServiceClient
 
 MEDIA_SECONDS = 60.0
 _GONE = (404, 410)
+_ANY_SIZE = 2**62
 
 
 class MediaSource:
@@ -61,7 +62,12 @@ class MediaSource:
             raise ConnectorUnavailable("The connection to the service was closed.")
         try:
             return client, client.build_request(
-                "GET", own or url, headers={"Accept": "*/*", "Accept-Encoding": "identity"}, timeout=self._seconds
+                "GET",
+                own or url,
+                headers={"Accept": "*/*", "Accept-Encoding": "identity"},
+                timeout=self._seconds,
+                # Whoever reads the pieces knows how many are too many.
+                extensions={"max_body": _ANY_SIZE},
             )
         except (httpx.InvalidURL, ValueError) as exc:
             raise _refused_address() from exc
