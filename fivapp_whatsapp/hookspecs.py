@@ -6,6 +6,7 @@ name: those of its hook, as they stand below. docs/plugins.md explains each hook
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
@@ -254,3 +255,25 @@ def plugin_config() -> type[msgspec.Struct]:
 @_spec
 def plugin_failed(plugin: str, hook: str, error: BaseException) -> None:
     """Hear of a function of any plugin that failed, came too late or blocked the event loop."""
+
+
+# The hooks by name, each with the arguments that a function may ask for.
+HOOKS: Mapping[str, tuple[str, ...]] = {
+    name: tuple(inspect.signature(value).parameters)
+    for name, value in list(globals().items())
+    if hasattr(value, f"{PROJECT}_spec")
+}
+# They hear of what is stored, after the commit and in order.
+TOLD = (
+    "message_received",
+    "message_sent",
+    "message_status_changed",
+    "session_status_changed",
+    "conversation_changed",
+    "group_changed",
+)
+# They are asked once, while the gateway is put together: nothing runs yet that could await them.
+COLLECTED = ("register_connectors", "register_routes", "plugin_config")
+# Arguments of later versions than this one, as "hook.argument": a maintained older version learns them here, so
+# that it can tell a plugin which version it needs. Within a major version arguments are only added.
+LATER: Mapping[str, str] = {}

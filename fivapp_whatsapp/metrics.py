@@ -28,6 +28,7 @@ _OTHER = "other"
 
 _FAST = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 _SLOW = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+_CALLS = (0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _SIZES = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0)
 
 
@@ -56,6 +57,11 @@ METRICS: tuple[Metric, ...] = (
     Metric("send_seconds", "histogram", "Time of one call that sends a message.", ("outcome",), _SLOW),
     Metric("sockets", "gauge", "Open WebSockets and event streams."),
     Metric("queue_length", "gauge", "What waits: writer, outbox, sockets.", ("queue",)),
+    Metric("plugin_calls_total", "counter", "Calls of plugins' functions.", ("plugin", "hook", "outcome")),
+    Metric("plugin_call_seconds", "histogram", "Time of one call of a plugin's function.", ("hook",), _CALLS),
+    Metric("plugin_calls_left", "gauge", "Calls that run on beyond their deadline.", ("plugin",)),
+    Metric("plugin_stalls_total", "counter", "Times that a plugin blocked the event loop.", ("plugin",)),
+    Metric("plugin_pauses_total", "counter", "Times that a plugin was paused.", ("plugin", "reason")),
     Metric("event_loop_lag_seconds", "histogram", "How late the event loop woke a timer.", (), _FAST),
     Metric("http_requests_total", "counter", "HTTP requests answered.", ("route", "status")),
     Metric("http_request_seconds", "histogram", "Time from an HTTP request to its answer.", ("route",), _FAST),

@@ -78,6 +78,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     poll_pairing: Seconds = 2.0
     poll_connected: Seconds = 30.0
 
+    plugins: list[str] = []
+
     events_kept_days: Annotated[float, Meta(gt=0, le=3650)] = 7.0
     sockets_per_user: Count = 20
     sockets_per_tenant: Count = 500
@@ -131,7 +133,7 @@ ENVIRONMENT: dict[str, str] = {
     for name in Settings.__struct_fields__
     if name != "plugin_variables"
 }
-_LISTS = frozenset(("allowed_origins", "http_allow", "trusted_proxies", "webhook_keys"))
+_LISTS = frozenset(("allowed_origins", "http_allow", "plugins", "trusted_proxies", "webhook_keys"))
 
 
 def load_settings(
