@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import deque
-from datetime import datetime
+from datetime import UTC, datetime
 
 import msgspec
+
+from .phones import PhoneMessage
 
 MAX_ITEMS = 200_000
 
 
-class LedgerItem(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """One arrival of one message at a phone."""
+class LedgerItem(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """One arrival of one message at a phone; the type and the size (bytes) of its file where they are known."""
 
     message_id: str
     client_message_id: str | None
@@ -20,6 +22,23 @@ class LedgerItem(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     kind: str
     text: str
     at: datetime
+    media_type: str | None = None
+    media_size: int | None = None
+
+
+def arrival(session_id: str, message: PhoneMessage) -> LedgerItem:
+    """Return the arrival of a message at a session's phone."""
+    return LedgerItem(
+        message_id=message.id,
+        client_message_id=message.client_message_id,
+        session_id=session_id,
+        to=message.chat_id,
+        kind=message.kind,
+        text=message.text,
+        at=datetime.fromtimestamp(message.at / 1000, UTC),
+        media_type=message.media.mime_type if message.media else None,
+        media_size=message.media.size if message.media else None,
+    )
 
 
 class Ledger:

@@ -34,12 +34,6 @@ def sample_for(kind: str) -> str | None:
     return _SAMPLES.get(kind)
 
 
-def own_id(url: str) -> str | None:
-    """Return the id of our file that a URL names, whatever the host, or None."""
-    media_id = url.rpartition(PATH)[2]
-    return media_id if url.endswith(PATH + media_id) and media_id in _FILES else None
-
-
 @cache
 def _make(media_id: str) -> MediaFile:
     mime_type, build = _FILES[media_id]

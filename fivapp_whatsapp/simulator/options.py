@@ -7,7 +7,7 @@ from typing import Annotated, Literal, get_args
 import msgspec
 from msgspec import Meta
 
-Extension = Literal["events", "groups", "idempotent_send", "lookup", "media", "quote", "typing"]
+Extension = Literal["buttons", "events", "groups", "idempotent_send", "list", "lookup", "media", "quote", "typing"]
 ALL_EXTENSIONS: frozenset[str] = frozenset(get_args(Extension))
 
 Seconds = Annotated[float, Meta(ge=0, le=86_400)]

@@ -11,14 +11,18 @@ from litestar.exceptions import PermissionDeniedException
 from litestar.handlers.base import BaseRouteHandler
 from litestar.params import FromPath
 
+from fivapp_whatsapp.text import clean_line
+
 from . import views, wire
 from .chaos import Chaos
+from .files import MAX_FILE
 from .guards import is_local
 from .ledger import LedgerItem
+from .media import PATH
 from .options import SimulatorOptions
 from .refusal import Refusal, invalid
 from .service_routes import Service, media_response
-from .shapes import ContactWrites, SetStatus, SetWebhook, decode
+from .shapes import ChangeGroup, ContactWrites, SetStatus, SetWebhook, decode
 
 _PAGE = Path(__file__).parent / "page"
 _TYPES = {
@@ -44,7 +48,8 @@ def phone_router(options: SimulatorOptions) -> Router:
             raise PermissionDeniedException("The phone answers on this machine only.")
 
     handlers = [page, page_file, scan, log_out, drop, restore, write, set_status, chaos, set_chaos, ledger]
-    return Router(path="/", route_handlers=[*handlers, sessions, session, set_webhook, media_file], guards=[from_here])
+    handlers += [sessions, session, set_group, set_webhook, media_file, upload]
+    return Router(path="/", route_handlers=handlers, guards=[from_here])
 
 
 @get("/")
@@ -90,6 +95,14 @@ async def write(request: Request[Any, Any, Any], session_id: FromPath[str], simu
     written = decode(await request.body(), ContactWrites)
     simulator.seen_at(str(request.base_url))
     return {"messageId": simulator.contact_writes(session_id, written).id}
+
+
+@post("/simulator/sessions/{session_id:str}/groups/{group_id:str}", status_code=200)
+async def set_group(
+    request: Request[Any, Any, Any], session_id: FromPath[str], group_id: FromPath[str], simulator: Service
+) -> dict[str, Any]:
+    """Change a group's subject and participants; one that is not there is made."""
+    return wire.group_reply(simulator.change_group(session_id, group_id, decode(await request.body(), ChangeGroup)))
 
 
 @post("/simulator/sessions/{session_id:str}/messages/{message_id:str}/status", status_code=200)
@@ -147,9 +160,21 @@ async def set_webhook(request: Request[Any, Any, Any], simulator: Service) -> di
 
 
 @get("/simulator/media/{media_id:str}")
-async def media_file(media_id: FromPath[str]) -> Response[bytes]:
+async def media_file(media_id: FromPath[str], simulator: Service) -> Response[bytes]:
     """Return a file of a message, for the page."""
-    return media_response(media_id)
+    return media_response(simulator, media_id)
+
+
+@post("/simulator/media", status_code=201, request_max_body_size=MAX_FILE)
+async def upload(request: Request[Any, Any, Any], simulator: Service) -> dict[str, Any]:
+    """Keep the body as a file of the type that its header says, under the name in `?filename=`; returns its URL."""
+    content = await request.body()
+    if not content:
+        raise invalid("The file is empty.")
+    simulator.seen_at(str(request.base_url))
+    filename = clean_line(request.query_params.get("filename", ""), 200) or None
+    kept = simulator.files.add(content, request.headers.get("content-type"), filename)
+    return {"url": f"{simulator.base_url}{PATH}{kept.id}", "mimetype": kept.file.mime_type, "size": len(content)}
 
 
 def _file(name: str) -> Response[bytes]:

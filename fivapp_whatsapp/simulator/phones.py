@@ -5,8 +5,10 @@ from __future__ import annotations
 import secrets
 from collections import OrderedDict, deque
 from collections.abc import Iterable
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from fivapp_whatsapp import addresses
 from fivapp_whatsapp.errors import InvalidInput
@@ -21,18 +23,28 @@ _PHONE_DIGITS = range(8, 16)
 
 
 class PhoneMedia(msgspec.Struct, frozen=True, kw_only=True):
-    """A file of a message: where it is."""
+    """A file of a message: where it is; `kept` is the id of our own copy."""
 
     url: str
     mime_type: str | None = None
     filename: str | None = None
     size: int | None = None
+    kept: str | None = None
+
+
+class PhoneChoice(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """One button, or one row of a list."""
+
+    id: Annotated[str, Meta(min_length=1, max_length=256)]
+    title: Annotated[str, Meta(min_length=1, max_length=256)]
+    description: Annotated[str, Meta(max_length=1024)] | None = None
 
 
 class PhoneMessage(msgspec.Struct, kw_only=True):
     """A message on the phone; `outgoing` ones left it, through the service (`api`) or typed on it (`phone`).
 
-    `at` is in milliseconds since 1970, `status` is that of an outgoing one.
+    `at` is in milliseconds since 1970, `status` is that of an outgoing one. `choices` are what an outgoing one
+    offers as buttons or as a list (`style`), `choice_id` is what was chosen of them.
     """
 
     id: str
@@ -48,15 +60,19 @@ class PhoneMessage(msgspec.Struct, kw_only=True):
     media: PhoneMedia | None = None
     client_message_id: str | None = None
     quoted_message_id: str | None = None
+    style: str | None = None
+    choices: tuple[PhoneChoice, ...] = ()
+    choice_id: str | None = None
 
 
 class Chat(msgspec.Struct, kw_only=True):
-    """One contact or group on the phone; `people` are the members that were seen, address to name."""
+    """One contact or group on the phone; `people` are the members that are known, address to name."""
 
     id: str
     name: str
     is_group: bool
     people: dict[str, str] = {}
+    admins: set[str] = set()
     typing_until: float = 0.0
     messages: deque[PhoneMessage] = msgspec.field(default_factory=lambda: deque(maxlen=MAX_MESSAGES_SHOWN))
 
@@ -80,15 +96,19 @@ class Phone:
         key = addresses.key(address)
         chat = self.chats.get(key)
         if chat is None:
-            chat = self.chats[key] = Chat(
-                id=address, name=name or addresses.split(address)[0], is_group=addresses.is_group(address)
-            )
+            chat = Chat(id=address, name=name or addresses.split(address)[0], is_group=addresses.is_group(address))
         elif name:
             chat.name = name
+        self.keep(chat)
+        return chat
+
+    def keep(self, chat: Chat) -> None:
+        """Let a chat stand last, and the oldest one go when there are too many."""
+        key = addresses.key(chat.id)
+        self.chats[key] = chat
         self.chats.move_to_end(key)
         if len(self.chats) > MAX_CHATS:
             self.chats.popitem(last=False)
-        return chat
 
     def add(self, message: PhoneMessage) -> None:
         """Show a message in its chat; one that is shown already is not shown again."""
@@ -107,6 +127,22 @@ class Phone:
     def sent_as(self, client_message_id: str) -> PhoneMessage | None:
         """Return an outgoing message by the sender's own id, or None."""
         return self._by_client_id.get(client_message_id)
+
+    def offer(self, chat_id: str, choice_id: str) -> tuple[PhoneMessage, PhoneChoice] | None:
+        """Return the newest message in a chat that offers a choice, and the choice, or None."""
+        chat = self.chats.get(addresses.key(chat_id))
+        found = (
+            (message, choice)
+            for message in reversed(chat.messages if chat else ())
+            for choice in message.choices
+            if choice.id == choice_id
+        )
+        return next(found, None)
+
+    def group(self, chat_id: str) -> Chat | None:
+        """Return a group on the phone, or None."""
+        chat = self.chats.get(addresses.key(chat_id))
+        return chat if chat is not None and chat.is_group else None
 
     def groups(self) -> Iterable[Chat]:
         """Return the groups on the phone."""

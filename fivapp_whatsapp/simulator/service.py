@@ -5,21 +5,23 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 from fivapp_whatsapp import addresses
 
-from . import media, wire
+from . import wire
 from .chaos import Dice
 from .contacts import ContactsWriting
+from .content import content_of, file_of, names_file, own_copy
 from .delivery import Courier
-from .ledger import Ledger, LedgerItem
+from .files import Files
+from .groups import change_group
+from .ledger import Ledger, arrival
 from .options import SimulatorOptions
-from .phones import RANKS, Chat, PhoneMedia, PhoneMessage, address_of, new_native_id
+from .phones import RANKS, Chat, PhoneMessage, address_of, new_native_id
 from .refusal import Refusal, invalid, not_connected
 from .sessions import Session, Sessions
-from .shapes import MEDIA_KINDS, ContactWrites, SendMessage
+from .shapes import ChangeGroup, ContactWrites, SendMessage
 
 TYPING_SECONDS = 5.0
 
@@ -32,8 +34,10 @@ class Simulator:
         self.dice = Dice(options.seed)
         self.courier = Courier(options, self.dice)
         self.ledger = Ledger()
+        self.files = Files([options.public_url] if options.public_url else ())
         self.sessions = Sessions(options, now)
         self.base_url = options.public_url
+        self._seen_by_gateway = False
         self._now = now
         self._contacts = ContactsWriting(options, self.contact_writes)
         self._timers: set[asyncio.TimerHandle] = set()
@@ -45,15 +49,18 @@ class Simulator:
         self._timers.clear()
         await self._contacts.close()
         await self.courier.close()
+        await self.files.close()
 
     def now_ms(self) -> int:
         """Return the time in milliseconds since 1970."""
         return int(self._now() * 1000)
 
-    def seen_at(self, base_url: str) -> None:
-        """Remember under which address this service is reached, for the URLs of its media."""
-        if self.options.public_url is None:
+    def seen_at(self, base_url: str, *, by_gateway: bool = False) -> None:
+        """Remember under which address this service is reached, for the URLs of its media: a gateway's word wins."""
+        self.files.reached_at(base_url)
+        if self.options.public_url is None and (by_gateway or not self._seen_by_gateway):
             self.base_url = base_url.rstrip("/")
+            self._seen_by_gateway = by_gateway
 
     # --- what the gateway calls
 
@@ -70,18 +77,23 @@ class Simulator:
         self._contacts.stop(session.id)
         return session
 
+    async def fetch_file(self, request: SendMessage) -> None:
+        """Keep a copy of the file that a send names, so that the phone can show it."""
+        if request.media_url is not None and names_file(request, self.options) and self._sent(request) is None:
+            await self.files.fetch(request.media_url)
+
     def send(self, request: SendMessage) -> PhoneMessage:
         """Send a message once, however often the same `clientMessageId` asks.
 
         Raises Refusal 409 when the session is not connected, 422 for what cannot be sent.
         """
         options = self.options
+        if (known := self._sent(request)) is not None:
+            return known
         session = self.sessions.find(request.tenant_id)
         client_id = request.client_message_id if options.has("idempotent_send") or options.has("lookup") else None
-        if session and client_id and options.has("idempotent_send") and (known := session.phone.sent_as(client_id)):
-            return known
         to = address_of(request.to)
-        kind, text, file = self._content(request)
+        content = content_of(request, options, self.files)
         if session is None or not session.connected:
             raise not_connected()
         chat = session.phone.chat(to)
@@ -91,11 +103,13 @@ class Simulator:
             outgoing=True,
             author=session.phone.address,
             author_name=session.name,
-            kind=kind,
-            text=text,
+            kind=content.kind,
+            text=content.text,
             at=self.now_ms(),
             via="api",
-            media=file,
+            media=content.file,
+            style=content.style,
+            choices=content.choices,
             client_message_id=client_id,
             quoted_message_id=request.quoted_message_id if options.has("quote") else None,
         )
@@ -161,11 +175,13 @@ class Simulator:
         session = self.sessions.get(session_id)
         contact = address_of(written.from_)
         group = address_of(written.group_id, group=True) if written.group_id is not None else None
-        file = self._file(written.kind, written.media_url, written.filename)
-        if written.kind == "text" and not written.text:
+        kind = "interactive" if written.choice_id is not None else written.kind
+        file = file_of(kind, written.media_url, written.filename, self.files, self.base_url or "")
+        if kind == "text" and not written.text:
             raise invalid("A text message needs a `text`.")
         if not session.paired:
             raise not_connected()
+        offer = session.phone.offer(group or contact, written.choice_id) if written.choice_id is not None else None
         chat = session.phone.chat(group or contact, written.group_name if group else written.name)
         if group and not written.from_me:
             chat.people[contact] = written.name or chat.people.get(contact, addresses.split(contact)[0])
@@ -176,15 +192,32 @@ class Simulator:
             outgoing=mine,
             author=session.phone.address if mine else contact,
             author_name=session.name if mine else written.name,
-            kind=written.kind,
-            text=written.text or "",
+            kind=kind,
+            text=written.text or (offer[1].title if offer else written.choice_id) or "",
             at=self.now_ms() if written.timestamp is None else written.timestamp,
             via="phone" if mine else "contact",
             media=file,
-            quoted_message_id=written.quoted_message_id,
+            quoted_message_id=written.quoted_message_id or (offer[0].id if offer else None),
+            choice_id=written.choice_id,
         )
         self._show(session, chat, message)
         return message
+
+    def change_group(self, session_id: str, group_id: str, change: ChangeGroup) -> Chat:
+        """Change a group, made when it is not there, and tell of it. Raises Refusal 404, 409, 422."""
+        session = self.sessions.get(session_id)
+        address = address_of(group_id, group=True)
+        if not session.paired:
+            raise not_connected()
+        group = session.phone.group(address)
+        if group is None:
+            group = Chat(id=address, name=addresses.split(address)[0], is_group=True)
+        changes = change_group(group, change)
+        session.phone.keep(group)
+        if self.options.has("events") and self.options.has("groups"):
+            for word, people in changes:
+                self._post(session, group.id, wire.group_hook(session, group, word, people, self.now_ms()))
+        return group
 
     def set_status(self, session_id: str, message_id: str, status: str) -> None:
         """Post an ack of a sent message, also one that goes back. Raises Refusal 404."""
@@ -196,48 +229,16 @@ class Simulator:
 
     # --- inside
 
-    def _content(self, request: SendMessage) -> tuple[str, str, PhoneMedia | None]:
-        kind = request.type or "text" if self.options.has("media") else "text"
-        file = None
-        if self.options.has("media") and (kind in MEDIA_KINDS or request.media_url is not None):
-            if request.media_url is None:
-                raise invalid("A message with media needs a `mediaUrl`.")
-            kind = kind if kind in MEDIA_KINDS else "document"
-            file = self._file(kind, request.media_url, request.filename)
-        text = request.text or (request.caption if file is not None else None) or ""
-        if not text and file is None:
-            raise invalid("`text` is required.")
-        return kind, text, file
-
-    def _file(self, kind: str, url: str | None, filename: str | None) -> PhoneMedia | None:
-        if kind not in MEDIA_KINDS:
+    def _sent(self, request: SendMessage) -> PhoneMessage | None:
+        session, client_id = self.sessions.find(request.tenant_id), request.client_message_id
+        if session is None or client_id is None or not self.options.has("idempotent_send"):
             return None
-        if url is None:
-            media_id = media.sample_for(kind)
-            if media_id is None:
-                raise invalid("This kind of message needs a `mediaUrl`.")
-            url = f"{self.base_url or ''}{media.PATH}{media_id}"
-        elif not url.startswith(("http://", "https://")) or any(c.isspace() for c in url):
-            raise invalid("`mediaUrl` must be an http or https URL.")
-        own = media.own_id(url)
-        file = media.find(own) if own is not None else None
-        if file is None:
-            return PhoneMedia(url=url, filename=filename)
-        return PhoneMedia(url=url, mime_type=file.mime_type, filename=filename or file.filename, size=len(file.content))
+        return session.phone.sent_as(client_id)
 
     def _reach_phone(self, session: Session, chat: Chat, message: PhoneMessage) -> None:
         session.phone.add(message)
-        self.ledger.add(
-            LedgerItem(
-                message_id=message.id,
-                client_message_id=message.client_message_id,
-                session_id=session.id,
-                to=chat.id,
-                kind=message.kind,
-                text=message.text,
-                at=datetime.fromtimestamp(message.at / 1000, UTC),
-            )
-        )
+        chat.typing_until = 0.0
+        self.ledger.add(arrival(session.id, message))
         self._contacts.answered(session.id, chat.id)
         self._tell_ack(session, message, "sent")
         self._later(self.options.delivered_after, session, message, "delivered")
@@ -258,7 +259,7 @@ class Simulator:
             kind=message.kind,
             text=message.text,
             at=message.at,
-            media=message.media,
+            media=own_copy(message.media, self.base_url or ""),
         )
         self._show(partner, chat, arrived)
 

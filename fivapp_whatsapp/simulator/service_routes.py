@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any
+from urllib.parse import quote
 
 from litestar import Request, Response, Router, delete, get, post
 from litestar.connection import ASGIConnection
@@ -12,14 +14,17 @@ from litestar.exceptions import NotAuthorizedException
 from litestar.handlers.base import BaseRouteHandler
 from litestar.params import FromPath
 
-from . import media, wire
+from . import wire
 from .guards import key_is_right
 from .options import Extension, SimulatorOptions
+from .phones import address_of
 from .refusal import Refusal, invalid
 from .service import Simulator
+from .sessions import Session
 from .shapes import SendMessage, StartSession, Typing, decode
 
 Service = NamedDependency[Simulator]
+_SHOWN = re.compile(r"image/(?:png|jpeg|gif|webp)|(?:audio|video)/.+|application/pdf")
 GARBAGE = b'{"success":tru\xff<html><h1>502 Bad Gatew'
 
 
@@ -32,14 +37,16 @@ def service_router(options: SimulatorOptions) -> Router:
 
     return Router(
         path="/",
-        route_handlers=[start, status, stop, send, capabilities, lookup, download, typing, groups],
+        route_handlers=[start, status, stop, send, capabilities, lookup, download, typing, groups, group],
         guards=[needs_key],
         before_request=_before,
     )
 
 
 async def _before(request: Request[Any, Any, Any]) -> Response[Any] | None:
-    dice = _simulator(request).dice
+    simulator = _simulator(request)
+    simulator.seen_at(str(request.base_url), by_gateway=True)
+    dice = simulator.dice
     if dice.chaos.latency_ms:
         await asyncio.sleep(dice.chaos.latency_ms / 1000)
     if dice.roll("error"):
@@ -57,6 +64,13 @@ def _answer(simulator: Simulator, body: dict[str, Any]) -> Response[Any]:
     if simulator.dice.roll("garbage"):
         return Response(GARBAGE, media_type="application/json", status_code=200)
     return Response(body, status_code=200)
+
+
+def _session(request: Request[Any, Any, Any], simulator: Simulator) -> Session:
+    session_id = request.query_params.get("tenantId")
+    if not session_id:
+        raise invalid("`tenantId` is required.")
+    return simulator.sessions.get(session_id)
 
 
 def _needs(simulator: Simulator, *extensions: Extension) -> None:
@@ -87,7 +101,9 @@ async def stop(session_id: FromPath[str], simulator: Service) -> Response[Any]:
 @post("/message/send")
 async def send(request: Request[Any, Any, Any], simulator: Service) -> Response[Any]:
     """Send a message; an ambiguous one reaches the phone, and its answer comes too late or never."""
-    message = simulator.send(decode(await request.body(), SendMessage))
+    body = decode(await request.body(), SendMessage)
+    await simulator.fetch_file(body)
+    message = simulator.send(body)
     if simulator.dice.roll("ambiguous"):
         await _until_gone(request, simulator.options.ambiguous_seconds)
         return Response({"error": "The answer took too long, on purpose."}, status_code=504)
@@ -116,7 +132,7 @@ async def lookup(
 async def download(media_id: FromPath[str], simulator: Service) -> Response[bytes]:
     """Return a file of a message."""
     _needs(simulator, "media")
-    return media_response(media_id)
+    return media_response(simulator, media_id)
 
 
 @post("/typing")
@@ -132,18 +148,30 @@ async def typing(request: Request[Any, Any, Any], simulator: Service) -> Respons
 async def groups(request: Request[Any, Any, Any], simulator: Service) -> Response[Any]:
     """List the groups of a session, `?tenantId=`."""
     _needs(simulator, "groups")
-    session_id = request.query_params.get("tenantId")
-    if not session_id:
-        raise invalid("`tenantId` is required.")
-    return _answer(simulator, wire.groups_reply(simulator.sessions.get(session_id)))
+    return _answer(simulator, wire.groups_reply(_session(request, simulator)))
 
 
-def media_response(media_id: str) -> Response[bytes]:
+@get("/groups/{group_id:str}")
+async def group(request: Request[Any, Any, Any], group_id: FromPath[str], simulator: Service) -> Response[Any]:
+    """Return one group of a session, `?tenantId=`."""
+    _needs(simulator, "groups")
+    found = _session(request, simulator).phone.group(address_of(group_id, group=True))
+    if found is None:
+        raise Refusal(404, "This session is in no such group.", "NO_GROUP")
+    return _answer(simulator, wire.group_reply(found))
+
+
+def media_response(simulator: Simulator, media_id: str) -> Response[bytes]:
     """Return one of our files. Raises Refusal 404."""
-    file = media.find(media_id)
+    file = simulator.files.find(media_id)
     if file is None:
         raise Refusal(404, "There is no such file.")
-    headers = {"Content-Disposition": f'inline; filename="{file.filename}"', "X-Content-Type-Options": "nosniff"}
+    # What a browser could run is only ever saved: files come from whoever sent them.
+    shown = "inline" if _SHOWN.fullmatch(file.mime_type) else "attachment"
+    headers = {
+        "Content-Disposition": f"{shown}; filename*=UTF-8''{quote(file.filename, safe='')}",
+        "X-Content-Type-Options": "nosniff",
+    }
     return Response(file.content, media_type=file.mime_type, headers=headers)
 
 

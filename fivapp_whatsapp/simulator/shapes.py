@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from fivapp_whatsapp.models import SESSION_ID
 
+from .phones import PhoneChoice
 from .refusal import Refusal
 
 SessionId = Annotated[str, Meta(pattern=SESSION_ID)]
@@ -21,6 +22,10 @@ Kind = Literal[
     "text", "image", "video", "audio", "document", "sticker", "location", "contact", "reaction", "poll", "interactive"
 ]
 AckStatus = Literal["sent", "delivered", "read", "played", "failed"]
+# WhatsApp's own limits: three buttons, ten rows, 1,024 participants.
+MAX_BUTTONS = 3
+MAX_ROWS = 10
+MAX_MEMBERS = 1024
 MEDIA_KINDS = frozenset(("image", "video", "audio", "document", "sticker"))
 
 
@@ -47,6 +52,8 @@ class SendMessage(Body, frozen=True, kw_only=True):
     caption: Text | None = None
     filename: Name | None = None
     quoted_message_id: Identifier | None = None
+    style: Literal["buttons", "list"] = "buttons"
+    choices: Annotated[tuple[PhoneChoice, ...], Meta(max_length=MAX_ROWS)] = ()
 
 
 class Typing(Body, frozen=True, kw_only=True):
@@ -58,7 +65,10 @@ class Typing(Body, frozen=True, kw_only=True):
 
 
 class ContactWrites(Body, frozen=True, kw_only=True):
-    """POST /simulator/sessions/{id}/messages; with `fromMe` it was typed on the paired phone, to `from`."""
+    """POST /simulator/sessions/{id}/messages; with `fromMe` it was typed on the paired phone, to `from`.
+
+    `choiceId` is a tap on a button or a row; its title is the text where none is given.
+    """
 
     from_: Address = msgspec.field(name="from")
     name: Name | None = None
@@ -71,7 +81,25 @@ class ContactWrites(Body, frozen=True, kw_only=True):
     from_me: bool = False
     message_id: Identifier | None = None
     quoted_message_id: Identifier | None = None
+    choice_id: Annotated[str, Meta(min_length=1, max_length=256)] | None = None
     timestamp: Annotated[int, Meta(ge=0, le=99_999_999_999_999)] | None = None
+
+
+class Member(Body, frozen=True, kw_only=True):
+    """A participant with a name; one without is only an address."""
+
+    id: Address
+    name: Name | None = None
+
+
+class ChangeGroup(Body, frozen=True, kw_only=True):
+    """POST /simulator/sessions/{id}/groups/{groupId}: a group that is not there is made."""
+
+    subject: Annotated[str, Meta(min_length=1, max_length=100)] | None = None
+    add: Annotated[tuple[Address | Member, ...], Meta(max_length=MAX_MEMBERS)] = ()
+    remove: Annotated[tuple[Address, ...], Meta(max_length=MAX_MEMBERS)] = ()
+    promote: Annotated[tuple[Address, ...], Meta(max_length=MAX_MEMBERS)] = ()
+    demote: Annotated[tuple[Address, ...], Meta(max_length=MAX_MEMBERS)] = ()
 
 
 class SetStatus(Body, frozen=True, kw_only=True):

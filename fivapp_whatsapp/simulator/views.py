@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from . import media, wire
+from . import wire
 from .phones import Chat, PhoneMessage
 from .service import Simulator
 from .sessions import Session
@@ -57,7 +57,7 @@ def _chat(simulator: Simulator, chat: Chat) -> dict[str, Any]:
         "id": chat.id,
         "name": chat.name,
         "isGroup": chat.is_group,
-        "people": [{"id": address, "name": name} for address, name in chat.people.items()],
+        "people": wire.group_reply(chat)["participants"],
         "typing": simulator.is_typing(chat),
         "messages": [_message(message) for message in chat.messages],
     }
@@ -65,7 +65,6 @@ def _chat(simulator: Simulator, chat: Chat) -> dict[str, Any]:
 
 def _message(message: PhoneMessage) -> dict[str, Any]:
     file = message.media
-    own = media.own_id(file.url) if file is not None else None
     return {
         "id": message.id,
         "outgoing": message.outgoing,
@@ -82,6 +81,9 @@ def _message(message: PhoneMessage) -> dict[str, Any]:
         else {
             **wire.media_fields(file),
             # The page has no key: it reads our files under its own path.
-            "src": f"/simulator/media/{own}" if own is not None else file.url,
+            "src": f"/simulator/media/{file.kept}" if file.kept is not None else file.url,
         },
+        "style": message.style,
+        "choices": message.choices,
+        "choiceId": message.choice_id,
     }

@@ -54,6 +54,8 @@ def message_hook(session: Session, chat: Chat, message: PhoneMessage, options: S
         hook["pushName"] = message.author_name
     if chat.is_group:
         hook |= {"author": message.author, "groupName": chat.name}
+    if message.choice_id is not None:
+        hook["choiceId"] = message.choice_id
     if message.quoted_message_id is not None:
         hook["quotedMessageId"] = message.quoted_message_id
     if message.media is not None and options.has("media"):
@@ -67,6 +69,19 @@ def media_fields(media: PhoneMedia) -> dict[str, Any]:
     """Return a message's file as webhooks tell it."""
     fields = {"url": media.url, "mimetype": media.mime_type, "filename": media.filename, "size": media.size}
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def group_hook(session: Session, group: Chat, change: str, people: list[str], at_ms: int) -> dict[str, Any]:
+    """Return the webhook that tells of a group's change: subject, joined, left, promoted or demoted."""
+    return {
+        "tenantId": session.id,
+        "event": "group",
+        "groupId": group.id,
+        "change": change,
+        "subject": group.name,
+        "participants": people,
+        "timestamp": at_ms,
+    }
 
 
 def ack_hook(session: Session, message: PhoneMessage, status: str, at_ms: int) -> dict[str, Any]:
@@ -100,13 +115,10 @@ def lookup_reply(session: Session, message: PhoneMessage) -> dict[str, Any]:
 
 def groups_reply(session: Session) -> dict[str, Any]:
     """Return the answer to `GET /groups`."""
-    return {
-        "groups": [
-            {
-                "id": chat.id,
-                "name": chat.name,
-                "participants": [{"id": address, "name": name} for address, name in chat.people.items()],
-            }
-            for chat in session.phone.groups()
-        ]
-    }
+    return {"groups": [group_reply(chat) for chat in session.phone.groups()]}
+
+
+def group_reply(group: Chat) -> dict[str, Any]:
+    """Return the answer to `GET /groups/{id}`."""
+    people = [{"id": address, "name": name, "admin": address in group.admins} for address, name in group.people.items()]
+    return {"id": group.id, "subject": group.name, "participants": people}

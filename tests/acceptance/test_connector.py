@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -20,7 +21,19 @@ from fivapp_whatsapp.errors import (
     ConnectorUnavailable,
     OutcomeUnknown,
 )
-from fivapp_whatsapp.models import IncomingMessage, Media, MessageStatus, OutgoingMessage, SessionStatus
+from fivapp_whatsapp.models import (
+    Choice,
+    Group,
+    GroupMember,
+    GroupUpdate,
+    IncomingMessage,
+    Media,
+    MessageKind,
+    MessageStatus,
+    OutgoingMessage,
+    SessionStatus,
+    WebhookEvent,
+)
 from fivapp_whatsapp.ports import OutgoingSend
 from fivapp_whatsapp.simulator.app import create_simulator
 from fivapp_whatsapp.simulator.options import SimulatorOptions
@@ -29,7 +42,9 @@ from tests.simulator.conftest import Receiver, Receivers, Stages, served
 pytestmark = pytest.mark.anyio
 KEY = "key-of-the-service"
 ANA = "5511988887777@c.us"
-FILE = "https://files.example.com/7.pdf"
+GROUP = "120363041112223330@g.us"
+# Nobody answers there, so what the phone shows is the address alone.
+FILE = "http://127.0.0.1:9/7.pdf"
 Call = Callable[[ConnectionServiceConnector], Awaitable[Any]]
 
 
@@ -58,6 +73,14 @@ class Pair:
         """Let things go wrong; the connector knows the capabilities by then."""
         await self.connector.capabilities()
         await self.phone("PUT", "/chaos", **shares)
+
+    async def told(self, count: int) -> list[WebhookEvent]:
+        """Wait for so many webhooks and return what the connector reads in them."""
+        async with asyncio.timeout(8):
+            while len(self.receiver.hooks) < count:
+                await asyncio.sleep(0.005)
+        bodies = [httpx.Request("POST", self.url, json=hook).content for hook in self.receiver.hooks]
+        return [event for body in bodies for event in self.connector.decode_webhook(body)]
 
     async def ledger(self) -> list[Any]:
         """List what reached the phone."""
@@ -140,7 +163,7 @@ async def test_a_service_that_works_passes_the_check(start: Start, extensions: b
 
 
 async def test_a_service_says_what_it_can(start: Start) -> None:
-    every = {"groups", "idempotent_send", "lookup", "media", "quote", "typing"}
+    every = {"buttons", "groups", "idempotent_send", "list", "lookup", "media", "quote", "typing"}
     assert await (await start()).connector.capabilities() == every
     assert await (await start(extensions=False)).connector.capabilities() == set()
     assert await (await start(extensions=frozenset({"media", "events"}))).connector.capabilities() == {"media"}
@@ -206,6 +229,86 @@ async def test_webhooks_prove_their_key_and_are_understood(start: Start) -> None
     assert (incoming.session_id, incoming.native_id, incoming.sender_name) == ("acme", "n", "Ana")
     acks = {getattr(event, "status", None) for event in events if getattr(event, "native_id", "") == result.native_id}
     assert acks == {MessageStatus.SENT, MessageStatus.DELIVERED, MessageStatus.READ}
+
+
+@pytest.mark.parametrize("style", ["buttons", "list"])
+async def test_a_choice_goes_out_and_what_was_tapped_comes_back(start: Start, style: str) -> None:
+    pair = await (await start(extensions=frozenset({style, "events"}))).paired()
+    choices = [Choice(id="sim, agora", title="Sim"), "Não"]
+    sent = await pair.connector.send(sending(text="Confirma?", kind=MessageKind.INTERACTIVE, choices=choices))
+    [item] = await pair.ledger()
+    assert (item["kind"], item["text"]) == ("interactive", "Confirma?")
+    await pair.phone("POST", "/sessions/acme/messages", **{"from": ANA, "choiceId": "sim, agora"})
+    [tap] = [event for event in await pair.told(5) if isinstance(event, IncomingMessage)]
+    assert (tap.kind, tap.choice, tap.text) == (MessageKind.INTERACTIVE, "sim, agora", "Sim")
+    assert tap.quoted_native_id == sent.native_id
+
+
+async def test_a_group_is_known_with_its_members_and_its_changes(start: Start) -> None:
+    pair = await (await start()).paired()
+    await pair.phone("POST", f"/sessions/acme/groups/{GROUP}", subject="Vendas", add=[{"id": ANA, "name": "Ana"}])
+    await pair.phone("POST", f"/sessions/acme/groups/{GROUP}", promote=[ANA], remove=[])
+    group = Group(chat_id=GROUP, subject="Vendas", members=[GroupMember(address=ANA, name="Ana", admin=True)])
+    assert await pair.connector.groups("acme") == [group]
+    assert await pair.connector.group("acme", GROUP) == group
+    assert await pair.connector.group("acme", "120363999999999999@g.us") is None
+    await pair.phone("POST", "/sessions/acme/messages", **{"from": ANA, "name": "Ana", "text": "oi", "groupId": GROUP})
+    *changes, message = (await pair.told(5))[1:]
+    assert [(event.change, event.chat_id, event.changed) for event in changes if isinstance(event, GroupUpdate)] == [
+        ("subject", GROUP, ()),
+        ("joined", GROUP, (ANA,)),
+        ("promoted", GROUP, (ANA,)),
+    ]
+    assert isinstance(message, IncomingMessage)
+    assert (message.chat_id, message.sender, message.sender_name) == (GROUP, ANA, "Ana")
+    assert message.group_name == "Vendas"
+
+
+async def test_typing_shows_on_the_phone(start: Start) -> None:
+    pair = await (await start()).paired()
+    for on in (True, False):
+        await pair.connector.typing("acme", ANA, on)
+        [chat] = (await pair.phone("GET", "/sessions/acme"))["chats"]
+        assert chat["typing"] is on
+
+
+@pytest.mark.parametrize(
+    ("kind", "mime_type", "filename"),
+    [("image", "image/png", "foto.png"), ("audio", "audio/ogg", "voz.ogg"), ("document", "application/pdf", "a.pdf")],
+)
+async def test_a_contacts_file_is_told_of_and_fetched(start: Start, kind: str, mime_type: str, filename: str) -> None:
+    pair = await (await start()).paired()
+    content = secrets.token_bytes(300_000)
+    async with httpx.AsyncClient(base_url=pair.url, trust_env=False) as client:
+        uploaded = await client.post(
+            "/simulator/media", params={"filename": filename}, content=content, headers={"Content-Type": mime_type}
+        )
+    written = {"from": ANA, "kind": kind, "mediaUrl": uploaded.json()["url"]}
+    await pair.phone("POST", "/sessions/acme/messages", **written)
+    [message] = [event for event in await pair.told(2) if isinstance(event, IncomingMessage)]
+    media = message.media
+    assert media is not None
+    assert (str(message.kind), media.mime_type, media.filename, media.size) == (kind, mime_type, filename, 300_000)
+    assert media.url is not None
+    for url in (media.url, httpx.URL(media.url).path):
+        async with pair.connector.fetch_media(url) as file:
+            assert (file.mime_type, file.size) == (mime_type, 300_000)
+            assert b"".join([piece async for piece in file.pieces]) == content
+    with pytest.raises(ConnectorRejected) as refused:
+        async with pair.connector.fetch_media(f"{pair.url}/media/nothing"):
+            pass
+    assert refused.value.reason == "gone"
+
+
+async def test_a_send_whose_answer_never_came_is_made_again_and_arrives_once(start: Start) -> None:
+    pair = await (await start(timeout=0.6)).paired()
+    await pair.chaos(ambiguous=1)
+    with pytest.raises(OutcomeUnknown):
+        await pair.connector.send(sending())
+    await pair.chaos()
+    again = await pair.connector.send(sending())
+    [item] = await pair.ledger()
+    assert (item["messageId"], item["clientMessageId"]) == (again.native_id, "m-1")
 
 
 CALLS: dict[str, Call] = {

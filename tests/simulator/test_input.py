@@ -118,6 +118,7 @@ KEYED = [
     ("GET", "/media/foto.png"),
     ("POST", "/typing"),
     ("GET", "/groups"),
+    ("GET", "/groups/1@g.us"),
 ]
 
 

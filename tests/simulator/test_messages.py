@@ -61,7 +61,13 @@ async def test_a_group_message_names_group_and_author(running: Running, receiver
     assert answer.json()["messageId"].startswith(f"false_{group}_")
     listed = (await running.api.get("/groups", params={"tenantId": "acme"})).json()
     assert listed == {
-        "groups": [{"id": group, "name": "Família", "participants": [{"id": f"{ANA}@c.us", "name": "Ana"}]}]
+        "groups": [
+            {
+                "id": group,
+                "subject": "Família",
+                "participants": [{"id": f"{ANA}@c.us", "name": "Ana", "admin": False}],
+            }
+        ]
     }
 
 
@@ -251,12 +257,29 @@ async def test_typing_shows_on_the_phone(running: Running) -> None:
         assert await typing() is typed
 
 
+async def test_typing_ends_with_the_message_and_by_itself(start: Start) -> None:
+    clock = [1_700_000_000.0]
+    running = await start(now=lambda: clock[0])
+    await running.pair()
+
+    async def typing() -> Any:
+        return (await running.phone.get("/simulator/sessions/acme")).json()["chats"][0]["typing"]
+
+    await running.api.post("/typing", json={"tenantId": "acme", "to": ANA})
+    assert await typing() is True
+    clock[0] += 5
+    assert await typing() is False
+    await running.api.post("/typing", json={"tenantId": "acme", "to": ANA})
+    await running.send()
+    assert await typing() is False
+
+
 async def test_capabilities_name_the_extensions_that_are_on(start: Start) -> None:
     everything = await start()
     some = await start(extensions=frozenset({"groups", "events"}))
     nothing = await start(extensions=False)
     assert (await everything.api.get("/capabilities")).json() == {
-        "capabilities": ["groups", "idempotent_send", "lookup", "media", "quote", "typing"]
+        "capabilities": ["buttons", "groups", "idempotent_send", "list", "lookup", "media", "quote", "typing"]
     }
     assert (await some.api.get("/capabilities")).json() == {"capabilities": ["groups"]}
     assert (await nothing.api.get("/capabilities")).status_code == 404
@@ -264,7 +287,13 @@ async def test_capabilities_name_the_extensions_that_are_on(start: Start) -> Non
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("GET", "/messages/c-1"), ("GET", "/media/foto.png"), ("POST", "/typing"), ("GET", "/groups?tenantId=acme")],
+    [
+        ("GET", "/messages/c-1"),
+        ("GET", "/media/foto.png"),
+        ("POST", "/typing"),
+        ("GET", "/groups?tenantId=acme"),
+        ("GET", "/groups/1@g.us?tenantId=acme"),
+    ],
 )
 async def test_extensions_that_are_off_are_404(start: Start, method: str, path: str) -> None:
     running = await start(extensions=False)
