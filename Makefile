@@ -13,7 +13,7 @@ DIST := $(UI)/dist/index.html
 NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix $(UI)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv ui demo test check format
+.PHONY: help venv ui api demo test check format
 .DELETE_ON_ERROR:
 
 help: ## Say what can be made
@@ -45,6 +45,10 @@ $(DIST): $(MODULES) $(UI_SOURCES)
 	@$(NPM) run --silent build -- --logLevel warn >&2
 	@touch $@
 
+api: $(MODULES) ## Make the pages' types of the app's OpenAPI description
+	@$(BIN)/python -m tests.test_ui_api
+	@$(NPM) run --silent api
+
 demo: $(STAMP) $(DIST) ## Run a gateway with a simulated connection service; ARGS='--port 0 --json'
 	@exec $(BIN)/fivapp-whatsapp demo $(ARGS)
 
@@ -59,6 +63,7 @@ check: $(STAMP) $(DIST) ## Format, lint, types, import contracts; the pages' che
 	$(BIN)/lint-imports --no-cache
 	@$(NPM) run --silent format:check
 	@$(NPM) run --silent lint
+	@$(NPM) run --silent api:check
 	@$(NPM) run --silent types
 	@$(NPM) run --silent test
 	@$(NPM) run --silent budget

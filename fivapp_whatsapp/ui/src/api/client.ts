@@ -1,0 +1,49 @@
+import createClient from "openapi-fetch";
+import { base } from "../base";
+import { offline, Problem } from "./problem";
+import type { paths } from "./schema";
+import { currentToken } from "./token";
+
+/** Called when an answer says that nobody is logged in any more. */
+let onLoggedOut: () => void = () => undefined;
+
+export function whenLoggedOut(act: () => void): void {
+  onLoggedOut = act;
+}
+
+export const api = createClient<paths>({
+  baseUrl: base,
+  credentials: "same-origin",
+  // Looked up for each call, so that tests may replace it.
+  fetch: (request) => globalThis.fetch(request),
+});
+
+api.use({
+  onRequest({ request }) {
+    const token = currentToken();
+    if (token !== null) request.headers.set("Authorization", `Bearer ${token}`);
+    return request;
+  },
+});
+
+interface Answer<T> {
+  data?: T;
+  error?: unknown;
+  response: Response;
+}
+
+/** Returns what a call answered. Throws a Problem. */
+export async function ask<T>(call: Promise<Answer<T>>): Promise<T> {
+  let answer: Answer<T>;
+  try {
+    answer = await call;
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "AbortError") throw error;
+    throw offline();
+  }
+  if (answer.response.ok) return answer.data as T;
+  const body = typeof answer.error === "object" && answer.error !== null ? answer.error : {};
+  const problem = new Problem(answer.response.status, body as Record<string, unknown>);
+  if (problem.code === "not_authenticated" && !answer.response.url.endsWith("/api/auth/login")) onLoggedOut();
+  throw problem;
+}

@@ -1,0 +1,23 @@
+import type { components } from "./schema";
+
+type Schemas = components["schemas"];
+
+export type Account = Schemas["AccountPage"]["items"][number];
+export type Conversation = Schemas["Conversation"];
+export type ConversationChange = Schemas["ConversationChange"];
+export type ConversationPage = Schemas["ConversationPage"];
+export type Me = Schemas["Me"];
+export type Media = Schemas["Media"];
+export type Message = Schemas["Message"];
+export type MessageKind = Message["kind"];
+export type MessagePage = Schemas["MessagePage"];
+export type MessageStatus = Message["status"];
+export type QuickReply = Schemas["QuickReply"];
+export type Sending = Schemas["Sending"];
+export type SendMessage = Schemas["SendMessage"];
+export type Session = Schemas["Session"];
+export type SessionDetail = Schemas["SessionDetail"];
+export type SessionState = Schemas["SessionState"];
+export type StatusChange = Schemas["StatusChange"];
+
+export type View = "to_answer" | "mine" | "unassigned" | "groups" | "bots" | "closed" | "label";
