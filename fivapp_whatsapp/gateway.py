@@ -351,8 +351,12 @@ class Gateway:
         if message.quoted_message_id is not None:
             await self._require(session, "quote", "quote messages")
 
+    async def capabilities(self, session: Session) -> frozenset[str]:
+        """Return what the connection service of a session can do beyond text."""
+        return await self._connector(session).capabilities()
+
     async def _require(self, session: Session, capability: str, what: str) -> None:
-        if capability not in await self._connector(session).capabilities():
+        if capability not in await self.capabilities(session):
             raise CapabilityMissing(f"The connection service of this session cannot {what}.")
 
     # --- reading and handling conversations -----------------------------------------------------

@@ -278,6 +278,13 @@ class OutgoingMessage(Model, frozen=True, kw_only=True):
     choices: Sequence[Choice | str] = ()
 
 
+class QuickReply(Model, frozen=True, kw_only=True):
+    """A text that agents send often, found by its shortcut."""
+
+    shortcut: str
+    text: str
+
+
 class Event(Model, frozen=True, kw_only=True):
     """One thing that happened, numbered per tenant without gaps; `data` is the object after the change."""
 

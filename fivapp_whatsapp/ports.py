@@ -27,6 +27,7 @@ from .models import (
     Message,
     OutgoingMessage,
     Page,
+    QuickReply,
     Role,
     SendResult,
     Session,
@@ -350,6 +351,14 @@ class Store(Protocol):
 
     async def accounts(self, tenant_id: str) -> list[Account]:
         """List a tenant's accounts by login."""
+        ...
+
+    async def quick_replies(self, tenant_id: str) -> list[QuickReply]:
+        """List a tenant's quick replies, as they were set."""
+        ...
+
+    async def set_quick_replies(self, tenant_id: str, items: Sequence[QuickReply]) -> None:
+        """Replace a tenant's quick replies. Raises TenantNotFound."""
         ...
 
     # sessions

@@ -37,7 +37,7 @@ async def migrate(engine: Engine) -> list[str]:
     applied: list[str] = []
     token = _current.set(engine)
     try:
-        for module in _modules():
+        for module in modules():
             if await _is_missing(engine, module.ID):
                 manager: MigrationManager = await module.forwards()
                 for step in manager.raw:
@@ -50,7 +50,7 @@ async def migrate(engine: Engine) -> list[str]:
 
 async def pending(engine: Engine) -> list[str]:
     """Return the names of the migrations that are not applied, oldest first. Raises StoreUnavailable."""
-    return [module.ID for module in _modules() if await _is_missing(engine, module.ID)]
+    return [module.ID for module in modules() if await _is_missing(engine, module.ID)]
 
 
 def raw_migration(name: str, description: str, *, sqlite: Sequence[str], postgresql: Sequence[str]) -> MigrationManager:
@@ -99,6 +99,7 @@ async def _has_record_table(engine: Engine) -> bool:
     return bool(await engine.run_querystring(query))
 
 
-def _modules() -> list[ModuleType]:
+def modules() -> list[ModuleType]:
+    """Return the migrations, oldest first."""
     names = sorted(module.name for module in pkgutil.iter_modules(migrations.__path__))
     return sorted((importlib.import_module(f"{migrations.__name__}.{name}") for name in names), key=lambda m: m.ID)

@@ -276,6 +276,17 @@ class IdempotencyRow(Row):
     expires_at: int
 
 
+class QuickRepliesRow(Row):
+    """A tenant's quick replies; `items` is a JSON list."""
+
+    table: ClassVar[str] = "fivapp_quick_replies"
+    primary_key: ClassVar[tuple[str, ...]] = ("tenant_id",)
+
+    tenant_id: str
+    items: str
+    updated_at: int
+
+
 ROWS: tuple[type[Row], ...] = (
     TenantRow,
     CursorRow,
@@ -291,6 +302,7 @@ ROWS: tuple[type[Row], ...] = (
     QuarantineRow,
     OutboxRow,
     IdempotencyRow,
+    QuickRepliesRow,
 )
 
 

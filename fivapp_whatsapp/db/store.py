@@ -23,6 +23,7 @@ from fivapp_whatsapp.models import (
     MessageStatus,
     OutgoingMessage,
     Page,
+    QuickReply,
     Role,
     Session,
     SessionUpdate,
@@ -56,11 +57,12 @@ from .operations import conversations as conversation_ops
 from .operations import outcomes, receiving, sending, tenants
 from .operations import sessions as session_ops
 from .operations.media import SetMedia
+from .operations.quick_replies import SetQuickReplies
 from .operations.upkeep import Forget, LogNotification
 from .postgres_writer import PostgresWriterDatabase
 from .queries import Queries
 from .refusals import translate_refusals
-from .rows import ConversationRow, EventRow, MessageRow, SessionRow
+from .rows import ConversationRow, EventRow, MessageRow, QuickRepliesRow, SessionRow
 from .sqlite import BUSY_SECONDS
 from .sqlite_writer import SQLiteWriterDatabase
 from .writer import Writer
@@ -215,6 +217,15 @@ class DatabaseStore:
     async def _account(self, tenant_id: str, **where: str) -> tuple[Account, str] | None:
         found = await self._read.accounts(tenant_id, **where)
         return (convert.account(found[0]), found[0].password_hash) if found else None
+
+    async def quick_replies(self, tenant_id: str) -> list[QuickReply]:
+        """List a tenant's quick replies, as they were set."""
+        row = await self._read.row(QuickRepliesRow, self._read.equal(QuickRepliesRow, tenant_id=tenant_id))
+        return [] if row is None else msgspec.json.decode(row.items, type=list[QuickReply])
+
+    async def set_quick_replies(self, tenant_id: str, items: Sequence[QuickReply]) -> None:
+        """Replace a tenant's quick replies. Raises TenantNotFound."""
+        await self._writer.submit(SetQuickReplies(tenant_id, items))
 
     async def accounts(self, tenant_id: str) -> list[Account]:
         """List a tenant's accounts by login."""

@@ -243,6 +243,14 @@ class IdempotencyKeys(Table, tablename="fivapp_idempotency_key"):
     expires_at = _time()
 
 
+class QuickReplies(Table, tablename="fivapp_quick_replies"):
+    """Each tenant's quick replies, in one row."""
+
+    tenant_id = _key()
+    items = _text()
+    updated_at = _time()
+
+
 class Migrations(Table, tablename="fivapp_migration"):
     """Migrations that were applied."""
 
@@ -265,6 +273,7 @@ TABLES: tuple[type[Table], ...] = (
     Quarantine,
     Outbox,
     IdempotencyKeys,
+    QuickReplies,
     Migrations,
 )
 

@@ -10,11 +10,17 @@ export default tseslint.config(
   {
     rules: {
       // User text is text: nothing here makes HTML of it.
-      "no-restricted-syntax": ["error", { selector: "JSXAttribute[name.name='dangerouslySetInnerHTML']", message: "User text is text, never HTML." }],
+      "no-restricted-syntax": [
+        "error",
+        { selector: "JSXAttribute[name.name='dangerouslySetInnerHTML']", message: "User text is text, never HTML." },
+      ],
       "no-restricted-properties": ["error", { property: "innerHTML", message: "User text is text, never HTML." }],
       "@typescript-eslint/no-unused-vars": ["error", { argsIgnorePattern: "^_" }],
       eqeqeq: ["error", "always", { null: "ignore" }],
     },
   },
-  { files: ["scripts/**"], languageOptions: { globals: { process: "readonly", console: "readonly" } } },
+  {
+    files: ["scripts/**"],
+    languageOptions: { globals: { process: "readonly", console: "readonly", URL: "readonly" } },
+  },
 );

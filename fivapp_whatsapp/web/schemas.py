@@ -16,6 +16,7 @@ from fivapp_whatsapp.errors import InvalidInput
 from fivapp_whatsapp.models import (
     MAX_TEXT,
     SESSION_NAME,
+    Account,
     AnsweredBy,
     Conversation,
     ConversationStatus,
@@ -23,6 +24,7 @@ from fivapp_whatsapp.models import (
     Message,
     MessageKind,
     OutgoingMessage,
+    QuickReply,
     Role,
     Session,
     SessionProblem,
@@ -90,9 +92,10 @@ class SessionChange(Body, frozen=True, kw_only=True):
 
 
 class SessionDetail(Session, frozen=True, kw_only=True):
-    """A session with the QR code that it shows now."""
+    """A session with the QR code that it shows now, and what its connection service can do beyond text."""
 
     qr_code: str | None = None
+    capabilities: Sequence[str] = ()
 
 
 class PairingPhone(Body, frozen=True, kw_only=True):
@@ -199,6 +202,31 @@ class Timeline(Reply, frozen=True, kw_only=True):
     items: Sequence[StatusChange]
     next_cursor: str | None
     seq: int
+
+
+class QuickReplyText(Body, frozen=True, kw_only=True):
+    """A quick reply: what is typed behind the slash, and the text."""
+
+    shortcut: Annotated[str, Meta(pattern=r"^[a-z0-9_-]{1,32}$" + _END)]
+    text: Annotated[str, Meta(min_length=1, max_length=MAX_TEXT)]
+
+
+class QuickReplies(Body, frozen=True, kw_only=True):
+    """All quick replies of a tenant."""
+
+    items: Annotated[list[QuickReplyText], Meta(max_length=500)]
+
+
+class QuickReplyList(Reply, frozen=True, kw_only=True):
+    """All quick replies of a tenant."""
+
+    items: Sequence[QuickReply]
+
+
+class AccountPage(Reply, frozen=True, kw_only=True):
+    """The tenant's local accounts: whom a conversation may be assigned to."""
+
+    items: Sequence[Account]
 
 
 class Login(Body, frozen=True, kw_only=True):

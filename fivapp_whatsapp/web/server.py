@@ -32,6 +32,7 @@ from .routes.accounts import account_router
 from .routes.conversations import conversation_router
 from .routes.health import LIVE, health_router, package_version
 from .routes.messages import message_router
+from .routes.quick_replies import quick_reply_router
 from .routes.sessions import session_router
 from .webhook import webhook_handlers
 
@@ -122,6 +123,7 @@ def _handlers(gateway: Gateway, authenticator: Authenticator) -> list[Controller
         conversation_router(),
         message_router(),
         account_router(),
+        quick_reply_router(),
         health_router(gateway, demo=gateway.settings.demo),
         page_router(gateway.settings),
         Router("/", route_handlers=live_handlers(gateway, authenticator), tags=["Live"]),

@@ -9,7 +9,7 @@ import pytest
 
 from fivapp_whatsapp.db.store import DatabaseStore
 from fivapp_whatsapp.errors import AccountNotFound, AlreadyExists, SessionNotFound, TenantNotFound
-from fivapp_whatsapp.models import Account, SessionStatus
+from fivapp_whatsapp.models import Account, QuickReply, SessionStatus
 
 from .world import add_connected, chats, head, incoming, log, news, receive
 
@@ -182,3 +182,16 @@ async def test_a_deleted_session_leaves_the_lists_and_its_conversations_stay(sto
     back = await store.add_session("acme", "acme", "Again", "c", exists_ok=False)
     assert (back.name, back.status, back.desired) == ("Again", SessionStatus.DISCONNECTED, "stopped")
     assert (await receive(store, incoming("n2"))).stored == 1
+
+
+async def test_quick_replies_are_replaced_as_a_whole_and_each_tenant_has_its_own(store: DatabaseStore) -> None:
+    await store.add_tenant("other", "Other")
+    assert await store.quick_replies("acme") == []
+    first = [QuickReply(shortcut="hours", text="From 8 to 6."), QuickReply(shortcut="hello", text="Hello {name}")]
+    await store.set_quick_replies("acme", first)
+    assert await store.quick_replies("acme") == first
+    await store.set_quick_replies("acme", first[1:])
+    assert await store.quick_replies("acme") == first[1:]
+    assert await store.quick_replies("other") == []
+    with pytest.raises(TenantNotFound):
+        await store.set_quick_replies("nobody", first)

@@ -12,13 +12,14 @@ import pytest
 
 from fivapp_whatsapp.web.auth import PUBLIC
 
+from .bad_input.table import PAGES
 from .conftest import serving
 from .tools import SECRET, TestServer, assert_problem, bearer, forged, make_token, unsigned
 
 pytestmark = pytest.mark.anyio
 
 # What may be asked without a token, by path and method; every other route must refuse.
-OPEN = {"/", "/health/live", "/health/ready", "/api/auth/login"}
+OPEN = {"/", "/health/live", "/health/ready", "/api/auth/login", *(path for _, path in PAGES)}
 OPEN_TO_OTHER_PROOFS = {"/api/webhooks", "/api/webhooks/whatsapp", "/api/ws"}
 
 
@@ -128,7 +129,7 @@ async def test_every_route_is_guarded_unless_it_is_known_to_be_open(server: Test
     seen = set()
     for route in server.app.routes:
         path = route.path
-        for name in ("tenant_id", "session_id", "conversation_id", "message_id", "path"):
+        for name in ("tenant_id", "session_id", "conversation_id", "message_id", "path", "name"):
             path = path.replace(f"{{{name}:str}}", "acme")
         assert "{" not in path, "name an example for this parameter"
         if route.path in OPEN | OPEN_TO_OTHER_PROOFS:

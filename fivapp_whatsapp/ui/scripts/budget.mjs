@@ -18,7 +18,9 @@ function files(key, seen = new Set()) {
 const size = (names) =>
   [...names].reduce((sum, name) => sum + gzipSync(readFileSync(new URL(name, dist)), { level: 9 }).length, 0);
 
-const pages = Object.keys(manifest).filter((key) => manifest[key].isEntry || /^src\/pages\/[^/]+\/page\.tsx$/.test(key));
+const pages = Object.keys(manifest).filter(
+  (key) => manifest[key].isEntry || /^src\/pages\/[^/]+\/page\.tsx$/.test(key),
+);
 const entry = Object.keys(manifest).find((key) => manifest[key].isEntry);
 let tooBig = false;
 for (const page of pages) {

@@ -18,7 +18,7 @@ from fivapp_whatsapp.text import clean_text
 from fivapp_whatsapp.web.auth import PUBLIC, Authenticator, Credential, authenticator_of, check_origin
 from fivapp_whatsapp.web.openapi import problems
 from fivapp_whatsapp.web.passwords import Passwords
-from fivapp_whatsapp.web.schemas import Login, Me
+from fivapp_whatsapp.web.schemas import AccountPage, Login, Me
 
 from .common import CurrentUser, TheGateway
 
@@ -108,6 +108,13 @@ async def me(request: Request[User, Credential, State], user: CurrentUser) -> Me
     return await _me(authenticator_of(request), user, request.auth.expires_at)
 
 
+@get("/api/accounts", operation_id="listAccounts", summary="List the local accounts")
+async def list_accounts(gateway: TheGateway, user: CurrentUser) -> AccountPage:
+    """List the tenant's local accounts that may log in: whom a conversation may be assigned to."""
+    accounts = await gateway.store.accounts(user.tenant_id)
+    return AccountPage(items=[account for account in accounts if not account.disabled])
+
+
 def account_router() -> Router:
     """Return the routes of logins."""
-    return Router("/", route_handlers=[login, logout, me], tags=["Accounts"])
+    return Router("/", route_handlers=[login, logout, me, list_accounts], tags=["Accounts"])

@@ -17,6 +17,8 @@ from fivapp_whatsapp.web.openapi import PATH
 from fivapp_whatsapp.web.remembered import Remembered
 from fivapp_whatsapp.web.schemas import Health
 
+from .common import TheGateway
+
 LIVE = "/health/live"
 _READY_SECONDS = 2.0
 _REMEMBERED_SECONDS = 1.0
@@ -31,11 +33,13 @@ def package_version() -> str:
 
 
 @get("/", operation_id="index", summary="What is here", opt=PUBLIC, security=[{}])
-async def index(request: Request[Any, Any, Any]) -> dict[str, Any]:
+async def index(gateway: TheGateway, request: Request[Any, Any, Any]) -> dict[str, Any]:
     """Return name, version and the addresses to go on from, with the prefix of a mount."""
     paths = {"health": "/health/ready", "schema": PATH, "openapi": f"{PATH}/openapi.json", "me": "/api/me"}
     prefix = request.scope.get("root_path", "").rstrip("/")
     links = {name: f"{prefix}{path}" for name, path in paths.items()}
+    if gateway.settings.demo:  # the phone page of the simulated connection service
+        links["phone"] = gateway.settings.connection_service_url
     return {"name": "fivapp_whatsapp", "version": package_version(), "links": links}
 
 

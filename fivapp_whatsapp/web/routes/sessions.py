@@ -5,6 +5,7 @@ In the seed's routes `tenantId` names a session: absent or the tenant's own id i
 
 from __future__ import annotations
 
+import contextlib
 from typing import Annotated
 
 import msgspec
@@ -12,6 +13,7 @@ from litestar import Router, delete, get, patch, post
 from litestar.openapi.spec import Example
 from litestar.params import Body, FromPath
 
+from fivapp_whatsapp.errors import ConnectorError
 from fivapp_whatsapp.gateway import SessionView
 from fivapp_whatsapp.models import Session, SessionStatus, User
 from fivapp_whatsapp.text import clean_line
@@ -156,11 +158,14 @@ async def add_session(
     responses=problems(404, 502),
 )
 async def get_session(gateway: TheGateway, user: CurrentUser, session_id: FromPath[str]) -> SessionDetail:
-    """Return a session as it is now, for admins with its QR code."""
+    """Return a session as it is now, with what its connection service can do; for admins with its QR code."""
     known = await gateway.session(user.tenant_id, session_id_of(session_id))
     view = await gateway.status(user.tenant_id, known.id)
     qr_code = view.qr_code if user.role == "admin" else None
-    return SessionDetail(**msgspec.structs.asdict(view.session), qr_code=qr_code)
+    can: list[str] = []
+    with contextlib.suppress(ConnectorError):  # a service that is away says of nothing that it can
+        can = sorted(await gateway.capabilities(known))
+    return SessionDetail(**msgspec.structs.asdict(view.session), qr_code=qr_code, capabilities=can)
 
 
 @patch(

@@ -10,7 +10,7 @@ from fivapp_whatsapp.db.tables import Accounts, Conversations, Messages, Session
 from fivapp_whatsapp.web.problems import camel
 
 from .asks import JSON, Case, Excuse, Made, World, credentials, encoded, good, good_body, with_body
-from .words import CANARY, Choice, Field, Moment, Parts, Row, Text, Texts
+from .words import CANARY, Choice, Field, Moment, Parts, Row, Text, Texts, Things
 
 _TABLES = (Accounts, Conversations, Messages, Sessions, Tenants)
 _WORDS = {"tenant_id", "created_at", "__proto__", "constructor", "isAdmin", "", CANARY}
@@ -51,7 +51,10 @@ def _beside(row: Row, world: World, value: bytes) -> list[bytes]:
     """Return bodies in which the value of one text after another is these raw bytes."""
     assert row.body is not None
     whole = good_body(row.body, world)
-    marked = (put(whole, path, "\x01") for path, one in places(row.body) if isinstance(one, Text | Choice))
+    marked = [put(whole, path, "\x01") for path, one in places(row.body) if isinstance(one, Text | Choice)]
+    for path, one in places(row.body):
+        if isinstance(one, Things):
+            marked += [put(whole, path, [{**one.good[0], name: "\x01"}]) for name in one.good[0]]
     return [encoded(body).replace(b'"\\u0001"', value) for body in marked]
 
 
@@ -88,7 +91,8 @@ def wrong_type(row: Row, world: World) -> Made:
     def values(one: Field) -> Iterable[Any]:
         yield from (True, 5, 1.5)
         yield from [{}, {CANARY: 1}] * (not isinstance(one, Parts))
-        yield from [[], [CANARY]] * (not isinstance(one, Texts))
+        yield from [[]] * (not isinstance(one, Texts | Things))
+        yield from [[CANARY]] * (not isinstance(one, Texts))
         yield from [CANARY] * (not isinstance(one, Text))
         yield from [[5], [None], [[]]] * isinstance(one, Texts)
         yield from ["2030-01-01T00:00:00", "2030-01-01", "0"] * isinstance(one, Moment)

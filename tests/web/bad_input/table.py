@@ -9,7 +9,7 @@ from __future__ import annotations
 from fivapp_whatsapp.web.cursors import encode_cursor
 from fivapp_whatsapp.web.pages import PATHS, WORKER
 
-from .words import CANARY, OTHER_PHONE, Also, Choice, Moment, Needs, Parameter, Parts, Row, Text, Texts
+from .words import CANARY, OTHER_PHONE, Also, Choice, Moment, Needs, Parameter, Parts, Row, Text, Texts, Things
 
 _LIMIT = Parameter(("0", "-1", "201", str(10**30), "9" * 4000, "abc", "", "0x10", "1.5", "%00", "%D9%A3", CANARY))
 _NO_CURSORS = ("", "1", "abc", "MS4x%3D", "x" * 65, "%00", "%FF", "..%2F", "%27%20OR%201", str(10**30), CANARY)
@@ -229,6 +229,22 @@ ROWS = (
     ),
     Row(method="POST", path="/api/auth/logout"),
     Row(method="GET", path="/api/me"),
+    Row(method="GET", path="/api/accounts"),
+    Row(method="GET", path="/api/quick-replies"),
+    Row(
+        method="PUT",
+        path="/api/quick-replies",
+        body={"items": Things(good=[{"shortcut": "hours", "text": "From 8 to 6."}], required=True, null=False)},
+        also=(
+            *(
+                Also(f"shortcut {shortcut!r}", 400, "invalid_body", {"items": [{"shortcut": shortcut, "text": "x"}]})
+                for shortcut in ("", "A", "a b", "a\n", "é", "x" * 33)
+            ),
+            Also("no text", 400, "invalid_body", {"items": [{"shortcut": "a", "text": ""}]}),
+            Also("one shortcut twice", 400, "invalid_input", {"items": [{"shortcut": "a", "text": "x"}] * 2}),
+            Also("too many", 400, "invalid_body", {"items": [{"shortcut": "a", "text": "x"}] * 501}),
+        ),
+    ),
     Row(method="GET", path="/", needs=Needs.NOBODY),
     Row(method="GET", path="/health/live", needs=Needs.NOBODY),
     Row(method="GET", path="/health/ready", needs=Needs.NOBODY),

@@ -58,6 +58,11 @@ class Texts(Field):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Things(Field):
+    """A list of objects, also an empty one."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Parts(Field):
     """An object; `good` is made of its fields."""
 
