@@ -13,11 +13,18 @@ from .db.store import DatabaseStore
 from .gateway import Gateway
 from .guarded import guarded_client
 from .metrics import LoopLag, PrometheusMetrics
+from .plugins import Plugins
 from .settings import Settings, load_settings
 
 
-def build_gateway(settings: Settings) -> Gateway:
-    """Return a gateway that is not started yet. Raises SettingsError for a DATABASE_URL that names no database."""
+def build_gateway(settings: Settings, *, plugins: Plugins | None = None) -> Gateway:
+    """Return a gateway that is not started yet; without `plugins` it has those that are installed.
+
+    A plugin that cannot be loaded is told of, and stops nothing. Raises SettingsError for a DATABASE_URL that
+    names no database.
+    """
+    plugins = Plugins.load(names=settings.plugins) if plugins is None else plugins
+    plugins.tell()
     metrics = PrometheusMetrics(strict=False)
     store = DatabaseStore(settings.database_url, metrics=metrics, pending_limit=settings.webhook_pending_limit)
     http = guarded_client(allow=settings.http_allow)
@@ -30,6 +37,7 @@ def build_gateway(settings: Settings) -> Gateway:
         metrics=metrics,
         companions={"loop lag": lag.run},
         http=http,
+        plugins=plugins,
     )
     metrics.sample("queue_length", lambda: store.waiting, queue="writer")
     metrics.sample("queue_length", lambda: gateway.outbox.in_flight, queue="outbox")

@@ -48,6 +48,7 @@ from .monitor import Monitor
 from .observe import get_logger, operation
 from .outbox import Outbox, Sent
 from .plugin_ports import PluginStore
+from .plugins import Plugins
 from .ports import (
     Clock,
     Connector,
@@ -98,6 +99,7 @@ class Gateway:
         metrics: Metrics | None = None,
         companions: Mapping[str, Callable[[], Awaitable[None]]] | None = None,
         http: httpx.AsyncClient | None = None,
+        plugins: Plugins | None = None,
     ) -> None:
         self.store = store
         self.settings = settings
@@ -106,6 +108,7 @@ class Gateway:
         self.connectors = dict(connectors)
         self.default_connector = default_connector
         self.http = http
+        self.plugins = Plugins() if plugins is None else plugins
         self.feed = Feed(store, metrics=self.metrics)
         self.presence = Presence(cast(PluginStore, store), self.clock)
         self.monitor = Monitor(

@@ -12,9 +12,7 @@ import contextlib
 import contextvars
 import inspect
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Literal
 
@@ -22,28 +20,22 @@ import msgspec
 
 from .errors import Hold
 from .observe import get_logger
+from .plugin_health import PluginHealth, Reason, Records
 from .plugin_threads import PluginThreads
 from .plugins import Hook, Plugins
 from .ports import Clock, Metrics
 from .stalls import Stall, StallWatch
 
+__all__ = ["DEADLINE", "DEADLINES", "PluginHealth", "Result", "Runner"]
+
 _log = get_logger(__name__)
 
 Outcome = Literal["ok", "failed", "late", "paused", "held"]
-Reason = Literal["failing", "blocking"]
-
 DEADLINE = 10.0
 DEADLINES: Mapping[str, float] = {"startup": 30.0, "shutdown": 30.0, "outgoing_message": 0.5}
 # How late a deadline may be found.
 _LOOK_EVERY = 0.02
 _CLOSE_SECONDS = 2.0
-
-_BREAKER_FAILURES = 5
-_BREAKER_WITHIN = 60.0
-_BREAKER_PAUSE = 60.0
-_STALLS = 3
-_STALLS_WITHIN = 600.0
-_STALLS_PAUSE = 600.0
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -55,29 +47,13 @@ class Result(msgspec.Struct, frozen=True):
     seconds: float = 0.0
 
 
-class PluginHealth(msgspec.Struct, frozen=True, kw_only=True):
-    """How a plugin does in this process, since its start.
-
-    `left` counts the calls that run on beyond their deadline; `last_error` is an error's type and its place.
-    """
-
-    failures: int = 0
-    late: int = 0
-    stalls: int = 0
-    left: int = 0
-    paused_until: datetime | None = None
-    reason: Reason | None = None
-    last_error: str | None = None
-
-
 class Runner:
     """Calls the functions of plugins; use one for each gateway, in its event loop."""
 
     def __init__(self, plugins: Plugins, *, clock: Clock, metrics: Metrics, stall_seconds: float = 1.0) -> None:
         self._plugins = plugins
-        self._clock = clock
         self._metrics = metrics
-        self._records: dict[str, _Record] = {}
+        self._records = Records(clock, metrics)
         self._threads: dict[str, PluginThreads] = {}
         # Calls that somebody waits for, and those that nobody waits for any more; by task, for the watchdog.
         self._calls: dict[object, _Call] = {}
@@ -95,8 +71,7 @@ class Runner:
         `timeout` in seconds wins over the function's own deadline and its hook's. A plugin that is paused is not
         called.
         """
-        record = self._record(hook.plugin)
-        if record.paused_until is not None and self.paused(hook.plugin) is not None:
+        if self._records.of(hook.plugin).reason is not None and self.paused(hook.plugin) is not None:
             self._metrics.count("plugin_calls_total", plugin=hook.plugin, hook=hook.name, outcome="paused")
             return _PAUSED
         started = time.perf_counter()
@@ -113,7 +88,7 @@ class Runner:
         if outcome == "ok":
             return Result("ok", call.value, None, seconds)
         if outcome != "held" and not self._closed:
-            self._failed(record, call, outcome)
+            self._failed(call, outcome)
         return Result(outcome, None, call.error, seconds)
 
     def _begin(self, hook: Hook, arguments: Mapping[str, Any], timeout: float | None) -> _Call:
@@ -170,7 +145,7 @@ class Runner:
     def _ended(self, call: _Call) -> None:
         if call.late:
             if self._left.pop(call.key, None) is not None:
-                self._count_left(call.hook.plugin, -1)
+                self._records.left(call.hook.plugin, -1)
             return
         self._calls.pop(call.key, None)
         if not call.waiter.done():
@@ -201,81 +176,45 @@ class Runner:
             return  # it has just ended
         call.late = True
         self._left[call.key] = call
-        self._count_left(call.hook.plugin, 1)
+        self._records.left(call.hook.plugin, 1)
         if call.task is not None:
             # One that is cancelled before its first step never comes to its own end.
             call.task.add_done_callback(lambda _: self._ended(call))
             call.task.cancel()
 
-    def _count_left(self, plugin: str, change: int) -> None:
-        record = self._record(plugin)
-        record.left += change
-        self._metrics.gauge("plugin_calls_left", record.left, plugin=plugin)
-
     # --- failures, pauses ----------------------------------------------------------------------
 
     def paused(self, plugin: str) -> Reason | None:
         """Say why a plugin is not called now: `failing` (too many failures) or `blocking` (stalls); None if it is."""
-        record = self._record(plugin)
-        if record.paused_until is None:
-            return None
-        if self._clock.monotonic() >= record.paused_until:
-            self.resume(plugin)
-            return None
-        return record.reason
+        return self._records.paused(plugin)
 
     def resume(self, plugin: str) -> None:
         """Lift a pause at a person's word; what led to it is forgotten."""
-        record = self._record(plugin)
-        record.paused_until = record.reason = None
-        record.failed_at.clear()
-        record.stalled_at.clear()
+        self._records.resume(plugin)
 
     def health(self, plugin: str) -> PluginHealth:
         """Tell how a plugin does in this process."""
-        reason = self.paused(plugin)
-        record = self._record(plugin)
-        until = None
-        if record.paused_until is not None:
-            until = self._clock.now() + timedelta(seconds=record.paused_until - self._clock.monotonic())
-        return PluginHealth(
-            failures=record.failures,
-            late=record.late,
-            stalls=record.stalls,
-            left=record.left,
-            paused_until=until,
-            reason=reason,
-            last_error=record.last_error,
-        )
+        return self._records.health(plugin)
 
-    def _failed(self, record: _Record, call: _Call, outcome: Outcome) -> None:
+    def _failed(self, call: _Call, outcome: Outcome) -> None:
         hook, error = call.hook, call.error or RuntimeError("no error")
         trace = _trace(error.__traceback__)
-        record.failures += 1
-        record.late += outcome == "late"
-        record.last_error = f"{type(error).__name__} at {trace[-1] if trace else hook.location}"
+        kind = type(error).__name__
         _log.warning(
             "plugin_hook_failed",
             plugin=hook.plugin,
             hook=hook.name,
             outcome=outcome,
-            error=type(error).__name__,
+            error=kind,
             location=hook.location,
             trace=trace,
         )
-        if hook.name == "plugin_failed":  # it would go round in a circle
-            return
-        now = self._clock.monotonic()
-        if _too_many(record.failed_at, now, _BREAKER_WITHIN):
-            self._pause(record, hook.plugin, "failing", now + _BREAKER_PAUSE)
-        self._tell(hook.plugin, hook.name, error)
-
-    def _pause(self, record: _Record, plugin: str, reason: Reason, until: float) -> None:
-        if record.paused_until is not None and record.paused_until >= until:
-            return
-        record.reason, record.paused_until = reason, until
-        self._metrics.count("plugin_pauses_total", plugin=plugin, reason=reason)
-        _log.error("plugin_paused", plugin=plugin, reason=reason, seconds=round(until - self._clock.monotonic()))
+        # What a listener to failures does wrong would go round in a circle.
+        listens = hook.name == "plugin_failed"
+        where = f"{kind} at {trace[-1] if trace else hook.location}"
+        self._records.failed(hook.plugin, where, late=outcome == "late", pauses=not listens)
+        if not listens:
+            self._tell(hook.plugin, hook.name, error)
 
     def _tell(self, plugin: str, hook: str, error: BaseException) -> None:
         """Let plugins hear of a failure, beside whatever goes on."""
@@ -308,12 +247,9 @@ class Runner:
         )
         if not stall.first:
             return
-        record, now = self._record(stall.plugin), self._clock.monotonic()
-        record.stalls += 1
-        record.last_error = f"blocked the event loop at {stall.trace[-1] if stall.trace else stall.hook}"
-        self._metrics.count("plugin_stalls_total", plugin=stall.plugin)
-        if _too_many(record.stalled_at, now, _STALLS_WITHIN):
-            self._pause(record, stall.plugin, "blocking", now + _STALLS_PAUSE)
+        self._records.stalled(
+            stall.plugin, f"blocked the event loop at {stall.trace[-1] if stall.trace else stall.hook}"
+        )
         error = TimeoutError(f"{stall.hook} of {stall.plugin} blocks the event loop")
         with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
             stall.loop.call_soon_threadsafe(self._tell, stall.plugin, stall.hook, error)
@@ -342,12 +278,6 @@ class Runner:
                 _abandon(task)
         for threads in self._threads.values():
             threads.close()
-
-    def _record(self, plugin: str) -> _Record:
-        record = self._records.get(plugin)
-        if record is None:
-            record = self._records[plugin] = _Record()
-        return record
 
     def _threads_of(self, plugin: str) -> PluginThreads:
         threads = self._threads.get(plugin)
@@ -396,33 +326,6 @@ class _Job:
             call.loop.call_soon_threadsafe(self._done, call, value, error)
 
 
-class _Record:
-    """What is known of one plugin in this process; the watchdog's thread writes as well."""
-
-    __slots__ = (
-        "failed_at",
-        "failures",
-        "last_error",
-        "late",
-        "left",
-        "paused_until",
-        "reason",
-        "stalled_at",
-        "stalls",
-    )
-
-    def __init__(self) -> None:
-        self.failures = 0
-        self.late = 0
-        self.stalls = 0
-        self.left = 0
-        self.failed_at: deque[float] = deque(maxlen=_BREAKER_FAILURES)
-        self.stalled_at: deque[float] = deque(maxlen=_STALLS)
-        self.paused_until: float | None = None
-        self.reason: Reason | None = None
-        self.last_error: str | None = None
-
-
 _PAUSED = Result("paused")
 
 
@@ -432,12 +335,6 @@ def _outcome_of(call: _Call) -> Outcome:
     if call.error is None:
         return "ok"
     return "held" if isinstance(call.error, Hold) and call.hook.name == "outgoing_message" else "failed"
-
-
-def _too_many(times: deque[float], now: float, within: float) -> bool:
-    """Note a time; tell whether as many as the deque holds lie within so many seconds."""
-    times.append(now)
-    return len(times) == times.maxlen and now - times[0] <= within
 
 
 def _trace(inner: TracebackType | None) -> list[str]:

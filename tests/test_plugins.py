@@ -147,7 +147,7 @@ def test_a_file_that_cannot_be_imported_is_told_with_its_line(tmp_path: Path) ->
     found = {each.name: each.problems for each in plugins.broken}
     assert found["one"] == ("cannot be imported: ModuleNotFoundError: No module named 'fivapp_nothing' (one.py:1)",)
     assert found["two"][0].endswith("(two.py:2)")
-    assert "ended the process" in found["three"][0]
+    assert "ends the process" in found["three"][0]
     assert "No such file" in found["four"][0]
     assert ".py" in found["five"][0]
     assert [plugin.name for plugin in plugins.items] == ["ping"]
@@ -156,7 +156,7 @@ def test_a_file_that_cannot_be_imported_is_told_with_its_line(tmp_path: Path) ->
 
 def test_every_broken_plugin_is_a_loud_line(tmp_path: Path) -> None:
     with capture_logs() as lines:
-        load(write(tmp_path, "one.py", "import fivapp_nothing\n"), write(tmp_path, "ping.py"))
+        load(write(tmp_path, "one.py", "import fivapp_nothing\n"), write(tmp_path, "ping.py")).tell()
     assert [(line["event"], line["log_level"], line["plugin"]) for line in lines] == [
         ("plugin_loaded", "info", "ping"),
         ("plugin_broken", "error", "one"),

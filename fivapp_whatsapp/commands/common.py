@@ -19,6 +19,16 @@ from fivapp_whatsapp.settings import Settings
 T = TypeVar("T")
 
 
+plugin_option = click.option(
+    "--plugin",
+    "plugin_files",
+    metavar="FILE",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A Python file with hooks; may be given several times.",
+)
+
+
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     """Return what makes the fastest event loop that is installed."""
     try:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import functools
 import os
 import secrets
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +21,14 @@ from fivapp_whatsapp.app import create_app
 from fivapp_whatsapp.assemble import build_gateway
 from fivapp_whatsapp.errors import AlreadyExists
 from fivapp_whatsapp.logs import configure_logging
+from fivapp_whatsapp.plugins import Plugins
 from fivapp_whatsapp.ports import Store
 from fivapp_whatsapp.settings import Secret, Settings, load_settings
 from fivapp_whatsapp.simulator.app import create_simulator
 from fivapp_whatsapp.simulator.options import SimulatorOptions
 
-from .common import print_json, run
+from .common import plugin_option, print_json, run
+from .reloading import reload_on_change
 from .serving import Site, answering, base_url, bind, run_until_stopped, stop_signal
 from .token import issue_token
 
@@ -57,11 +61,14 @@ class Ready(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 @click.option("--simulator-port", type=click.IntRange(0, 65535), help="[3001, or a free one with --port 0].")
 @click.option("--data", type=click.Path(file_okay=False, path_type=Path), help="Where it is kept [./.demo].")
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON; no contact writes by itself.")
-def demo(port: int | None, simulator_port: int | None, data: Path | None, as_json: bool) -> None:
+@plugin_option
+def demo(
+    port: int | None, simulator_port: int | None, data: Path | None, as_json: bool, plugin_files: tuple[Path, ...]
+) -> None:
     """Run a gateway with a simulated connection service, until Ctrl-C.
 
     Everything is kept in a folder, but for DATABASE_URL, which is used when it is set. A .env file is not
-    read: the demo must not write to what it names.
+    read: the demo must not write to what it names. A --plugin file is loaded again whenever it is saved.
     """
     with _folder(data, as_json) as folder:
         remembered = remember(folder)
@@ -69,7 +76,17 @@ def demo(port: int | None, simulator_port: int | None, data: Path | None, as_jso
         settings = load_settings(env_file=None, **_overrides(remembered, folder, port), **quiet)
         if simulator_port is None:
             simulator_port = 3001 if settings.port else 0
-        run(_demo(settings, remembered, simulator_port, as_json))
+        plugins = load_plugins(plugin_files, settings)
+        run(_demo(settings, remembered, plugins, simulator_port, as_json))
+
+
+def load_plugins(files: Sequence[Path], settings: Settings) -> Plugins:
+    """Load these files and what is installed. Raises ClickException with every mistake: here they are to be seen."""
+    plugins = Plugins.load(files=files, names=settings.plugins)
+    if plugins.broken:
+        problems = [f"{broken.name}: {problem}" for broken in plugins.broken for problem in broken.problems]
+        raise click.ClickException("\n".join(["These plugins cannot be loaded.", *problems]))
+    return plugins
 
 
 def remember(folder: Path) -> Remembered:
@@ -121,18 +138,25 @@ def _overrides(remembered: Remembered, folder: Path, port: int | None) -> dict[s
     return overrides
 
 
-async def _demo(settings: Settings, remembered: Remembered, simulator_port: int, as_json: bool) -> None:
+async def _demo(
+    settings: Settings, remembered: Remembered, plugins: Plugins, simulator_port: int, as_json: bool
+) -> None:
     with (
         bind(settings.host, settings.port, advice=_ADVICE) as sock,
         bind("127.0.0.1", simulator_port, advice=_ADVICE) as simulator_sock,
     ):
         settings = _with_addresses(settings, base_url(sock), base_url(simulator_sock))
         configure_logging(settings)
-        await _run(settings, remembered, sock, simulator_sock, as_json)
+        await _run(settings, remembered, plugins, sock, simulator_sock, as_json)
 
 
 async def _run(
-    settings: Settings, remembered: Remembered, sock: socket.socket, simulator_sock: socket.socket, as_json: bool
+    settings: Settings,
+    remembered: Remembered,
+    plugins: Plugins,
+    sock: socket.socket,
+    simulator_sock: socket.socket,
+    as_json: bool,
 ) -> None:
     gateway_url, simulator_url = base_url(sock), base_url(simulator_sock)
     simulator = create_simulator(
@@ -147,7 +171,8 @@ async def _run(
     async with (
         stop_signal() as stop,
         answering(Site(simulator, simulator_sock)),
-        build_gateway(settings) as gateway,
+        build_gateway(settings, plugins=plugins) as gateway,
+        _reloading(plugins),
     ):
         await _add_people(gateway.store, remembered.password)
         async with answering(Site(create_app(settings, gateway=gateway), sock)):
@@ -166,6 +191,17 @@ async def _run(
             await run_until_stopped(stop)
             # An open event stream is a request that never ends by itself.
             await gateway.feed.close()
+
+
+@contextlib.asynccontextmanager
+async def _reloading(plugins: Plugins) -> AsyncIterator[None]:
+    # stdout belongs to --json.
+    task = asyncio.create_task(reload_on_change(plugins, functools.partial(click.echo, err=True)), name="reload")
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 def _with_addresses(settings: Settings, gateway_url: str, simulator_url: str) -> Settings:

@@ -24,10 +24,10 @@ from fivapp_whatsapp.errors import (
     SettingsError,
     StoreError,
 )
+from fivapp_whatsapp.plugins import Plugins
 from fivapp_whatsapp.settings import Settings, load_settings
 
 from .common import print_json, run, visit_store
-from .plugins import installed_plugins
 
 State = Literal["ok", "warn", "fail"]
 _ALL_SETTINGS = "`fivapp-whatsapp doctor --env-example` explains all settings."
@@ -86,8 +86,21 @@ async def examine(*, details: bool = False) -> list[Finding]:
     findings += [finding async for finding in _database(settings, details)]
     findings.append(await _connection_service(settings))
     findings += [finding async for finding in _way_back(settings)]
-    names = ", ".join(plugin.name for plugin in installed_plugins())
-    return [*findings, Finding("plugins", "ok", names or "none installed")]
+    return [*findings, *_plugins(settings)]
+
+
+def _plugins(settings: Settings) -> list[Finding]:
+    plugins = Plugins.load(names=settings.plugins)
+    names = ", ".join(plugin.name for plugin in plugins.items)
+    found = [
+        Finding(f"plugin {broken.name}", "warn", problem, "It does not run; what it is to hear of waits for it.")
+        for broken in plugins.broken
+        for problem in broken.problems
+    ]
+    found += [
+        Finding(f"plugin {plugin.name}", "warn", warning) for plugin in plugins.items for warning in plugin.warnings
+    ]
+    return [*found, Finding("plugins", "ok", names or "none installed")]
 
 
 def _secrets(settings: Settings) -> list[Finding]:

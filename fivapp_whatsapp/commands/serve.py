@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -14,9 +15,10 @@ from fivapp_whatsapp.assemble import build_gateway
 from fivapp_whatsapp.errors import SettingsError
 from fivapp_whatsapp.gateway import Gateway
 from fivapp_whatsapp.logs import configure_logging
+from fivapp_whatsapp.plugins import Plugins
 from fivapp_whatsapp.settings import Settings, load_settings
 
-from .common import run
+from .common import plugin_option, run
 from .serving import Site, answering, base_url, bind, run_until_stopped, stop_signal
 
 _log = structlog.get_logger(__name__)
@@ -27,7 +29,8 @@ _log = structlog.get_logger(__name__)
 @click.option(
     "--port", type=click.IntRange(0, 65535), help="Port to listen on [FIVAPP_PORT, default 8000]; 0: a free one."
 )
-def serve(host: str | None, port: int | None) -> None:
+@plugin_option
+def serve(host: str | None, port: int | None, plugin_files: tuple[Path, ...]) -> None:
     """Run the gateway until SIGTERM or Ctrl-C.
 
     Refuses weak secrets and a database that may lose what it stored: exit code 78, one line for each problem.
@@ -37,15 +40,15 @@ def serve(host: str | None, port: int | None) -> None:
     if found := safety.problems(settings):
         raise SettingsError(problems=found)
     configure_logging(settings)
-    run(_serve(settings))
+    run(_serve(settings, Plugins.load(files=plugin_files, names=settings.plugins)))
 
 
-async def _serve(settings: Settings) -> None:
+async def _serve(settings: Settings, plugins: Plugins) -> None:
     sock = bind(settings.host, settings.port, advice="Choose another: fivapp-whatsapp serve --port 8001")
     if not settings.public_url:
         settings = msgspec.structs.replace(settings, public_url=base_url(sock))
     with sock:
-        async with stop_signal() as stop, build_gateway(settings) as gateway:
+        async with stop_signal() as stop, build_gateway(settings, plugins=plugins) as gateway:
             await _require_durable(gateway)
             async with answering(Site(create_app(settings, gateway=gateway), sock)):
                 _log.info("serving", host=settings.host, port=sock.getsockname()[1])

@@ -248,10 +248,11 @@ class Me(Reply, frozen=True, kw_only=True):
     expires_at: datetime
 
 
-class Health(Reply, frozen=True, kw_only=True):
-    """Whether the server lives, or is ready."""
+class Health(Reply, frozen=True, kw_only=True, omit_defaults=True):
+    """Whether the server lives, or is ready; `brokenPlugins` names those that could not be loaded."""
 
     status: Literal["ok", "ready", "not_ready"]
+    broken_plugins: list[str] = []
 
 
 def outgoing_message(body: SendMessage) -> OutgoingMessage:

@@ -10,6 +10,7 @@ import structlog
 
 from fivapp_whatsapp.errors import StoreUnavailable
 from fivapp_whatsapp.logs import SAFE
+from fivapp_whatsapp.plugins import BrokenPlugin
 from fivapp_whatsapp.settings import Settings
 
 from .conftest import serving
@@ -29,6 +30,12 @@ async def test_the_index_names_what_is_here(shared: TestServer) -> None:
 async def test_health_tells_nothing_but_yes_or_no(server: TestServer) -> None:
     assert (await server.client.get("/health/live")).json() == {"status": "ok"}
     assert (await server.client.get("/health/ready")).json() == {"status": "ready"}
+
+
+async def test_a_plugin_that_could_not_be_loaded_is_named_and_the_server_is_ready(server: TestServer) -> None:
+    server.gateway.plugins.broken = (BrokenPlugin(name="bot", problems=("secret path /home/canary",)),)
+    reply = await server.client.get("/health/ready")
+    assert (reply.status_code, reply.json()) == (200, {"status": "ready", "brokenPlugins": ["bot"]})
 
 
 async def test_a_database_that_is_away_is_not_ready_and_is_asked_once_a_second(server: TestServer) -> None:

@@ -70,10 +70,16 @@ def health_router(gateway: Gateway, *, demo: bool) -> Router:
         responses={503: ResponseSpec(Health, description="Not now.", generate_examples=False)},
     )
     async def ready() -> Response[Health]:
-        """Answer 200 when the gateway runs and its database answers, else 503; `doctor` says why."""
+        """Answer 200 when the gateway runs and its database answers, else 503; `doctor` says why.
+
+        A plugin that could not be loaded is named and stops nothing: what it is to hear of waits for it.
+        """
         # Remembered for a second: anybody may ask, and each question costs the database one.
         fine = gateway.running and bool(await known.get("store", check))
-        return Response(Health(status="ready" if fine else "not_ready"), status_code=200 if fine else 503)
+        health = Health(
+            status="ready" if fine else "not_ready", broken_plugins=[plugin.name for plugin in gateway.plugins.broken]
+        )
+        return Response(health, status_code=200 if fine else 503)
 
     @get(
         "/metrics",
