@@ -10,11 +10,14 @@ export function time(ms) {
   return new Date(ms).toLocaleTimeString(currentLanguage() === "pt" ? "pt-BR" : "en", { hour: "2-digit", minute: "2-digit" });
 }
 
-/** Show a chat's messages; `setStatus(message, status)` is called when somebody picks one. */
-export function showMessages(chat, owner, setStatus) {
+/** Show a chat's messages; `setStatus(message, status)` and `choose(choice)` are called when somebody picks one. */
+export function showMessages(chat, owner, setStatus, choose) {
   const list = $("messages");
-  const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 80 || list.dataset.chat !== chat.id;
-  list.dataset.chat = chat.id;
+  const last = chat.messages.at(-1);
+  // Whoever writes wants to see it, wherever they had scrolled to.
+  const wrote = last && !last.outgoing && list.dataset.last !== last.id;
+  const atEnd = wrote || list.scrollHeight - list.scrollTop - list.clientHeight < 80 || list.dataset.chat !== chat.id;
+  Object.assign(list.dataset, { chat: chat.id, last: last?.id ?? "" });
   const texts = new Map(chat.messages.map((message) => [message.id.split("_").pop(), message.text || message.kind]));
   const shown = chat.messages.map((message) => ({
     ...message,
@@ -22,8 +25,10 @@ export function showMessages(chat, owner, setStatus) {
     owner,
     quoted: message.quotedMessageId ? texts.get(message.quotedMessageId.split("_").pop()) ?? "…" : null,
   }));
-  patch(list, shown, (message) => message.id, (message) => bubble(message, setStatus));
-  list.classList.toggle("empty", shown.length === 0);
+  const typing = chat.typing ? [{ id: "typing", owner }] : [];
+  patch(list, [...shown, ...typing], (message) => message.id,
+    (message) => (message.id === "typing" ? dots(owner) : bubble(message, setStatus, choose)));
+  list.classList.toggle("empty", shown.length === 0 && !chat.typing);
   list.dataset.empty = word("empty");
   if (atEnd) list.scrollTop = list.scrollHeight;
 }
@@ -42,11 +47,27 @@ export function chatRow(chat, open) {
 }
 
 function fileWord(message) {
-  return ["image", "audio", "document", "sticker"].includes(message.kind)
+  return ["image", "audio", "video", "document", "sticker"].includes(message.kind)
     ? word(message.kind === "image" ? "photo" : message.kind) : message.kind;
 }
 
-function bubble(message, setStatus) {
+function dots(owner) {
+  return el("li", { class: "theirs" }, el("div", { class: "bubble dots", role: "img", "aria-label": `${owner}: ${word("typing")}` },
+    el("span"), el("span"), el("span")));
+}
+
+function offer(message, choose) {
+  const buttons = message.choices.map((choice) => {
+    const hint = choice.description ? el("span", { class: "preview" }, choice.description) : null;
+    const button = el("button", { type: "button" }, el("span", { class: "row" }, el("strong", {}, choice.title), hint));
+    button.addEventListener("click", () => choose(choice));
+    return button;
+  });
+  if (message.style === "buttons") return el("div", { class: "choices" }, ...buttons);
+  return el("details", { class: "choices" }, el("summary", {}, word("options")), ...buttons);
+}
+
+function bubble(message, setStatus, choose) {
   const box = el("div", { class: "bubble" });
   if (message.outgoing) box.append(el("span", { class: "who company" }, message.owner));
   else if (message.isGroup) {
@@ -56,7 +77,7 @@ function bubble(message, setStatus) {
   }
   if (message.quoted) box.append(el("blockquote", {}, message.quoted));
   if (message.media) box.append(file(message));
-  else if (message.kind !== "text") box.append(el("em", {}, message.kind));
+  else if (!["text", "interactive"].includes(message.kind)) box.append(el("em", {}, message.kind));
   if (message.text) box.append(el("p", {}, message.text));
   const foot = el("span", { class: "foot" });
   if (message.via === "phone") foot.append(el("span", {}, word("onPhone")));
@@ -66,6 +87,7 @@ function bubble(message, setStatus) {
     foot.append(statusPicker(message, setStatus));
   }
   box.append(foot);
+  if (message.choices.length > 0) box.append(offer(message, choose));
   return el("li", { class: message.outgoing ? "theirs" : "mine" }, box);
 }
 

@@ -2,7 +2,9 @@
 
 import { chatRow, showMessages, time } from "./chat.js";
 import { $, dress, el, patch, prettyPhone } from "./dom.js";
+import { openGroup, showGroup } from "./groups.js";
 import { buildChaos, showChaos, showLine, showSessions, showWebhook } from "./panel.js";
+import { call } from "./service.js";
 import { currentLanguage, remember, remembered, speak, word } from "./words.js";
 
 const EVERY_MS = 500;
@@ -11,15 +13,6 @@ const PEOPLE = [
   { name: "Carla Mendes", id: "5531988880003" }, { name: "Davi Rocha", id: "5541988880004" },
 ];
 const state = { overview: null, chosen: null, session: null, version: "", chatId: null, drafts: new Map() };
-
-async function call(method, path, body) {
-  const options = { method, headers: { "Content-Type": "application/json" } };
-  if (body !== undefined) options.body = JSON.stringify(body);
-  const response = await fetch(path, options);
-  const reply = await response.json();
-  if (!response.ok) throw new Error(reply.error);
-  return reply;
-}
 
 const sessionPath = (rest = "") => `/simulator/sessions/${encodeURIComponent(state.chosen)}${rest}`;
 
@@ -133,15 +126,16 @@ function showChat(session) {
     ? members(chat).map((person) => person.name).join(", ") : word("writesTo", { name: session.name });
   $("chat-sub").classList.toggle("typing", chat.typing);
   $("add-member").hidden = !chat.isGroup;
+  $("group-info").hidden = !chat.isGroup;
+  if (chat.isGroup) showGroup(chat, changeGroup);
   showAuthors(chat, session);
   showMessages(chat, session.name, (message, status) =>
-    act(() => call("POST", sessionPath(`/messages/${encodeURIComponent(message.id)}/status`), { status })));
+    act(() => call("POST", sessionPath(`/messages/${encodeURIComponent(message.id)}/status`), { status })),
+  (choice) => send({ choiceId: choice.id, text: choice.title }));
 }
 
 function members(chat) {
-  const added = state.drafts.get(chat.id)?.people ?? [];
-  const all = new Map([...chat.people, ...added].map((person) => [person.id.split("@")[0], person.name]));
-  return [...all].map(([id, name]) => ({ id, name }));
+  return chat.people.map((person) => ({ id: person.id.split("@")[0], name: person.name }));
 }
 
 function showAuthors(chat, session) {
@@ -166,7 +160,7 @@ function openChat(id, draft) {
   $("text").focus();
 }
 
-function send(kind, text) {
+function send(content) {
   const chat = currentChat();
   const author = $("author").value;
   const fromMe = author === "owner";
@@ -174,7 +168,26 @@ function send(kind, text) {
   const person = members(chat).find((one) => one.id === author);
   const from = chat.isGroup ? (fromMe ? members(chat)[0]?.id : author) ?? PEOPLE[0].id : chat.id;
   const name = fromMe ? undefined : chat.isGroup ? person?.name : chat.name;
-  return act(() => call("POST", sessionPath("/messages"), { from, name, kind, text: text || undefined, fromMe, ...group }));
+  return act(() => call("POST", sessionPath("/messages"), { from, name, fromMe, ...group, ...content }));
+}
+
+function takeText() {
+  const text = $("text").value.trim();
+  $("text").value = "";
+  return text || undefined;
+}
+
+function sendFile(file) {
+  const kind = ["image", "audio", "video"].find((one) => file.type.startsWith(`${one}/`)) ?? "document";
+  const text = takeText();
+  return act(async () => {
+    const { url } = await call("POST", `/simulator/media?filename=${encodeURIComponent(file.name)}`, file);
+    await send({ kind, text, mediaUrl: url, filename: file.name });
+  });
+}
+
+function changeGroup(change, id = state.chatId) {
+  return act(() => call("POST", sessionPath(`/groups/${encodeURIComponent(id)}`), change));
 }
 
 function closeMenu() {
@@ -198,15 +211,18 @@ function fromDialog() {
   const person = { id, name: $("new-name").value.trim() || prettyPhone(id) };
   $("new-dialog").close();
   if ($("new-dialog").dataset.member) {
-    const draft = state.drafts.get(state.chatId) ?? {};
-    state.drafts.set(state.chatId, { ...draft, people: [...(draft.people ?? []), person], author: id });
-    show();
+    state.drafts.set(state.chatId, { author: id });
+    changeGroup({ add: [person] });
     return;
   }
   const isGroup = new FormData($("new-form")).get("kind") === "group";
-  if (!isGroup) return openChat(`${id}@c.us`, { ...person, isGroup });
-  const name = $("group-name").value.trim() || word("group");
-  return openChat(`1203630${Date.now()}@g.us`, { name, isGroup, people: [person] });
+  if (!isGroup) {
+    openChat(`${id}@c.us`, { ...person, isGroup });
+    return;
+  }
+  const groupId = `1203630${Date.now()}@g.us`;
+  const subject = $("group-name").value.trim() || word("group");
+  changeGroup({ subject, add: [person] }, groupId).then(() => openChat(groupId, { name: subject, isGroup }));
 }
 
 function wire() {
@@ -216,10 +232,8 @@ function wire() {
   $("back").addEventListener("click", () => { state.chatId = null; show(); });
   $("composer").addEventListener("submit", (event) => {
     event.preventDefault();
-    const text = $("text").value.trim();
-    if (!text) return;
-    $("text").value = "";
-    send("text", text);
+    const text = takeText();
+    if (text) send({ text });
   });
   $("text").addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
@@ -233,21 +247,32 @@ function wire() {
     $("attach-menu").hidden = !$("attach-menu").hidden;
     $("attach").setAttribute("aria-expanded", String(!$("attach-menu").hidden));
   });
-  for (const button of $("attach-menu").children) {
+  for (const button of $("attach-menu").querySelectorAll("[data-kind]")) {
     button.addEventListener("click", () => {
       closeMenu();
-      const caption = $("text").value.trim();
-      $("text").value = "";
-      send(button.dataset.kind, caption);
+      send({ kind: button.dataset.kind, text: takeText() });
       $("text").focus();
     });
   }
+  $("pick").addEventListener("click", () => { closeMenu(); $("file").click(); });
+  $("file").addEventListener("change", () => {
+    const [file] = $("file").files;
+    if (file) sendFile(file);
+    $("file").value = "";
+  });
   document.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape" || $("new-dialog").open) return;
+    if (event.key !== "Escape" || $("new-dialog").open || $("group-dialog").open) return;
     if (!$("attach-menu").hidden) { closeMenu(); $("attach").focus(); } else if (state.chatId !== null) $("back").click();
   });
   $("new-chat").addEventListener("click", () => openDialog(false));
   $("add-member").addEventListener("click", () => openDialog(true));
+  $("group-info").addEventListener("click", () => openGroup(currentChat()));
+  $("group-add").addEventListener("click", () => openDialog(true));
+  $("group-close").addEventListener("click", () => $("group-dialog").close());
+  $("group-form").addEventListener("submit", (event) => {
+    event.preventDefault();
+    changeGroup({ subject: $("group-subject").value.trim() || word("group") });
+  });
   $("new-cancel").addEventListener("click", () => $("new-dialog").close());
   $("new-form").addEventListener("submit", (event) => { event.preventDefault(); fromDialog(); });
   $("new-kind").addEventListener("change", () => {
