@@ -1,18 +1,20 @@
 """The seam for what plugins and bots need kept: lanes, answers, failures, settings, state, timers, presence.
 
-One store implements this and ports.Store. Times are datetimes with zone UTC; `now` is the caller's clock.
+It is the part of ports.Store that is there for them. Times are datetimes with zone UTC; `now` is the caller's clock.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import msgspec
 
 from .models import Author, Message, Model, OutgoingMessage
-from .ports import Queued
+
+if TYPE_CHECKING:
+    from .ports import Queued
 
 StepOutcome = Literal["answered", "nothing", "failed", "late", "paused", "off", "held"]
 FailureState = Literal["retrying", "dead"]
@@ -158,7 +160,10 @@ class PluginStore(Protocol):
     async def claim_lanes(
         self, owner: str, plugins: Sequence[str], lease_seconds: float, *, limit: int = 100
     ) -> list[Lane]:
-        """Take lanes of these plugins that have something to read and that nobody holds, the longest waiting first."""
+        """Take lanes of these plugins that have something to read and that nobody holds, the longest waiting first.
+
+        Lanes that `owner` itself holds come again, after all others.
+        """
         ...
 
     async def keep_lanes(self, owner: str, lanes: Sequence[Lane], lease_seconds: float) -> list[Lane]:
@@ -203,7 +208,7 @@ class PluginStore(Protocol):
     async def claim_failures(
         self, owner: str, plugins: Sequence[str], limit: int, lease_seconds: float
     ) -> list[PluginFailure]:
-        """Take failures whose next try is due."""
+        """Take failures whose next try is due, each with this attempt counted."""
         ...
 
     async def end_failure(

@@ -36,6 +36,7 @@ from .models import (
     Tenant,
     WebhookEvent,
 )
+from .plugin_ports import PluginStore
 
 
 class Clock(Protocol):
@@ -235,7 +236,10 @@ class Claimed(msgspec.Struct, frozen=True):
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """How a send went. `kind`: accepted, failed, unknown, or retry (provably not sent) after `retry_after` seconds."""
+    """How a send went. `kind`: accepted, failed, unknown, or retry after `retry_after` seconds.
+
+    A retry was provably not sent, unless it is `in_doubt`: then the service does not send one id twice.
+    """
 
     kind: str
     native_id: str | None = None
@@ -243,6 +247,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     code: str | None = None
     detail: str | None = None
     retry_after: float | None = None
+    in_doubt: bool = False
 
 
 class ConversationFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -285,7 +290,7 @@ class StoreCheck(msgspec.Struct, frozen=True):
     outbox_unknown: int
 
 
-class Store(Protocol):
+class Store(PluginStore, Protocol):
     """Everything that is kept. All writes go through one group commit; an answer means it is on disk.
 
     Raises StoreUnavailable when the database does not answer (nothing was stored), Overloaded when too
@@ -504,11 +509,14 @@ class Store(Protocol):
         """
         ...
 
-    async def claim_sends(self, owner: str, limit: int, lease_seconds: float) -> Claimed:
+    async def claim_sends(
+        self, owner: str, limit: int, lease_seconds: float, *, resend: frozenset[str] = frozenset()
+    ) -> Claimed:
         """Take up to `limit` sends that are due, at most one per conversation, oldest first.
 
         Sends whose time is over become `expired`; sends whose lease ran out while they were in flight become
-        `unknown`, for whether they went out is not known.
+        `unknown`, for whether they went out is not known. `resend` names the connectors whose service sends
+        nothing a second time that has the same client message id: theirs are made again instead, in time.
         """
         ...
 
@@ -540,7 +548,7 @@ class Store(Protocol):
         ...
 
     async def forget_old(self, events_before: datetime) -> int:
-        """Drop events, idempotency keys and parked statuses that are out of their time; returns how many events."""
+        """Drop events, keys, parked statuses, marks, state and failures out of their time; returns how many events."""
         ...
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, cast
 
@@ -10,6 +11,7 @@ import msgspec
 from fivapp_whatsapp.models import (
     Account,
     Author,
+    Choice,
     Contact,
     Conversation,
     Media,
@@ -24,11 +26,23 @@ from fivapp_whatsapp.models import (
     Tenant,
     to_datetime,
 )
+from fivapp_whatsapp.plugin_ports import AutomationSettings
 
-from .rows import AccountRow, ContactRow, ConversationRow, MessageRow, MessageStatusRow, SessionRow, TenantRow
+from .rows import (
+    AccountRow,
+    AutomationRow,
+    ContactRow,
+    ConversationRow,
+    MessageRow,
+    MessageStatusRow,
+    SessionRow,
+    TenantRow,
+)
 
 _encode = msgspec.json.Encoder().encode
 _media = msgspec.json.Decoder(Media).decode
+_choices = msgspec.json.Decoder(list[Choice]).decode
+_automation = msgspec.json.Decoder(AutomationSettings).decode
 _labels = msgspec.json.Decoder(list[str]).decode
 
 
@@ -114,6 +128,23 @@ def media_text(media: Media | None) -> str | None:
     return None if media is None else _encode(media).decode()
 
 
+def choices_text(choices: Sequence[Choice | str]) -> str | None:
+    """Return what the column `choices` keeps; a text stands for a choice whose id and title it is."""
+    if not choices:
+        return None
+    return _encode([Choice(id=each, title=each) if isinstance(each, str) else each for each in choices]).decode()
+
+
+def choices(text: str | None) -> Sequence[Choice]:
+    """Return the choices that the column `choices` keeps."""
+    return () if text is None else _choices(text)
+
+
+def automation(row: AutomationRow | None) -> AutomationSettings:
+    """Return what a tenant decided about all bots, or what holds for one that decided nothing."""
+    return AutomationSettings() if row is None else _automation(row.settings)
+
+
 def _error(code: str | None, detail: str | None) -> MessageError | None:
     return None if code is None else MessageError(code=code, detail=detail or "")
 
@@ -132,6 +163,8 @@ def message(row: MessageRow) -> Message:
         quoted_message_id=row.quoted_message_id,
         retry_of=row.retry_of,
         error=_error(row.error_code, row.error_detail),
+        choices=choices(row.choices),
+        choice=row.choice,
         at=to_datetime(row.at),
     )
 
@@ -155,6 +188,7 @@ def conversation(row: ConversationRow, last: MessageRow | None) -> Conversation:
         labels=_labels(row.labels),
         waiting_since=_time(row.waiting_since),
         snoozed_until=_time(row.snoozed_until),
+        group_bots=cast(Any, row.group_bots),
     )
 
 

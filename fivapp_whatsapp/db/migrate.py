@@ -53,19 +53,31 @@ async def pending(engine: Engine) -> list[str]:
     return [module.ID for module in modules() if await _is_missing(engine, module.ID)]
 
 
-def raw_migration(name: str, description: str, *, sqlite: Sequence[str], postgresql: Sequence[str]) -> MigrationManager:
-    """Return a Piccolo migration that runs these statements once, in one transaction, with its own record."""
+def raw_migration(
+    name: str,
+    description: str,
+    *,
+    sqlite: Sequence[str],
+    postgresql: Sequence[str],
+    columns: Sequence[tuple[str, str, str]] = (),
+) -> MigrationManager:
+    """Return a Piccolo migration that runs these statements once, in one transaction, with its own record.
+
+    `columns` are added to tables that are there already: table, name, and type with what else SQLite takes here
+    (null, or a constant default).
+    """
 
     async def apply() -> bool:
         engine = _current.get() or cast(Engine, engine_finder())
-        return await _apply(engine, name, postgresql if isinstance(engine, PostgresEngine) else sqlite)
+        statements = postgresql if isinstance(engine, PostgresEngine) else sqlite
+        return await _apply(engine, name, statements, columns)
 
     manager = MigrationManager(migration_id=name, app_name=APP_NAME, description=description)
     manager.add_raw(apply)
     return manager
 
 
-async def _apply(engine: Engine, name: str, statements: Sequence[str]) -> bool:
+async def _apply(engine: Engine, name: str, statements: Sequence[str], columns: Sequence[tuple[str, str, str]]) -> bool:
     # On SQLite the transaction itself is the lock: it is IMMEDIATE.
     async with engine.transaction():
         if isinstance(engine, PostgresEngine):
@@ -76,6 +88,9 @@ async def _apply(engine: Engine, name: str, statements: Sequence[str]) -> bool:
             return False
         for statement in statements:
             await engine.run_ddl(statement)
+        for table, column, kind in columns:
+            if not await _has_column(engine, table, column):
+                await engine.run_ddl(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")
         records = bound(Migrations, engine)
         await records.insert(records(name=name, applied_at=time.time_ns() // 1_000_000))
     return True
@@ -96,6 +111,15 @@ async def _has_record_table(engine: Engine) -> bool:
         query = QueryString("SELECT 1 WHERE to_regclass({}) IS NOT NULL", name)
     else:
         query = QueryString("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = {}", name)
+    return bool(await engine.run_querystring(query))
+
+
+async def _has_column(engine: Engine, table: str, column: str) -> bool:
+    if isinstance(engine, PostgresEngine):
+        where = "attrelid = to_regclass({}) AND attname = {} AND NOT attisdropped"
+        query = QueryString(f"SELECT 1 FROM pg_attribute WHERE {where}", table, column)  # noqa: S608  # our own words
+    else:
+        query = QueryString("SELECT 1 FROM pragma_table_info({}) WHERE name = {}", table, column)
     return bool(await engine.run_querystring(query))
 
 

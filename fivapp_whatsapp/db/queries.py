@@ -15,7 +15,7 @@ from fivapp_whatsapp.ports import ConversationFilter
 
 from . import tables
 from .engine import Engine
-from .operations.sending import Due
+from .operations.claiming import Due
 from .refusals import translate_refusals
 from .rows import (
     AccountRow,
@@ -173,9 +173,10 @@ class Queries:
             case "groups":
                 found.append(self.equal(ConversationRow, is_group=True))
             case "bots":
-                found.append(self.equal(ConversationRow, answered_by="bot"))
+                # A human's turn that is over is a bot's again.
                 paused = self.column(ConversationRow, "paused_until")
-                found.append(Or(paused.is_null(), paused <= now))
+                unpaused = And(self.equal(ConversationRow, answered_by="bot"), paused.is_null())
+                found.append(Or(unpaused, paused <= now))
         if where.label is not None:
             holds = "instr(labels, {}) > 0" if self._sqlite else "strpos(labels, {}) > 0"
             found.append(WhereRaw(holds, _json(where.label)))

@@ -146,6 +146,7 @@ class ConversationRow(Row):
     answered_by: str
     paused_until: int | None
     created_at: int
+    group_bots: str | None = None
 
 
 class MessageRow(Row):
@@ -175,6 +176,8 @@ class MessageRow(Row):
     error_detail: str | None
     at: int
     received_at: int
+    choices: str | None = None
+    choice: str | None = None
 
 
 class MessageStatusRow(Row):
@@ -222,6 +225,8 @@ class EventRow(Row):
     session_id: str | None
     data: str | None
     at: int
+    was: str | None = None
+    reached: str | None = None
 
 
 class QuarantineRow(Row):
@@ -258,6 +263,7 @@ class OutboxRow(Row):
     lease_owner: str | None
     lease_until: int | None
     created_at: int
+    in_doubt: bool = False
 
 
 class IdempotencyRow(Row):
@@ -287,6 +293,121 @@ class QuickRepliesRow(Row):
     updated_at: int
 
 
+class LaneRow(Row):
+    """A plugin's place in a tenant's log; `lease_until` of one that nobody holds is when it was held last."""
+
+    table: ClassVar[str] = "fivapp_plugin_lane"
+    primary_key: ClassVar[tuple[str, ...]] = ("tenant_id", "plugin")
+
+    tenant_id: str
+    plugin: str
+    seq: int
+    owner: str | None
+    lease_until: int
+
+
+class AnswerRow(Row):
+    """The mark "answered" of a message, with its trail."""
+
+    table: ClassVar[str] = "fivapp_plugin_answer"
+    primary_key: ClassVar[tuple[str, ...]] = ("message_id",)
+
+    message_id: str
+    tenant_id: str
+    at: int
+    trail: str
+
+
+class FailureRow(Row):
+    """A hook that failed for one event or timer: its `subject`."""
+
+    table: ClassVar[str] = "fivapp_plugin_failure"
+    primary_key: ClassVar[tuple[str, ...]] = ("id",)
+
+    id: str
+    tenant_id: str
+    plugin: str
+    hook: str
+    subject: str
+    state: str
+    attempts: int
+    error: str
+    at: int
+    next_at: int | None
+    conversation_id: str | None
+    event: str | None
+    timer: str | None
+    owner: str | None
+    lease_until: int
+
+
+class PluginSettingRow(Row):
+    """What a tenant decided about one plugin."""
+
+    table: ClassVar[str] = "fivapp_plugin_setting"
+    primary_key: ClassVar[tuple[str, ...]] = ("tenant_id", "plugin")
+
+    tenant_id: str
+    plugin: str
+    enabled: bool | None
+    config: str | None
+    position: int | None
+
+
+class AutomationRow(Row):
+    """What a tenant decided about all bots."""
+
+    table: ClassVar[str] = "fivapp_plugin_automation"
+    primary_key: ClassVar[tuple[str, ...]] = ("tenant_id",)
+
+    tenant_id: str
+    settings: str
+
+
+class StateRow(Row):
+    """A value that a plugin keeps, for a conversation or, where that is empty, for its tenant."""
+
+    table: ClassVar[str] = "fivapp_plugin_state"
+    primary_key: ClassVar[tuple[str, ...]] = ("tenant_id", "plugin", "conversation_id", "key")
+
+    tenant_id: str
+    plugin: str
+    conversation_id: str
+    key: str
+    value: str
+    expires_at: int | None
+
+
+class TimerRow(Row):
+    """A timer of a plugin, for a conversation or, where that is empty, for its tenant."""
+
+    table: ClassVar[str] = "fivapp_plugin_timer"
+    primary_key: ClassVar[tuple[str, ...]] = ("tenant_id", "plugin", "conversation_id", "key")
+
+    tenant_id: str
+    plugin: str
+    conversation_id: str
+    key: str
+    id: str
+    due_at: int
+    data: str | None
+    attempt: int
+    owner: str | None
+    lease_until: int
+
+
+class PresenceRow(Row):
+    """A user who watches through a process."""
+
+    table: ClassVar[str] = "fivapp_plugin_presence"
+    primary_key: ClassVar[tuple[str, ...]] = ("tenant_id", "user_id", "process")
+
+    tenant_id: str
+    user_id: str
+    process: str
+    until: int
+
+
 ROWS: tuple[type[Row], ...] = (
     TenantRow,
     CursorRow,
@@ -303,6 +424,14 @@ ROWS: tuple[type[Row], ...] = (
     OutboxRow,
     IdempotencyRow,
     QuickRepliesRow,
+    LaneRow,
+    AnswerRow,
+    FailureRow,
+    PluginSettingRow,
+    AutomationRow,
+    StateRow,
+    TimerRow,
+    PresenceRow,
 )
 
 

@@ -28,8 +28,8 @@ class Lookup(msgspec.Struct, frozen=True):
 class Write(msgspec.Struct, frozen=True):
     """Insert rows of one table.
 
-    `conflict` says what becomes of a row whose primary key is there: `error`, `ignore`, `replace`, or `earliest`,
-    which takes over no more than an earlier `at`.
+    `conflict` says what becomes of a row whose primary key is there: `error`, `ignore` (also for another unique
+    key), `replace`, or `earliest`, which takes over no more than an earlier `at`.
     """
 
     row: type[Row]
@@ -66,9 +66,9 @@ def on_conflict(row: type[Row], conflict: str) -> str:
     """Return the ON CONFLICT clause of a Write, which both databases read alike."""
     if conflict == "error":
         return ""
-    target = ", ".join(f'"{name}"' for name in row.primary_key)
     if conflict == "ignore":
-        return f" ON CONFLICT ({target}) DO NOTHING"
+        return " ON CONFLICT DO NOTHING"
+    target = ", ".join(f'"{name}"' for name in row.primary_key)
     if conflict == "earliest":
         return f' ON CONFLICT ({target}) DO UPDATE SET "at" = excluded."at" WHERE excluded."at" < {row.table}."at"'
     changed = [name for name in row.__struct_fields__ if name not in row.primary_key]

@@ -18,6 +18,7 @@ from fivapp_whatsapp.models import (
     Conversation,
     ConversationPatch,
     Event,
+    Group,
     Media,
     Message,
     MessageStatus,
@@ -51,14 +52,19 @@ from fivapp_whatsapp.ports import (
 
 from . import convert
 from .changes import LOOK_SECONDS, Changes
+from .claims import Claims
 from .engine import PostgresEngine, ServerLock, check_durability, make_engine
 from .migrate import migrate, pending
 from .operations import conversations as conversation_ops
 from .operations import outcomes, receiving, sending, tenants
 from .operations import sessions as session_ops
+from .operations.claiming import ClaimSends
+from .operations.groups import GROUP
 from .operations.media import SetMedia
 from .operations.quick_replies import SetQuickReplies
 from .operations.upkeep import Forget, LogNotification
+from .plugin_queries import PluginQueries
+from .plugin_store import PluginTables
 from .postgres_writer import PostgresWriterDatabase
 from .queries import Queries
 from .refusals import translate_refusals
@@ -74,7 +80,7 @@ _UNKNOWN = "SELECT count(*) AS n FROM fivapp_outbox WHERE state = 'lost'"
 _WAKE_AT_ONCE = 200
 
 
-class DatabaseStore:
+class DatabaseStore(PluginTables):
     """Keeps everything in one database. `server` takes the lock that refuses a second server on one SQLite file.
 
     Short commands use `server=False`: they write beside a running server, which notices within a second.
@@ -95,9 +101,10 @@ class DatabaseStore:
         self._engine = make_engine(url)
         self._metrics = metrics or NoMetrics()
         self._read = Queries(self._engine)
+        self._plugins = PluginQueries(self._read)
+        self._claims = Claims(postgresql=isinstance(self._engine, PostgresEngine))
         self._changes = Changes(self._read.heads, look_seconds=look_seconds)
         self._lock: ServerLock | None = None
-        self._database: SQLiteWriterDatabase | PostgresWriterDatabase
         if isinstance(self._engine, PostgresEngine):
             self._database = PostgresWriterDatabase(self._engine)
         else:
@@ -455,10 +462,12 @@ class DatabaseStore:
             raise MessageNotFound
         return Queued(tenant_id, first, False)
 
-    async def claim_sends(self, owner: str, limit: int, lease_seconds: float) -> Claimed:
+    async def claim_sends(
+        self, owner: str, limit: int, lease_seconds: float, *, resend: frozenset[str] = frozenset()
+    ) -> Claimed:
         """Take up to `limit` sends that are due."""
         due = await self._read.due(now_ms(), limit)
-        return await self._writer.submit(sending.ClaimSends(due, owner, lease_seconds)) if due else Claimed()
+        return await self._writer.submit(ClaimSends(due, owner, lease_seconds, resend)) if due else Claimed()
 
     async def record_outcome(self, item: OutboxItem, owner: str, outcome: Outcome) -> Message:
         """Store how a send went."""
@@ -488,7 +497,7 @@ class DatabaseStore:
                 type=row.type,
                 at=to_datetime(row.at),
                 conversation_id=row.conversation_id,
-                data=contents.get(_subject(row)) if row.data is None else _decode(row.data),
+                data=_data(row, contents.get(_subject(row))),
             )
             for row in rows
         ]
@@ -498,7 +507,7 @@ class DatabaseStore:
 
     async def _contents(self, rows: Sequence[EventRow]) -> dict[tuple[str, str], Any]:
         """Read the objects that events are about, each once."""
-        subjects = {_subject(row) for row in rows if row.data is None}
+        subjects = {_subject(row) for row in rows}
         ids = {kind: [key for k, key in subjects if k == kind] for kind in ("message", "conversation", "session")}
         contents: dict[tuple[str, str], Any] = {}
         for key, message in (await self._read.by_ids(MessageRow, ids["message"])).items():
@@ -528,6 +537,16 @@ class DatabaseStore:
 
 
 def _subject(row: EventRow) -> tuple[str, str]:
-    kind = row.type.partition(".")[0]
+    kind = "conversation" if row.type == GROUP else row.type.partition(".")[0]
     key = {"message": row.message_id, "conversation": row.conversation_id, "session": row.session_id}.get(kind)
     return kind, key or ""
+
+
+def _data(row: EventRow, subject: Any) -> Any:
+    """Return what browsers get of an event: the object as it is now, or the facts that the event itself keeps."""
+    if row.data is None:
+        return subject
+    facts = _decode(row.data)
+    if row.type == GROUP and isinstance(subject, Conversation):
+        facts = Group(chat_id=subject.chat_id, conversation_id=subject.id, subject=subject.title, **facts)
+    return facts

@@ -134,10 +134,11 @@ class Conversations(Table, tablename="fivapp_conversation"):
     answered_by = _text()
     paused_until = _optional_time()
     created_at = _time()
+    group_bots = _optional()
 
 
 class Messages(Table, tablename="fivapp_message"):
-    """Messages; (session_id, native_id) is unique where WhatsApp's id is known; `media` is a JSON object."""
+    """Messages; (session_id, native_id) is unique where WhatsApp's id is known; `media`, `choices` are JSON."""
 
     id = _key()
     tenant_id = _text()
@@ -160,6 +161,8 @@ class Messages(Table, tablename="fivapp_message"):
     error_detail = _optional()
     at = _time()
     received_at = _time()
+    choices = _optional()
+    choice = _optional()
 
 
 class MessageStatuses(Table, tablename="fivapp_message_status"):
@@ -198,6 +201,8 @@ class Events(Table, tablename="fivapp_event"):
     session_id = _optional()
     data = _optional()
     at = _time()
+    was = _optional()
+    reached = _optional()
 
 
 class Quarantine(Table, tablename="fivapp_quarantine"):
@@ -228,6 +233,7 @@ class Outbox(Table, tablename="fivapp_outbox"):
     lease_owner = _optional()
     lease_until = _optional_time()
     created_at = _time()
+    in_doubt = Boolean(default=False)
 
 
 class IdempotencyKeys(Table, tablename="fivapp_idempotency_key"):
@@ -249,6 +255,97 @@ class QuickReplies(Table, tablename="fivapp_quick_replies"):
     tenant_id = _key()
     items = _text()
     updated_at = _time()
+
+
+class PluginLanes(Table, tablename="fivapp_plugin_lane"):
+    """Places of plugins in the logs; key (tenant_id, plugin). A tenant "" says that the plugin has its lanes."""
+
+    tenant_id = _key()
+    plugin = _text()
+    seq = BigInt(default=None)
+    owner = _optional()
+    lease_until = _time()
+
+
+class PluginAnswers(Table, tablename="fivapp_plugin_answer"):
+    """The mark "answered" of messages, with its trail: a JSON object without texts."""
+
+    message_id = _key()
+    tenant_id = _text()
+    at = _time()
+    trail = _text()
+
+
+class PluginFailures(Table, tablename="fivapp_plugin_failure"):
+    """Hooks that failed; (tenant_id, plugin, hook, subject) is unique; `event` and `timer` are JSON objects."""
+
+    id = _key()
+    tenant_id = _text()
+    plugin = _text()
+    hook = _text()
+    subject = _text()
+    state = _text()
+    attempts = Integer(default=0)
+    error = _text()
+    at = _time()
+    next_at = _optional_time()
+    conversation_id = _optional()
+    event = _optional()
+    timer = _optional()
+    owner = _optional()
+    lease_until = _time()
+
+
+class PluginSettings(Table, tablename="fivapp_plugin_setting"):
+    """What tenants decided about plugins; key (tenant_id, plugin); `config` is a JSON object."""
+
+    tenant_id = _key()
+    plugin = _text()
+    enabled = Boolean(default=None, null=True)
+    config = _optional()
+    position = Integer(default=None, null=True)
+
+
+class PluginAutomations(Table, tablename="fivapp_plugin_automation"):
+    """What tenants decided about all bots: a JSON object."""
+
+    tenant_id = _key()
+    settings = _text()
+
+
+class PluginStates(Table, tablename="fivapp_plugin_state"):
+    """The memory of plugins; key (tenant_id, plugin, conversation_id, key); `value` is JSON."""
+
+    tenant_id = _text()
+    plugin = _text()
+    conversation_id = _text()
+    key = _key()
+    value = _text()
+    expires_at = _optional_time()
+
+
+class PluginTimers(Table, tablename="fivapp_plugin_timer"):
+    """Timers of plugins; key (tenant_id, plugin, conversation_id, key); `data` is JSON."""
+
+    tenant_id = _text()
+    plugin = _text()
+    conversation_id = _text()
+    key = _key()
+    id = _text()
+    due_at = _time()
+    data = _optional()
+    attempt = Integer(default=0)
+    owner = _optional()
+    lease_until = _time()
+
+
+class PluginPresences(Table, tablename="fivapp_plugin_presence"):
+    """Which users watch through which process, until when; key (tenant_id, user_id, process)."""
+
+    tenant_id = _text()
+    user_id = _key()
+    process = _text()
+    until = _time()
 
 
 class Migrations(Table, tablename="fivapp_migration"):
@@ -274,6 +371,14 @@ TABLES: tuple[type[Table], ...] = (
     Outbox,
     IdempotencyKeys,
     QuickReplies,
+    PluginLanes,
+    PluginAnswers,
+    PluginFailures,
+    PluginSettings,
+    PluginAutomations,
+    PluginStates,
+    PluginTimers,
+    PluginPresences,
     Migrations,
 )
 

@@ -129,6 +129,8 @@ class Unit:
         message_id: str | None = None,
         session_id: str | None = None,
         data: Any = None,
+        was: str | None = None,
+        reached: str | None = None,
     ) -> int:
         """Append an event to the tenant's log and return its seq."""
         text = None if data is None else _encode(data).decode()
@@ -137,9 +139,8 @@ class Unit:
             raise LookupError("the tenant was not locked")
         cursor.seq += 1
         self.heads[tenant_id] = cursor.seq
-        self._events.append(
-            EventRow(tenant_id, cursor.seq, type_, conversation_id, message_id, session_id, text, self.now)
-        )
+        ids = (conversation_id, message_id, session_id)
+        self._events.append(EventRow(tenant_id, cursor.seq, type_, *ids, text, self.now, was, reached))
         return cursor.seq
 
     # --- loading and writing, by the writer -----------------------------------------------------

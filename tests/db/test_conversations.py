@@ -306,7 +306,7 @@ async def test_messages_come_newest_first_in_pages(store: DatabaseStore) -> None
 
 
 async def test_each_view_holds_what_its_name_says(store: DatabaseStore) -> None:
-    names = ["answered", "waiting", "mine", "closed", "snoozed", "human", "paused"]
+    names = ["answered", "waiting", "mine", "closed", "snoozed", "human", "paused", "over"]
     address = {name: f"551199999000{place}@c.us" for place, name in enumerate(names)}
     await receive(store, *(incoming(name, chat=address[name], sender_name=name) for name in names))
     await receive(store, incoming("group", chat=GROUP, sender=ANA, group_name="group"))
@@ -319,6 +319,7 @@ async def test_each_view_holds_what_its_name_says(store: DatabaseStore) -> None:
     await change(store, found["human"], answered_by="human", labels=['a "b"', "50x1off"])
     await change(store, found["paused"], paused_until=datetime.now(UTC) + SOON)
     await change(store, found["waiting"], paused_until=datetime.now(UTC) - SOON)
+    await change(store, found["over"], answered_by="human", paused_until=datetime.now(UTC) - SOON)
 
     async def view(name: str | None, **more: str) -> set[str]:
         return set(titles(await chats(store, view=name, **more)))
@@ -329,7 +330,7 @@ async def test_each_view_holds_what_its_name_says(store: DatabaseStore) -> None:
     assert await view("mine", user_id="u1") == {"mine"}
     assert await view("unassigned") == everything - {"mine", "answered", "closed"}
     assert await view("groups") == {"group"}
-    assert await view("bots") == everything - {"human", "paused", "closed"}
+    assert await view("bots") == everything - {"answered", "human", "paused", "closed"}
     assert await view("closed") == {"closed"}
     assert await view("label", label="50%_off") == {"answered"}
     assert await view("label", label='a "b"') == {"human"}

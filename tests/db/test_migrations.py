@@ -40,6 +40,15 @@ KEYS = {
     ("fivapp_outbox", ("message_id",)),
     ("fivapp_idempotency_key", ("tenant_id", "principal", "route", "key")),
     ("fivapp_quick_replies", ("tenant_id",)),
+    ("fivapp_plugin_lane", ("tenant_id", "plugin")),
+    ("fivapp_plugin_answer", ("message_id",)),
+    ("fivapp_plugin_failure", ("id",)),
+    ("fivapp_plugin_failure", ("tenant_id", "plugin", "hook", "subject")),
+    ("fivapp_plugin_setting", ("tenant_id", "plugin")),
+    ("fivapp_plugin_automation", ("tenant_id",)),
+    ("fivapp_plugin_state", ("tenant_id", "plugin", "conversation_id", "key")),
+    ("fivapp_plugin_timer", ("tenant_id", "plugin", "conversation_id", "key")),
+    ("fivapp_plugin_presence", ("tenant_id", "user_id", "process")),
     ("fivapp_migration", ("name",)),
 }
 INDEXES = {
@@ -52,6 +61,11 @@ INDEXES = {
     ("fivapp_outbox", ("state", "not_before")),
     ("fivapp_outbox", ("conversation_id", "seq")),
     ("fivapp_idempotency_key", ("expires_at",)),
+    ("fivapp_plugin_failure", ("tenant_id", "id")),
+    ("fivapp_plugin_failure", ("next_at",)),
+    ("fivapp_plugin_state", ("expires_at",)),
+    ("fivapp_plugin_timer", ("due_at",)),
+    ("fivapp_plugin_presence", ("process",)),
 }
 
 Columns = dict[str, tuple[str, bool]]

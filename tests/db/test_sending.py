@@ -62,8 +62,9 @@ async def test_a_send_is_a_pending_message_and_a_lease_for_who_asked(store: Data
     assert (queued.item.send.to, queued.item.send.session_id) == (ANA, "acme")
     assert queued.item.send.client_message_id == queued.message.id == queued.item.message_id
     assert queued.item.send.message.text == "Olá"
-    [event] = await log(store, after)
+    event, taken_over = await log(store, after)
     assert (event.type, event.data) == ("message.created", queued.message)
+    assert taken_over.type == "conversation.updated"
     assert [c.last_message for c in await chats(store)] == [queued.message]
 
 

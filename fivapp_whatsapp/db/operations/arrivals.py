@@ -5,12 +5,20 @@ from __future__ import annotations
 from fivapp_whatsapp import addresses
 from fivapp_whatsapp.db.convert import media_text, optional_ms
 from fivapp_whatsapp.db.needs import Needs
-from fivapp_whatsapp.db.rows import ContactRow, ConversationRow, MessageRow, MessageStatusRow, OutboxRow
+from fivapp_whatsapp.db.rows import (
+    AutomationRow,
+    ContactRow,
+    ConversationRow,
+    MessageRow,
+    MessageStatusRow,
+    OutboxRow,
+)
 from fivapp_whatsapp.db.unit import Unit
 from fivapp_whatsapp.models import IncomingMessage, MessageStatus, new_id
 
 from .chats import contact_of, new_conversation, retitle
 from .statuses import apply_parked, bind, log_update, report, settle
+from .takeover import take_over
 
 # How long after a send has ended its echo may still come.
 ECHO_MS = 120_000
@@ -40,6 +48,7 @@ class Arrival:
         if event.quoted_native_id is not None:
             needs.native(event.session_id, event.quoted_native_id)
         if event.from_me:
+            needs.row(AutomationRow, self._tenant_id)
             needs.sends(self._conversation_id, texts=True)
             needs.parked_statuses(event.session_id, event.native_id)
             if event.client_message_id is not None:
@@ -52,11 +61,12 @@ class Arrival:
         if unit.by_native(event.session_id, event.native_id) is not None:
             return False
         if event.from_me and (own := self._own_send(unit)) is not None:
+            was = own.status
             changed = bind(unit, own, event.native_id)
             changed |= report(unit, own, MessageStatus.ACCEPTED, at=optional_ms(event.at))
             settle(unit, own)
             if changed:
-                log_update(unit, own)
+                log_update(unit, own, was)
             return False
         self._store(unit)
         return True
@@ -95,6 +105,7 @@ class Arrival:
         if event.from_me:
             unit.put(MessageStatusRow(message.id, message.status, message.tenant_id, message.at, unit.now, None, None))
             apply_parked(unit, message)
+            visible |= take_over(unit, conversation, message.at)
         visible |= _count_in(conversation, message)
         unit.put(conversation)
         if visible:
@@ -144,16 +155,21 @@ class Arrival:
             error_detail=None,
             at=unit.now if at is None else at,
             received_at=unit.now,
+            choice=event.choice,
         )
 
 
 def _awaits_echo(send: OutboxRow, now: int) -> bool:
     # `not_before` of a send that has ended is when it ended.
-    return send.state == "sending" or (send.state != "queued" and now - send.not_before <= ECHO_MS)
+    return send.state == "sending" or send.in_doubt or (send.state != "queued" and now - send.not_before <= ECHO_MS)
 
 
 def _same_content(row: MessageRow, event: IncomingMessage) -> bool:
-    return row.kind == event.kind.value and (row.text or "").strip() == (event.text or "").strip()
+    text, echoed = (row.text or "").strip(), (event.text or "").strip()
+    if row.choices is not None:
+        # Choices may have gone out as buttons, as a list, or numbered below the text.
+        return echoed.startswith(text)
+    return row.kind == event.kind.value and text == echoed
 
 
 def _count_in(conversation: ConversationRow, message: MessageRow) -> bool:

@@ -95,7 +95,7 @@ class ChangeConversation:
 
     def _values(self, unit: Unit, row: ConversationRow) -> dict[str, Any]:
         patch, values = self._patch, {}
-        for name in ("answered_by", "status", "assignee_id"):
+        for name in ("answered_by", "status", "assignee_id", "group_bots"):
             if (value := getattr(patch, name)) is not msgspec.UNSET:
                 values[name] = value
         status = row.status if patch.status is msgspec.UNSET else patch.status
@@ -161,29 +161,34 @@ class AddNote:
         conversation = unit.get(ConversationRow, self._conversation_id)
         if conversation is None or conversation.tenant_id != self._tenant_id:
             raise ConversationNotFound
-        row = MessageRow(
-            id=new_id(),
-            tenant_id=self._tenant_id,
-            session_id=conversation.session_id,
-            conversation_id=conversation.id,
-            native_id=None,
-            seq=0,
-            direction="outgoing",
-            kind=self._kind.value,
-            status=MessageStatus.RECEIVED.value,
-            text=self._text,
-            author_kind=self._author.kind,
-            author_id=self._author.id,
-            author_name=self._author.name,
-            media=None,
-            quoted_message_id=None,
-            quoted_native_id=None,
-            retry_of=None,
-            error_code=None,
-            error_detail=None,
-            at=unit.now,
-            received_at=unit.now,
-        )
-        row.seq = unit.log(self._tenant_id, "message.created", conversation_id=conversation.id, message_id=row.id)
-        unit.put(row)
-        return message(row)
+        return message(add_line(unit, conversation, self._text, self._author, self._kind))
+
+
+def add_line(unit: Unit, conversation: ConversationRow, text: str, author: Author, kind: MessageKind) -> MessageRow:
+    """Add a line to a conversation that is never sent."""
+    row = MessageRow(
+        id=new_id(),
+        tenant_id=conversation.tenant_id,
+        session_id=conversation.session_id,
+        conversation_id=conversation.id,
+        native_id=None,
+        seq=0,
+        direction="outgoing",
+        kind=kind.value,
+        status=MessageStatus.RECEIVED.value,
+        text=text,
+        author_kind=author.kind,
+        author_id=author.id,
+        author_name=author.name,
+        media=None,
+        quoted_message_id=None,
+        quoted_native_id=None,
+        retry_of=None,
+        error_code=None,
+        error_detail=None,
+        at=unit.now,
+        received_at=unit.now,
+    )
+    row.seq = unit.log(row.tenant_id, "message.created", conversation_id=conversation.id, message_id=row.id)
+    unit.put(row)
+    return row

@@ -34,5 +34,5 @@ class SetMedia:
         if text != row.media:
             row.media = text
             unit.put(row)
-            log_update(unit, row)
+            log_update(unit, row, row.status)
         return message(row)

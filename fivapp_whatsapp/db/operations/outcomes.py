@@ -45,6 +45,7 @@ class RecordOutcome:
         return message(row)
 
     def _accept(self, unit: Unit, row: MessageRow, send: OutboxRow | None) -> None:
+        was = row.status
         changed = report(unit, row, MessageStatus.ACCEPTED, at=optional_ms(self._outcome.at))
         if self._outcome.native_id is not None:
             changed |= bind(unit, row, self._outcome.native_id)
@@ -53,7 +54,7 @@ class RecordOutcome:
         elif send is not None:
             unit.delete(send)
         if changed:
-            log_update(unit, row)
+            log_update(unit, row, was)
 
     def _end(self, unit: Unit, send: OutboxRow, row: MessageRow) -> None:
         outcome = self._outcome
@@ -62,11 +63,11 @@ class RecordOutcome:
             end(unit, send, row, MessageStatus.FAILED if outcome.kind == "failed" else MessageStatus.UNKNOWN, error)
             return
         again = unit.now + round((outcome.retry_after or 1.0) * 1000)
+        send.in_doubt |= outcome.in_doubt
         if send.expires_at <= again:
-            end(unit, send, row, MessageStatus.EXPIRED, error)
+            end(unit, send, row, MessageStatus.UNKNOWN if send.in_doubt else MessageStatus.EXPIRED, error)
             return
-        send.state, send.not_before, send.lease_owner, send.lease_until = "queued", again, None, None
-        unit.put(send)
+        requeue(unit, send, again)
         # An echo may have proved meanwhile that it went out after all.
         settle(unit, row)
 
@@ -90,21 +91,28 @@ class ResolveMessage:
         row = unit.get(MessageRow, self._message_id)
         if row is None or row.tenant_id != self._tenant_id:
             raise MessageNotFound
-        send = unit.get(OutboxRow, row.id)
+        send, was = unit.get(OutboxRow, row.id), row.status
         if self._as == "sent" and row.status == MessageStatus.UNKNOWN:
             report(unit, row, MessageStatus.SENT)
             settle(unit, row)
-        elif self._as == "cancelled" and send is not None and send.state == "queued":
+        elif self._as == "cancelled" and send is not None and send.state == "queued" and not send.in_doubt:
             report(unit, row, MessageStatus.CANCELLED)
             unit.delete(send)
         else:
             raise Conflict(f"A message that is {row.status} cannot be marked as {self._as}.")
-        log_update(unit, row)
+        log_update(unit, row, was)
         return message(row)
+
+
+def requeue(unit: Unit, send: OutboxRow, not_before: int) -> None:
+    """Let a send be made again, by whichever process takes it."""
+    send.state, send.not_before, send.lease_owner, send.lease_until = "queued", not_before, None, None
+    unit.put(send)
 
 
 def end(unit: Unit, send: OutboxRow, row: MessageRow, status: MessageStatus, error: MessageError) -> None:
     """End a send that did not come through, or of which that is not known."""
+    was = row.status
     changed = report(unit, row, status, error=error)
     if status is MessageStatus.UNKNOWN and row.native_id is None:
         # A word of its going out may have come before; only its id is missing then.
@@ -112,7 +120,7 @@ def end(unit: Unit, send: OutboxRow, row: MessageRow, status: MessageStatus, err
     else:
         unit.delete(send)
     if changed:
-        log_update(unit, row)
+        log_update(unit, row, was)
     if changed and row.status == MessageStatus.UNKNOWN:
         # Unless an echo proves that it went out, only a person can decide about it.
         news = {"code": "message_unknown", "messageId": row.id, "detail": error.detail}

@@ -22,6 +22,7 @@ from fivapp_whatsapp.ports import Receipt
 from fivapp_whatsapp.states import apply_update
 
 from .arrivals import Arrival
+from .groups import GroupNews
 from .sessions import log_session
 from .statuses import bind, log_update, report, settle
 
@@ -124,7 +125,7 @@ def _event(tenant_id: str, event: WebhookEvent) -> _Event:
     if isinstance(event, IncomingMessage):
         return Arrival(tenant_id, event)
     if isinstance(event, GroupUpdate):
-        return _GroupNews(event)
+        return GroupNews(tenant_id, event)
     return _Status(tenant_id, event) if isinstance(event, StatusUpdate) else _SessionNews(event)
 
 
@@ -155,11 +156,12 @@ class _Status:
             return False
         if message.direction != "outgoing":
             return False
+        was = message.status
         changed = bind(unit, message, event.native_id) if event.native_id is not None else False
         changed |= report(unit, message, event.status, at=optional_ms(event.at), error=event.error)
         settle(unit, message)
         if changed:
-            log_update(unit, message)
+            log_update(unit, message, was)
         return changed
 
     def _message(self, unit: Unit) -> MessageRow | None:
@@ -206,18 +208,3 @@ class _SessionNews:
         unit.put(session_row(after))
         log_session(unit, before, after)
         return True
-
-
-class _GroupNews:
-    """What became of a group."""
-
-    __slots__ = ("_event",)
-
-    def __init__(self, event: GroupUpdate) -> None:
-        self._event = event
-
-    def needs(self, needs: Needs) -> None:
-        """Need nothing yet."""
-
-    def apply(self, unit: Unit) -> bool:
-        return False

@@ -88,9 +88,17 @@ def settle(unit: Unit, message: MessageRow) -> None:
 def rest(unit: Unit, send: OutboxRow, state: str) -> None:
     """Keep a send that has ended, so that its echo is known when it comes."""
     send.state, send.not_before, send.lease_owner, send.lease_until = state, unit.now, None, None
+    send.in_doubt = False
     unit.put(send)
 
 
-def log_update(unit: Unit, message: MessageRow) -> None:
-    """Tell browsers and hooks that a message changed."""
-    unit.log(message.tenant_id, "message.updated", conversation_id=message.conversation_id, message_id=message.id)
+def log_update(unit: Unit, message: MessageRow, was: str) -> None:
+    """Tell browsers and hooks that a message changed; `was` is its status before."""
+    unit.log(
+        message.tenant_id,
+        "message.updated",
+        conversation_id=message.conversation_id,
+        message_id=message.id,
+        was=was,
+        reached=message.status,
+    )

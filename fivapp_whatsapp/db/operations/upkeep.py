@@ -16,6 +16,7 @@ from .arrivals import ECHO_MS
 from .statuses import UNBOUND
 
 _PARKED_MS = 7 * 24 * 3600 * 1000
+_FAILURE_MS = 30 * 24 * 3600 * 1000
 _PART = 1_000
 
 
@@ -57,7 +58,8 @@ class Forget:
     def rest(self) -> Work[bool]:
         """Drop a part of what else is old, and return whether there may be more.
 
-        Expired keys, statuses whose message never came, sends that wait for no echo, settled quarantine.
+        Expired keys, statuses whose message never came, sends that wait for no echo, settled quarantine; and of
+        plugins: marks as old as events, expired state, presence that is over, failures that nobody tried again.
         """
         now = now_ms()
         more = False
@@ -66,6 +68,11 @@ class Forget:
             (_OLD_PARKED, now - _PARKED_MS),
             (_OLD_SENDS, now - ECHO_MS),
             (_OLD_QUARANTINE, self._events_before),
+            # Ids begin with their time: the primary key finds the marks of old messages.
+            (_OLD_ANSWERS, f"{max(0, self._events_before):012x}"),
+            (_OLD_STATE, now),
+            (_OLD_PRESENCE, now),
+            (_OLD_FAILURES, now - _FAILURE_MS),
         ):
             gone = yield Sql(statement, (before, _PART))
             more |= len(gone) == _PART
@@ -81,8 +88,31 @@ _OLD_KEYS = _old("fivapp_idempotency_key", "tenant_id, principal, route, key", "
 _OLD_PARKED = _old("fivapp_parked_status", "session_id, native_id, status", "received_at")
 _OLD_SENDS = _old("fivapp_outbox", "message_id", f"state = '{UNBOUND}' AND not_before")
 _OLD_QUARANTINE = _old("fivapp_quarantine", "id", "state = 'processed' AND received_at")
+_OLD_ANSWERS = _old("fivapp_plugin_answer", "message_id", "message_id")
+_OLD_STATE = _old("fivapp_plugin_state", "tenant_id, plugin, conversation_id, key", "expires_at")
+_OLD_PRESENCE = _old("fivapp_plugin_presence", "tenant_id, user_id, process", "until")
+_OLD_FAILURES = _old("fivapp_plugin_failure", "id", "state = 'dead' AND at")
 # The seqs of a log are in the order of time, so its old events are its first: the primary key finds them.
 _OLD_EVENTS = """
 DELETE FROM fivapp_event WHERE tenant_id = $1 AND at < $2
 AND seq IN (SELECT seq FROM fivapp_event WHERE tenant_id = $1 ORDER BY seq LIMIT $3) RETURNING seq
 """
+
+
+def purge(plugin: str) -> Work[int]:
+    """Delete a part of what is kept for a plugin, of all tenants, and return how many rows went."""
+    count = 0
+    for table, key in _OF_PLUGINS.items():
+        part = f"SELECT {key} FROM {table} WHERE plugin = $1 LIMIT $2"  # noqa: S608  # our own names
+        gone = yield Sql(f"DELETE FROM {table} WHERE ({key}) IN ({part}) RETURNING 1", (plugin, _PART))  # noqa: S608
+        count += len(gone)
+    return count
+
+
+_OF_PLUGINS = {
+    "fivapp_plugin_lane": "tenant_id, plugin",
+    "fivapp_plugin_setting": "tenant_id, plugin",
+    "fivapp_plugin_state": "tenant_id, plugin, conversation_id, key",
+    "fivapp_plugin_failure": "id",
+    "fivapp_plugin_timer": "tenant_id, plugin, conversation_id, key",
+}

@@ -1,0 +1,93 @@
+"""What the reply chain decided about a contact's messages: marks, answers and what goes with them, at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from fivapp_whatsapp.db.convert import optional_ms
+from fivapp_whatsapp.db.needs import Needs
+from fivapp_whatsapp.db.rows import AnswerRow, ConversationRow, SessionRow
+from fivapp_whatsapp.db.unit import Unit
+from fivapp_whatsapp.errors import ConversationNotFound
+from fivapp_whatsapp.models import Author, MessageKind
+from fivapp_whatsapp.plugin_ports import AnswerDraft, Answered
+from fivapp_whatsapp.ports import Queued
+
+from .conversations import add_line
+from .sending import Draft
+from .takeover import give_to_human, has_human
+
+HUMAN_TOOK_OVER = "human_took_over"
+_SYSTEM = Author(kind="system")
+_encode = msgspec.json.Encoder().encode
+
+
+class CommitAnswer:
+    """Marks messages as answered and queues the answers, unless that was done before or a human came first."""
+
+    def __init__(
+        self,
+        tenant_id: str,
+        session_id: str,
+        draft: AnswerDraft,
+        *,
+        owner: str,
+        lease_seconds: float,
+        expires_at: datetime,
+    ) -> None:
+        self._tenant_id = tenant_id
+        self._session_id = session_id
+        self._draft = draft
+        author = draft.author or Author(kind="plugin", id=draft.trail.plugin)
+        self._answers = [
+            Draft(content, author, owner=owner, lease_seconds=lease_seconds, expires_at=expires_at)
+            for content in draft.answers
+        ]
+        self._hand_over_until = optional_ms(draft.hand_over_until)
+
+    def needs(self, needs: Needs) -> None:
+        """Need the marks, the conversation with its unfinished sends, and its session."""
+        needs.tenant(self._tenant_id)
+        needs.row(ConversationRow, self._draft.conversation_id)
+        needs.row(SessionRow, self._session_id)
+        needs.sends(self._draft.conversation_id)
+        for message_id in self._draft.message_ids:
+            needs.row(AnswerRow, message_id)
+        for answer in self._answers:
+            answer.needs(needs)
+
+    def apply(self, unit: Unit) -> Answered:
+        """Change all of it or nothing. Raises ConversationNotFound, MessageNotFound (one that an answer quotes)."""
+        conversation = unit.get(ConversationRow, self._draft.conversation_id)
+        session = unit.get(SessionRow, self._session_id)
+        if conversation is None or conversation.tenant_id != self._tenant_id or session is None:
+            raise ConversationNotFound
+        if any(unit.get(AnswerRow, message_id) is not None for message_id in self._draft.message_ids):
+            return Answered(first=False)
+        for answer in self._answers:
+            answer.check(unit, conversation)
+        overtaken = bool(self._answers) and has_human(conversation, unit.now)
+        queued = () if overtaken else tuple(answer.queue(unit, conversation, session) for answer in self._answers)
+        self._mark(unit, queued, overtaken=overtaken)
+        if not overtaken:
+            self._tell(unit, conversation)
+        return Answered(first=True, overtaken=overtaken, queued=queued)
+
+    def _mark(self, unit: Unit, queued: Sequence[Queued], *, overtaken: bool) -> None:
+        trail = msgspec.structs.replace(self._draft.trail, answer_ids=[each.message.id for each in queued])
+        if overtaken:
+            trail = msgspec.structs.replace(trail, rule=HUMAN_TOOK_OVER)
+        for message_id in self._draft.message_ids:
+            text = _encode(msgspec.structs.replace(trail, message_id=message_id)).decode()
+            unit.put(AnswerRow(message_id, self._tenant_id, unit.now, text))
+
+    def _tell(self, unit: Unit, conversation: ConversationRow) -> None:
+        until = self._hand_over_until
+        if until is not None and give_to_human(conversation, until, unit.now):
+            unit.put(conversation)
+            unit.log(self._tenant_id, "conversation.updated", conversation_id=conversation.id)
+        if self._draft.notice is not None:
+            add_line(unit, conversation, self._draft.notice, _SYSTEM, MessageKind.SYSTEM)

@@ -1,0 +1,72 @@
+"""What is read for plugins; like all queries each names its tenant, but for the operator's list of failures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from piccolo.columns import Or
+
+from .queries import Condition, Queries
+from .rows import AnswerRow, AutomationRow, FailureRow, PluginSettingRow, PresenceRow, StateRow
+
+# Stands after every character that a key may hold.
+_LAST = "\U0010ffff"
+
+
+class PluginQueries:
+    """Reads through the store's queries."""
+
+    def __init__(self, queries: Queries) -> None:
+        self._queries = queries
+
+    async def answers(self, tenant_id: str, message_ids: Sequence[str]) -> list[AnswerRow]:
+        """Read marks of messages."""
+        if not message_ids:
+            return []
+        named = self._queries.column(AnswerRow, "message_id").is_in(sorted(set(message_ids)))
+        return await self._queries.rows(AnswerRow, named, self._queries.equal(AnswerRow, tenant_id=tenant_id))
+
+    async def failures(
+        self, tenant_id: str | None, plugin: str | None, state: str | None, after: str | None, limit: int
+    ) -> list[FailureRow]:
+        """Read a page of failures, newest first."""
+        given = {"tenant_id": tenant_id, "plugin": plugin, "state": state}
+        where = {name: value for name, value in given.items() if value is not None}
+        conditions: list[Condition] = [self._queries.equal(FailureRow, **where)] if where else []
+        if after is not None:
+            conditions.append(self._queries.column(FailureRow, "id") < after)
+        return await self._queries.rows(FailureRow, *conditions, order="id", ascending=False, limit=limit)
+
+    async def automation(self, tenant_id: str) -> AutomationRow | None:
+        """Read what a tenant decided about all bots."""
+        return await self._queries.row(AutomationRow, self._queries.equal(AutomationRow, tenant_id=tenant_id))
+
+    async def settings(self, tenant_id: str) -> list[PluginSettingRow]:
+        """Read what a tenant decided about plugins."""
+        where = self._queries.equal(PluginSettingRow, tenant_id=tenant_id)
+        return await self._queries.rows(PluginSettingRow, where, order="plugin")
+
+    async def state(self, key: tuple[str, str, str, str], now: int) -> StateRow | None:
+        """Read a value whose time is not over."""
+        names = dict(zip(StateRow.primary_key, key, strict=True))
+        return await self._queries.row(StateRow, self._queries.equal(StateRow, **names), self._alive(now))
+
+    async def states(self, owner: tuple[str, str, str], prefix: str, now: int, limit: int) -> list[StateRow]:
+        """Read the values whose keys begin with a prefix, in the order of keys."""
+        names = dict(zip(StateRow.primary_key, owner, strict=False))
+        key = self._queries.column(StateRow, "key")
+        conditions: list[Condition] = [self._queries.equal(StateRow, **names), self._alive(now)]
+        if prefix:
+            conditions += [key >= prefix, key < prefix + _LAST]
+        return await self._queries.rows(StateRow, *conditions, order="key", limit=limit)
+
+    def _alive(self, now: int) -> Any:
+        expires_at = self._queries.column(StateRow, "expires_at")
+        return Or(expires_at.is_null(), expires_at > now)
+
+    async def is_watching(self, tenant_id: str, user_id: str, now: int) -> bool:
+        """Tell whether a user watches through any process."""
+        until = self._queries.column(PresenceRow, "until") > now
+        where = self._queries.equal(PresenceRow, tenant_id=tenant_id, user_id=user_id)
+        return await self._queries.row(PresenceRow, where, until) is not None
