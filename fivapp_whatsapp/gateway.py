@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -47,7 +47,6 @@ from .models import (
 from .monitor import Monitor
 from .observe import get_logger, operation
 from .outbox import Outbox, Sent
-from .plugin_ports import PluginStore
 from .plugins import Plugins
 from .ports import (
     Clock,
@@ -110,7 +109,7 @@ class Gateway:
         self.http = http
         self.plugins = Plugins() if plugins is None else plugins
         self.feed = Feed(store, metrics=self.metrics)
-        self.presence = Presence(cast(PluginStore, store), self.clock)
+        self.presence = Presence(store, self.clock)
         self.monitor = Monitor(
             store,
             self.connectors,
