@@ -28,7 +28,7 @@ COMMANDS: dict[str, Entry] = {
     "tenant": Entry("accounts", "Add, list, suspend and resume tenants."),
     "user": Entry("accounts", "Add, list and change local accounts."),
     "token": Entry("token", "Print a token for the API."),
-    "plugins": Entry("plugins", "List the plugins that are installed."),
+    "plugins": Entry("plugins", "List and check plugins, begin a new one."),
     "doctor": Entry("doctor", "Check settings, database, connection service and the way back to us."),
 }
 

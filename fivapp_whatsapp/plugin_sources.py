@@ -114,7 +114,7 @@ def not_installed(names: Iterable[str], there: Iterable[str]) -> Iterator[tuple[
     for name in dict.fromkeys(names):
         if name not in there:
             advice = did_you_mean(name, (point.name for point in installed_points()))
-            yield name, f"FIVAPP_PLUGINS names it, and it is not installed.{advice}"
+            yield name, f"there is no installed plugin of this name.{advice}"
 
 
 def _distribution(point: metadata.EntryPoint) -> str:

@@ -400,7 +400,7 @@ def test_a_name_that_is_not_installed_is_told(site: Site) -> None:
     plugins = Plugins.load(names=["amt", "ant"])
     assert [plugin.name for plugin in plugins.items] == ["ant"]
     (broken,) = plugins.broken
-    assert broken.problems == ("FIVAPP_PLUGINS names it, and it is not installed. Did you mean ant?",)
+    assert broken.problems == ("there is no installed plugin of this name. Did you mean ant?",)
 
 
 def test_one_import_error_never_stops_the_others(site: Site) -> None:

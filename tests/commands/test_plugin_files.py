@@ -80,7 +80,7 @@ def test_doctor_warns_of_each_mistake(tmp_path: Path) -> None:
     assert len(warned) == 2
     assert "there is no hook reply_too" in warned[0]
     only = command("doctor", cwd=tmp_path, **{**environment, "FIVAPP_PLUGINS": "amce"}).stdout
-    assert "plugin amce: FIVAPP_PLUGINS names it, and it is not installed. Did you mean acme?" in only
+    assert "plugin amce: there is no installed plugin of this name. Did you mean acme?" in only
 
 
 def test_doctor_names_plugins_that_are_well(tmp_path: Path) -> None:
