@@ -19,7 +19,7 @@ from fivapp_whatsapp.ports import Clock, MediaStream, OutgoingSend, SystemClock
 from fivapp_whatsapp.settings import Settings
 
 from . import answers, events, failures
-from .groups import group_of, groups_of
+from .groups import MAX_GROUPS, group_of, groups_of
 from .http import Answer, ServiceClient
 from .media import MEDIA_SECONDS, MediaSource
 from .outgoing import missing, send_body
@@ -180,7 +180,8 @@ class ConnectionServiceConnector:
     async def groups(self, session_id: str) -> list[Group]:
         """List the groups that a session is in, where `groups` is a capability; members may be missing."""
         await self._needs("groups", "list groups")
-        answer = await self._client.call("GET", f"/groups?{_of_session(session_id)}", repeatable=True)
+        path = f"/groups?{_of_session(session_id)}"
+        answer = await self._client.call("GET", path, repeatable=True, max_answer=MAX_GROUPS)
         return groups_of(self._success(answer))
 
     async def group(self, session_id: str, chat_id: str) -> Group | None:

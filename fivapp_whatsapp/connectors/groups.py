@@ -12,6 +12,8 @@ from fivapp_whatsapp.models import Group, GroupChange, GroupMember
 from . import wire
 from .words import folded
 
+# Bytes of an answer that lists groups: some services list all members with them, a thousand a group.
+MAX_GROUPS = 8 * 1024**2
 # WAHA puts what happened into `payload`, Evolution into `data`.
 SESSION = (*wire.SESSION_ID, "session", "instance")
 TIMESTAMP = ("timestamp", "payload.timestamp", "date_time")

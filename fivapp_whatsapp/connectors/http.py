@@ -91,12 +91,10 @@ class ServiceClient:
         timeout: float,
         connections: int,
         transport: httpx.AsyncBaseTransport | None = None,
-        max_answer: int = MAX_ANSWER,
     ) -> None:
         if not all(value.isascii() and value.isprintable() for value in headers.values()):
             raise SettingsError("CONNECTION_SERVICE_API_KEY must be printable ASCII.")
         self._timeout = timeout
-        self._max_answer = max_answer
         try:
             self._base = httpx.URL(base_url.rstrip("/"))
             self._client = httpx.AsyncClient(
@@ -145,17 +143,18 @@ class ServiceClient:
         *,
         repeatable: bool,
         timeout: float | None = None,
+        max_answer: int = MAX_ANSWER,
     ) -> Answer:
         """Make one call and return its answer, of whatever status.
 
-        `path` is quoted already. Raises ConnectorUnavailable when nothing was written, or nothing is lost by
-        asking again; OutcomeUnknown when the request may have taken effect; ConnectorProtocolError when the
-        answer to a repeatable call is too big or compressed.
+        `path` is quoted already, an answer has at most `max_answer` bytes. Raises ConnectorUnavailable when nothing
+        was written, or nothing is lost by asking again; OutcomeUnknown when the request may have taken effect;
+        ConnectorProtocolError when the answer to a repeatable call is too big or compressed.
         """
         total = self._timeout if timeout is None else max(min(timeout, self._timeout), 0.001)
         try:
             async with asyncio.timeout(total):
-                return await self._exchange(self._request(method, path, json, total), repeatable)
+                return await self._exchange(self._request(method, path, json, total), repeatable, max_answer)
         except _NOT_WRITTEN as exc:
             raise ConnectorUnavailable(f"The connection service does not answer ({type(exc).__name__}).") from exc
         except (httpx.HTTPError, httpx.StreamError, OSError) as exc:
@@ -177,10 +176,10 @@ class ServiceClient:
             timeout=httpx.Timeout(total, connect=total * _SHARE, pool=total * _SHARE),
         )
 
-    async def _exchange(self, request: httpx.Request, repeatable: bool) -> Answer:
+    async def _exchange(self, request: httpx.Request, repeatable: bool, max_answer: int) -> Answer:
         response = await self._client.send(request, stream=True)
         try:
-            body = await self._read(response, repeatable)
+            body = await self._read(response, repeatable, max_answer)
         finally:
             await response.aclose()
         return Answer(
@@ -190,7 +189,7 @@ class ServiceClient:
             retry_after=response.headers.get("retry-after"),
         )
 
-    async def _read(self, response: httpx.Response, repeatable: bool) -> bytes:
+    async def _read(self, response: httpx.Response, repeatable: bool, max_answer: int) -> bytes:
         if response.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
             raise garbled(
                 "The connection service compressed its answer although it was asked not to.", repeatable=repeatable
@@ -202,8 +201,6 @@ class ServiceClient:
         # The stream itself: httpx's own readers join or inflate before the size can be looked at.
         async for chunk in stream:
             body += chunk
-            if len(body) > self._max_answer:
-                raise garbled(
-                    f"The connection service answered more than {self._max_answer} bytes.", repeatable=repeatable
-                )
+            if len(body) > max_answer:
+                raise garbled(f"The connection service answered more than {max_answer} bytes.", repeatable=repeatable)
         return bytes(body)

@@ -372,6 +372,15 @@ async def test_groups_are_listed_by_session(service: respx.MockRouter, connector
     assert route.calls.last.request.url.query == b"tenantId=acme.main"
 
 
+async def test_a_long_list_of_groups_is_read(service: respx.MockRouter, connector: Connector) -> None:
+    can(service, "groups")
+    members = [{"id": f"55119{number:08}@c.us", "name": "x" * 100} for number in range(1024)]
+    listed = [{"id": f"{number:018}@g.us", "subject": "Sales", "participants": members} for number in range(20)]
+    service.get("/groups").respond(json={"groups": listed})
+    groups = await connector.groups("acme")
+    assert [len(group.members or ()) for group in groups] == [1024] * 20
+
+
 async def test_a_group_is_told_with_its_members(service: respx.MockRouter, connector: Connector) -> None:
     can(service, "groups")
     route = service.get(path=f"/groups/{GROUP}").respond(

@@ -187,6 +187,12 @@ async def test_every_word_of_the_page_is_there_in_both_languages(running: Runnin
     page = (await running.phone.get("/")).text
     portuguese, english = (await running.phone.get("/page/words.js")).text.split("\n  en: {")
     used = set(re.findall(r'data-(?:word|label|placeholder)="(\w+)"', page))
+    scripts = [(await running.phone.get("/page/page.js")).text]
+    for name in set(re.findall(r'from "\./(\w+\.js)"', scripts[0])) - {"words.js"}:
+        scripts.append((await running.phone.get(f"/page/{name}")).text)
+    assert len(scripts) > 4
+    used |= set(re.findall(r'\bword\("(\w+)"', "".join(scripts)))
+    assert {"options", "typing"} <= used
     assert len(used) > 30
     for words in (portuguese, english):
         assert used <= set(re.findall(r"[{,\s](\w+): [\"']", words))
