@@ -332,6 +332,7 @@ class Gateway:
             media=old.media,
             quoted_message_id=old.quoted_message_id,
             retry_of=old.id,
+            choices=old.choices,
         )
         key = ("retry", old.id)
         return await self.send(tenant_id, old.conversation_id, again, author=author, idempotency_key=key)

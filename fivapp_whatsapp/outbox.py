@@ -1,7 +1,8 @@
 """Sends queued messages: the row is committed first, then the call is made, then its outcome is stored.
 
-A process holds a lease on each send that it makes. A send that may have gone out is never made again: when
-its outcome is not known it becomes `unknown`, and a person decides.
+A process holds a lease on each send that it makes. A send that may have gone out is not made again: when its
+outcome is not known it becomes `unknown`, and a person decides. Only where the connection service says that it
+sends nothing twice that has the same id (`idempotent_send`) it is made again in time, with that id.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from .errors import (
 from .models import Message, MessageStatus, SendResult, new_id
 from .observe import get_logger
 from .ports import Clock, Connector, Metrics, OutboxItem, Outcome, Queued, Store
+from .repeats import Repeats
 
 _log = get_logger(__name__)
 # A lease lasts as long as several calls may take: one for a send to wait for its turn, one for the call, one to
@@ -73,6 +75,7 @@ class Outbox:
         self._clock = clock
         self._metrics = metrics
         self._on_call = on_call
+        self._repeats = Repeats(connectors, clock)
         self._wake = asyncio.Event()
         self._slots = asyncio.Semaphore(_IN_FLIGHT)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -151,7 +154,8 @@ class Outbox:
         async with self._claiming:
             if self._draining:
                 return 0
-            claimed = await self._store.claim_sends(self.owner, limit, self.lease_seconds)
+            await self._repeats.learn()
+            claimed = await self._store.claim_sends(self.owner, limit, self.lease_seconds, resend=self._repeats.known)
             for item in claimed.items:
                 self._start(item)
         for name, ended in (("messages_failed_total", claimed.expired), ("messages_unknown_total", claimed.unknown)):
@@ -204,15 +208,37 @@ class Outbox:
         self.wake()
 
     async def _call(self, item: OutboxItem) -> tuple[Outcome, Any, ConnectorError | None]:
+        if item.in_doubt and (refused := await self._refuse_repeat(item)) is not None:
+            return refused, None, None
         try:
             result: SendResult = await self._connectors[item.connector].send(item.send)
         except ConnectorError as exc:
-            return _outcome(exc, item.attempt), None, exc
+            return await self._again_if_harmless(item, _outcome(exc, item.attempt)), None, exc
         except Exception as exc:
             # A defect of the connector after the request may have gone out: never blindly again.
             _log.exception("connector_defect")
-            return Outcome(kind="unknown", code="connector_defect", detail=type(exc).__name__), None, None
+            outcome = Outcome(kind="unknown", code="connector_defect", detail=type(exc).__name__)
+            return await self._again_if_harmless(item, outcome), None, None
         return Outcome(kind="accepted", native_id=result.native_id, at=result.at), result.raw, None
+
+    async def _refuse_repeat(self, item: OutboxItem) -> Outcome | None:
+        """Return what becomes of a send that may have gone out before and must not be made again now, or None."""
+        match await self._repeats.ask(item.connector):
+            case True:
+                return None
+            case False:
+                return _IN_DOUBT
+            case None:
+                return msgspec.structs.replace(_IN_DOUBT, kind="retry", retry_after=_backoff(item.attempt))
+
+    async def _again_if_harmless(self, item: OutboxItem, outcome: Outcome) -> Outcome:
+        """Turn an outcome that is not known into another try, where the service does not send one id twice."""
+        if outcome.kind != "unknown":
+            return outcome
+        await self._repeats.ask(item.connector)
+        if item.connector not in self._repeats.known:
+            return outcome
+        return msgspec.structs.replace(outcome, kind="retry", in_doubt=True, retry_after=_backoff(item.attempt))
 
     async def _record(self, item: OutboxItem, outcome: Outcome) -> Message:
         """Store the outcome; while the database is away this waits, for forgetting it would be a second send."""
@@ -223,8 +249,8 @@ class Outbox:
                 _log.warning("outcome_not_stored", error=exc.code, message_id=item.message_id)
                 await asyncio.sleep(1)
             else:
-                expired = outcome.kind == "retry" and message.status is MessageStatus.EXPIRED
-                self._metrics.count("messages_failed_total" if expired else _COUNTERS[outcome.kind])
+                ended = _ENDED.get(message.status) if outcome.kind == "retry" else None
+                self._metrics.count(ended or _COUNTERS[outcome.kind])
                 return message
 
 
@@ -244,10 +270,21 @@ def _backoff(attempt: int) -> float:
 
 
 _LATE = Outcome(kind="retry", code="too_many_sends", detail="Too many sends were being made at once.")
+_IN_DOUBT = Outcome(
+    kind="unknown",
+    code="outcome_unknown",
+    detail="It may have been sent; the connection service does not say that it can be asked again.",
+    in_doubt=True,
+)
 # A person has to do something first, which takes longer than any request waits.
 _WAITING_FOR: Mapping[str, WaitingFor] = {
     ConnectorNotConnected.code: "session_connected",
     ConnectorKeyRefused.code: "connection_service",
+}
+# How a send ends that was to be tried again, when there is no time left for it.
+_ENDED: Mapping[MessageStatus, str] = {
+    MessageStatus.EXPIRED: "messages_failed_total",
+    MessageStatus.UNKNOWN: "messages_unknown_total",
 }
 _COUNTERS: Mapping[str, str] = {
     "accepted": "messages_sent_total",

@@ -204,7 +204,10 @@ class UnknownSend(msgspec.Struct, frozen=True):
 
 
 class OutboxItem(msgspec.Struct, frozen=True):
-    """A send that this process may make now: it holds the lease until it says how it went."""
+    """A send that this process may make now: it holds the lease until it says how it went.
+
+    One that is `in_doubt` may have gone out before: it is made only where the service does not send one id twice.
+    """
 
     tenant_id: str
     connector: str
@@ -213,6 +216,7 @@ class OutboxItem(msgspec.Struct, frozen=True):
     attempt: int
     expires_at: datetime
     send: OutgoingSend
+    in_doubt: bool = False
 
 
 class Queued(msgspec.Struct, frozen=True):

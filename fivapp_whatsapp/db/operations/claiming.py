@@ -51,6 +51,7 @@ def item(outbox: OutboxRow, row: MessageRow, conversation: ConversationRow, sess
             message=content,
             quoted_native_id=row.quoted_native_id,
         ),
+        in_doubt=bool(outbox.in_doubt),
     )
 
 
