@@ -258,6 +258,8 @@ class Runner:
 
     async def run(self) -> None:
         """Watch over the event loop until cancelled: name what blocks it, also while it still does."""
+        if not self._plugins.items:  # nobody to blame
+            await asyncio.Event().wait()
         await self._watch.run()
 
     async def close(self) -> None:
