@@ -2,11 +2,40 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Any, Protocol
+import contextlib
+import re
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from .plugin_ports import PluginStore
-from .ports import Clock
+import msgspec
+
+from .errors import ConnectorError, InvalidInput
+from .models import (
+    Author,
+    Contact,
+    Conversation,
+    ConversationPatch,
+    Group,
+    Message,
+    OutgoingMessage,
+    Page,
+    Session,
+    new_id,
+)
+from .observe import get_logger
+from .plugin_ports import PluginStore, Timer
+from .ports import Clock, ConversationFilter, MediaStream
+from .text import clean_line
+
+if TYPE_CHECKING:
+    import httpx
+
+    from .gateway import Gateway
+
+_METRIC = re.compile(r"[a-z][a-z0-9_]{0,39}")
+# What a plugin sends again under a key is the first message, whatever its words are now.
+_ANY_CONTENT = "plugin"
 
 
 class PluginLog(Protocol):
@@ -58,5 +87,273 @@ class State:
         return await self._store.states(*self._where, prefix, self._clock.now())
 
 
+class Scope(msgspec.Struct):
+    """Where a plugin's view is used: in which hook, for which conversation.
+
+    `key` names the event or timer and the hook, and is empty outside of hooks; `count` numbers what is sent in it.
+    `automatic` marks what happens without a person asking for it: that has a budget.
+    """
+
+    key: str = ""
+    hook: str = ""
+    conversation_id: str | None = None
+    automatic: bool = False
+    count: int = 0
+
+    def next_key(self, given: str | None) -> str | None:
+        """Return the key of the next send: the given one, else its number; None where nothing could run twice."""
+        if not self.key:
+            return given
+        if given is not None:
+            return f"{self.key}:{given}"
+        self.count += 1
+        return f"{self.key}:{self.count}"
+
+
 class TenantGateway:
-    """The gateway as a plugin sees it: one tenant's, in the plugin's name."""
+    """The gateway as a plugin sees it: one tenant's, in the plugin's name.
+
+    Every method raises NotFound errors for what is not the tenant's. `dry_run` tells whether this is only a
+    rehearsal: then nothing is sent or changed, and what would have been is shown to a person.
+    """
+
+    dry_run = False
+
+    def __init__(self, gateway: Gateway, tenant_id: str, plugin: str, scope: Scope | None = None) -> None:
+        self.tenant_id = tenant_id
+        self.plugin = plugin
+        self.log: PluginLog = _Log(plugin, tenant_id)
+        self._gateway = gateway
+        self._scope = scope or Scope()
+
+    @property
+    def state(self) -> State:
+        """Return the plugin's memory for the tenant as a whole."""
+        return self.state_of("")
+
+    @property
+    def http(self) -> httpx.AsyncClient:
+        """Return the HTTP client for the public internet: it refuses addresses that lead inside (AddressRefused)."""
+        if self._gateway.http is None:
+            raise InvalidInput("This gateway was made without an HTTP client.")
+        return self._gateway.http
+
+    def state_of(self, conversation_id: str) -> State:
+        """Return the plugin's memory for a conversation."""
+        return State(self._gateway.store, self._gateway.clock, self.tenant_id, self.plugin, conversation_id)
+
+    async def config(self) -> Any:
+        """Return the plugin's settings for the tenant, as its own struct; the defaults while they cannot be used."""
+        found = await self._gateway.decisions.plugin(self.tenant_id, self.plugin)
+        kind = self._gateway.plugins.get(self.plugin).config_type
+        return kind() if found.config is None and kind is not None else found.config
+
+    # --- sending -------------------------------------------------------------------------------
+
+    async def send(
+        self, conversation: Conversation | str, message: str | OutgoingMessage, *, key: str | None = None
+    ) -> Message:
+        """Queue a message, and return it without waiting until it went out.
+
+        In a hook it is sent once even when the hook runs again: the second run gets the first message back. What is
+        sent is numbered for that; where the order may differ, as in `asyncio.gather`, give each a `key`. Outside of
+        hooks only a `key` does so, for 24 hours. Raises Hold, also when a hook has sent too much in a conversation.
+        """
+        content = OutgoingMessage(text=message) if isinstance(message, str) else message
+        key = self._scope.next_key(key)
+        conversation_id = _id(conversation)
+        if self._scope.automatic:
+            await self._gateway.automation.check_budget(self.tenant_id, conversation_id)
+        sent = await self._gateway.send(
+            self.tenant_id,
+            conversation_id,
+            content,
+            author=self._author,
+            idempotency_key=None if key is None else (f"plugin:{self.plugin}", key),
+            fingerprint=_ANY_CONTENT,
+            wait=0,
+            # A hook that looks at outgoing messages would be asked about its own for ever.
+            ask_plugins=self._scope.hook != "outgoing_message",
+        )
+        return sent.message
+
+    async def note(self, conversation_id: str, text: str) -> Message:
+        """Add a private note to a conversation; it is never sent."""
+        return await self._gateway.add_note(self.tenant_id, conversation_id, text, author=self._author)
+
+    async def typing(self, conversation_id: str, on: bool = True) -> None:
+        """Show or hide "typing…" in a chat; nothing happens where the connection service cannot."""
+        conversation, session = await self._chat(conversation_id)
+        connector = self._gateway.connector(session)
+        with contextlib.suppress(ConnectorError):
+            if "typing" in await connector.capabilities():
+                await connector.typing(session.id, conversation.chat_id, on)
+
+    # --- conversations -------------------------------------------------------------------------
+
+    async def open_conversation(
+        self, to: str, *, session_id: str | None = None, title: str | None = None
+    ) -> Conversation:
+        """Return the conversation with an address, made when it is not there. Raises SessionNotFound, InvalidInput."""
+        return await self._gateway.open_conversation(self.tenant_id, to, session_id=session_id, title=title)
+
+    async def conversation(self, conversation_id: str) -> Conversation:
+        """Return a conversation. Raises ConversationNotFound."""
+        return await self._gateway.conversation(self.tenant_id, conversation_id)
+
+    async def conversations(
+        self, where: ConversationFilter | None = None, *, before: int | None = None, limit: int = 50
+    ) -> Page:
+        """List conversations by their last activity, newest first; `before` is the next_cursor of a page."""
+        return await self._gateway.conversations(self.tenant_id, where, before=before, limit=limit)
+
+    async def messages(self, conversation_id: str, *, before: int | None = None, limit: int = 50) -> Page:
+        """List a conversation's messages, newest first. Raises ConversationNotFound."""
+        return await self._gateway.messages(self.tenant_id, conversation_id, before=before, limit=limit)
+
+    async def message(self, message_id: str) -> Message:
+        """Return a message. Raises MessageNotFound."""
+        return await self._gateway.message(self.tenant_id, message_id)
+
+    async def contact(self, contact_id: str) -> Contact | None:
+        """Return a contact, or None."""
+        return await self._gateway.store.contact(self.tenant_id, contact_id)
+
+    async def change_conversation(self, conversation_id: str, patch: ConversationPatch) -> Conversation:
+        """Change labels, status, assignee, who answers … Raises ConversationNotFound."""
+        return await self._gateway.change_conversation(self.tenant_id, conversation_id, patch, by=self._author)
+
+    async def hand_over(self, conversation_id: str, reason: str = "") -> None:
+        """Give a conversation to people, without an end: no bot answers there until somebody gives it back."""
+        await self._gateway.hand_over(self.tenant_id, conversation_id, reason=reason, by=self._author)
+
+    async def give_back(self, conversation_id: str) -> None:
+        """Let bots answer in a conversation again."""
+        await self._gateway.give_back(self.tenant_id, conversation_id, by=self._author)
+
+    # --- sessions, groups, files ---------------------------------------------------------------
+
+    async def sessions(self) -> list[Session]:
+        """List the tenant's sessions."""
+        return await self._gateway.sessions(self.tenant_id)
+
+    async def session(self, session_id: str) -> Session:
+        """Return a session. Raises SessionNotFound."""
+        return await self._gateway.session(self.tenant_id, session_id)
+
+    async def capabilities(self, conversation_id: str) -> frozenset[str]:
+        """Return what the connection service of a conversation can do: media, typing, groups, buttons, list …"""
+        _, session = await self._chat(conversation_id)
+        return await self._gateway.connector(session).capabilities()
+
+    @contextlib.asynccontextmanager
+    async def fetch_media(self, message: Message) -> AsyncIterator[MediaStream]:
+        """Open the file of a message: `async with gateway.fetch_media(message) as file:`.
+
+        Raises InvalidInput for a message without one, ConnectorUnavailable (try again later), ConnectorRejected.
+        """
+        if message.media is None or message.media.url is None:
+            raise InvalidInput("This message has no file.", code="no_media")
+        _, session = await self._chat(message.conversation_id)
+        async with self._gateway.connector(session).fetch_media(message.media.url) as file:
+            yield file
+
+    async def groups(self, session_id: str | None = None) -> list[Group]:
+        """List the groups that a session is in, the first session's without an id. Raises CapabilityMissing."""
+        session = await self.session(session_id or self.tenant_id)
+        await self._gateway.require(session, "groups", "list groups")
+        return await self._gateway.connector(session).groups(session.id)
+
+    async def group(self, conversation_id: str) -> Group | None:
+        """Return the group of a conversation with its members, None when it is none. Raises CapabilityMissing."""
+        conversation, session = await self._chat(conversation_id)
+        if not conversation.is_group:
+            return None
+        await self._gateway.require(session, "groups", "read groups")
+        found = await self._gateway.connector(session).group(session.id, conversation.chat_id)
+        return None if found is None else msgspec.structs.replace(found, conversation_id=conversation.id)
+
+    # --- time, people, counters ----------------------------------------------------------------
+
+    async def later(
+        self, key: str, after: timedelta | datetime, data: Any = None, *, conversation_id: str | None = None
+    ) -> None:
+        """Have the plugin's `timer` hook called once, after a while or at a time; one of the same key is replaced.
+
+        In the hook of a conversation the timer is that conversation's. `data` is JSON.
+        """
+        now = self._gateway.clock.now()
+        timer = Timer(
+            id=new_id(),
+            tenant_id=self.tenant_id,
+            plugin=self.plugin,
+            key=key,
+            due_at=now + after if isinstance(after, timedelta) else after,
+            data=data,
+            conversation_id=conversation_id or self._scope.conversation_id,
+        )
+        await self._gateway.timers.set(timer)
+
+    async def cancel_later(self, key: str, *, conversation_id: str | None = None) -> bool:
+        """Take a timer back; False when there is none."""
+        where = conversation_id or self._scope.conversation_id
+        return await self._gateway.store.cancel_timer(self.tenant_id, self.plugin, where, key)
+
+    async def is_watching(self, user_id: str) -> bool:
+        """Tell whether a user has the pages before their eyes, on any process."""
+        return await self._gateway.store.is_watching(self.tenant_id, user_id, self._gateway.clock.now())
+
+    def count(self, name: str, amount: float = 1) -> None:
+        """Add to a counter of the plugin's own: `fivapp_plugin_<plugin>_<name>`."""
+        if (metric := self._metric(name, "counter")) is not None:
+            self._gateway.metrics.count(metric, amount)
+
+    def observe(self, name: str, seconds: float) -> None:
+        """Add a time to a histogram of the plugin's own: `fivapp_plugin_<plugin>_<name>`."""
+        if (metric := self._metric(name, "histogram")) is not None:
+            self._gateway.metrics.observe(metric, seconds)
+
+    def _metric(self, name: str, kind: Literal["counter", "histogram"]) -> str | None:
+        if not _METRIC.fullmatch(name):
+            raise InvalidInput(f"A metric's name is snake_case, 40 letters at most: {clean_line(name, 60)!r} is not.")
+        whole = f"plugin_{self.plugin.replace('-', '_')}_{name}"
+        return whole if self._gateway.metrics.declare(whole, kind) else None
+
+    # --- helpers -------------------------------------------------------------------------------
+
+    @property
+    def _author(self) -> Author:
+        return Author(kind="plugin", id=self.plugin, name=self._gateway.plugins.get(self.plugin).title or self.plugin)
+
+    async def _chat(self, conversation_id: str) -> tuple[Conversation, Session]:
+        conversation = await self.conversation(conversation_id)
+        return conversation, await self.session(conversation.session_id)
+
+
+class _Log:
+    """The log of one plugin in one tenant: its name and the tenant's stand on each line."""
+
+    __slots__ = ("_facts", "_log")
+
+    def __init__(self, plugin: str, tenant_id: str) -> None:
+        self._log = get_logger(f"fivapp_whatsapp.plugin.{plugin}")
+        self._facts = {"plugin": plugin, "tenant_id": tenant_id}
+
+    def debug(self, event: str, **facts: Any) -> None:
+        self._write("debug", event, facts)
+
+    def info(self, event: str, **facts: Any) -> None:
+        self._write("info", event, facts)
+
+    def warning(self, event: str, **facts: Any) -> None:
+        self._write("warning", event, facts)
+
+    def error(self, event: str, **facts: Any) -> None:
+        self._write("error", event, facts)
+
+    def _write(self, level: str, event: str, facts: dict[str, Any]) -> None:
+        getattr(self._log, level)(clean_line(event, 80), **{**facts, **self._facts})
+
+
+def _id(conversation: Conversation | str) -> str:
+    return conversation if isinstance(conversation, str) else conversation.id
