@@ -13,8 +13,12 @@ from .db.store import DatabaseStore
 from .gateway import Gateway
 from .guarded import guarded_client
 from .metrics import LoopLag, PrometheusMetrics
+from .observe import get_logger
 from .plugins import Plugins
+from .ports import Connector
 from .settings import Settings, load_settings
+
+_log = get_logger(__name__)
 
 
 def build_gateway(settings: Settings, *, plugins: Plugins | None = None) -> Gateway:
@@ -28,7 +32,10 @@ def build_gateway(settings: Settings, *, plugins: Plugins | None = None) -> Gate
     metrics = PrometheusMetrics(strict=False)
     store = DatabaseStore(settings.database_url, metrics=metrics, pending_limit=settings.webhook_pending_limit)
     http = guarded_client(allow=settings.http_allow)
-    connectors = {"connection_service": ConnectionServiceConnector.from_settings(settings, outside=http)}
+    connectors: dict[str, Connector] = {
+        "connection_service": ConnectionServiceConnector.from_settings(settings, outside=http),
+        **_connectors_of(plugins, settings),
+    }
     lag = LoopLag(metrics)
     gateway = Gateway(
         store,
@@ -44,16 +51,30 @@ def build_gateway(settings: Settings, *, plugins: Plugins | None = None) -> Gate
     return gateway
 
 
+def _connectors_of(plugins: Plugins, settings: Settings) -> dict[str, Connector]:
+    """Return the connectors that plugins bring, each made once; one that cannot be made is told of, and missing."""
+    found: dict[str, Connector] = {}
+    for hook in plugins.hooks("register_connectors"):
+        try:
+            found |= {name: make(settings) for name, make in hook.function().items()}
+        except Exception:
+            _log.exception("connectors_not_made", plugin=hook.plugin, hook=hook.name, location=hook.location)
+    return found
+
+
 @asynccontextmanager
-async def open_gateway(settings: Settings | None = None, **overrides: Any) -> AsyncIterator[Gateway]:
+async def open_gateway(
+    settings: Settings | None = None, *, plugins: Plugins | None = None, **overrides: Any
+) -> AsyncIterator[Gateway]:
     """Give a running gateway: `async with open_gateway() as gateway:`.
 
     Without `settings` they are read from the environment and `.env`; `overrides` are single settings by their
-    field's name, such as `database_url`. Raises SettingsError, StoreUnavailable, StoreLocked.
+    field's name, such as `database_url`; `plugins` are the installed ones unless they are given. Raises
+    SettingsError, StoreUnavailable, StoreLocked.
     """
     if settings is None:
         settings = load_settings(**overrides)
     elif overrides:
         settings = msgspec.structs.replace(settings, **overrides)
-    async with build_gateway(settings) as gateway:
+    async with build_gateway(settings, plugins=plugins) as gateway:
         yield gateway

@@ -9,32 +9,29 @@ import asyncio
 import contextlib
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, cast
 
 import msgspec
 
 from . import addresses
 from .errors import (
-    CapabilityMissing,
     Conflict,
     ConnectorError,
     ConnectorUnavailable,
     ConversationNotFound,
     InvalidInput,
     MessageNotFound,
-    RecipientMismatch,
-    SessionNotConnected,
     SessionNotFound,
 )
 from .feed import Feed
 from .intake import Intake
+from .lines import given_back, handed_over
 from .models import (
     Author,
     Conversation,
     ConversationPatch,
     Message,
-    MessageKind,
     MessageStatus,
     Model,
     OutgoingMessage,
@@ -47,6 +44,8 @@ from .models import (
 from .monitor import Monitor
 from .observe import get_logger, operation
 from .outbox import Outbox, Sent
+from .plugin_host import PluginHost
+from .plugin_ports import AnswerTrail, AutomationSettings, PluginSetting, PluginStore
 from .plugins import Plugins
 from .ports import (
     Clock,
@@ -61,13 +60,16 @@ from .ports import (
 from .presence import Presence
 from .settings import Settings
 from .states import problem_of
+from .tenant import TenantGateway
 
 if TYPE_CHECKING:
     import httpx
 
 _log = get_logger(__name__)
 _API = Author(kind="api")
+_SYSTEM = Author(kind="system")
 _DRAIN_SECONDS = 20.0
+_PLUGINS_DRAIN_SECONDS = 10.0
 _FORGET_EVERY_SECONDS = 3600.0
 _WAKE_EVERY_SECONDS = 5.0
 
@@ -109,7 +111,7 @@ class Gateway:
         self.http = http
         self.plugins = Plugins() if plugins is None else plugins
         self.feed = Feed(store, metrics=self.metrics)
-        self.presence = Presence(store, self.clock)
+        self.presence = Presence(cast(PluginStore, store), self.clock)
         self.monitor = Monitor(
             store,
             self.connectors,
@@ -128,6 +130,21 @@ class Gateway:
             on_call=self.monitor.heard,
         )
         self.intake = Intake(store, self.connectors, metrics=self.metrics, on_connected=self._connected)
+        self._host = PluginHost(
+            self,
+            self.plugins,
+            store,
+            self.outbox,
+            settings,
+            self.connector,
+            clock=self.clock,
+            metrics=self.metrics,
+        )
+        self.runner = self._host.runner
+        self.decisions = self._host.decisions
+        self.automation = self._host.automation
+        self.dispatcher = self._host.dispatcher
+        self.timers = self._host.timers
         self._companions = dict(companions or {})
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -136,6 +153,11 @@ class Gateway:
     async def start(self) -> None:
         """Open the store and begin to work."""
         await self.store.start()
+        try:
+            await self._host.open()
+        except BaseException:
+            await self._close()
+            raise
         for name, work in (
             ("feed", self.feed.run),
             ("presence", self.presence.run),
@@ -144,17 +166,22 @@ class Gateway:
             ("quarantine", self._release_all),
             ("snoozed", self._wake_snoozed),
             ("forget", self._forget),
+            *self._host.works(),
             *self._companions.items(),
         ):
             self._tasks.append(asyncio.create_task(_supervise(name, work), name=name))
 
     async def stop(self) -> None:
         """Finish what is in flight and close everything."""
+        await self._host.drain(_PLUGINS_DRAIN_SECONDS)
         await self.outbox.drain(_DRAIN_SECONDS)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
+        await self._close()
+
+    async def _close(self) -> None:
         # The store last, and whatever else fails: it is what holds other servers off.
         async with contextlib.AsyncExitStack() as ends:
             ends.push_async_callback(self.store.close)
@@ -162,6 +189,7 @@ class Gateway:
                 ends.push_async_callback(connector.close)
             if self.http is not None:
                 ends.push_async_callback(self.http.aclose)
+            ends.push_async_callback(self._host.close)
             ends.push_async_callback(self.feed.close)
             ends.push_async_callback(self.intake.close)
 
@@ -222,7 +250,7 @@ class Gateway:
         with operation("disconnect", tenant_id=tenant_id, session_id=session_id):
             session = await self.session(tenant_id, session_id or tenant_id)
             await self.store.change_session(tenant_id, session.id, desired="stopped")
-            await self._connector(session).stop_session(session.id)
+            await self.connector(session).stop_session(session.id)
             stopped = SessionUpdate(session_id=session.id, status=SessionStatus.DISCONNECTED)
             return await self.store.change_session(tenant_id, session.id, update=stopped, problem=None)
 
@@ -258,11 +286,11 @@ class Gateway:
     async def pairing_code(self, tenant_id: str, session_id: str, phone: str) -> str:
         """Ask for a code to type on the phone instead of a scan. Raises CapabilityMissing where there is none."""
         session = await self.session(tenant_id, session_id)
-        await self._require(session, "pairing_code", "pair by a code; scan the QR code instead")
+        await self.require(session, "pairing_code", "pair by a code; scan the QR code instead")
         address = addresses.normalize(phone)
         if addresses.phone(address) is None:
             raise InvalidInput("A pairing code is for a phone number.", code="invalid_address")
-        return await self._connector(session).pairing_code(session.id, address)
+        return await self.connector(session).pairing_code(session.id, address)
 
     # --- receiving -----------------------------------------------------------------------------
 
@@ -284,30 +312,35 @@ class Gateway:
         *,
         author: Author = _API,
         idempotency_key: tuple[str, str] | None = None,
+        fingerprint: str | None = None,
         wait: float | None = None,
+        ask_plugins: bool = True,
     ) -> Sent:
         """Send a message: the row is committed first, then the call is made.
 
         Waits up to `wait` seconds (setting FIVAPP_SEND_WAIT) for the outcome, and not at all while the session is
         not connected; a message that is still `pending` afterwards goes on without the caller. `idempotency_key`
-        is (principal, key): the same key gives the first message again and sends nothing. Raises
-        ConversationNotFound, RecipientMismatch, InvalidInput, CapabilityMissing, SessionNotConnected,
-        IdempotencyMismatch.
+        is (principal, key): the same key gives the first message again and sends nothing; with other content that
+        is an error, unless `fingerprint` stands for the content. Plugins see the message first, except with
+        `ask_plugins=False`. Raises ConversationNotFound, RecipientMismatch, InvalidInput, CapabilityMissing,
+        SessionNotConnected, IdempotencyMismatch, Hold.
         """
         with operation("send", tenant_id=tenant_id, conversation_id=conversation_id) as op:
             conversation = await self.conversation(tenant_id, conversation_id)
             session = await self.session(tenant_id, conversation.session_id)
-            await self._check_send(conversation, session, message)
+            prepared = await self._host.outgoing.prepare(
+                tenant_id, conversation, session, message, ask_plugins=ask_plugins
+            )
             queued = await self.store.queue_message(
                 tenant_id,
                 conversation,
-                message,
+                prepared,
                 author,
                 owner=self.outbox.owner,
                 lease_seconds=self.outbox.lease_seconds,
                 expires_at=self.clock.now() + timedelta(seconds=self.settings.send_expiry),
                 idempotency_key=idempotency_key,
-                fingerprint=_fingerprint(conversation_id, message),
+                fingerprint=fingerprint or _fingerprint(conversation_id, message),
             )
             if queued.item is None and session.status is not SessionStatus.CONNECTED:
                 sent = self.outbox.leave(queued)
@@ -342,25 +375,9 @@ class Gateway:
         with operation("resolve", tenant_id=tenant_id, message_id=message_id):
             return await self.store.resolve_message(tenant_id, message_id, as_)
 
-    async def _check_send(self, conversation: Conversation, session: Session, message: OutgoingMessage) -> None:
-        if message.to is not None and not addresses.same_chat(message.to, conversation.chat_id):
-            raise RecipientMismatch
-        if session.desired != "running":
-            raise SessionNotConnected("No WhatsApp connection found for this conversation")
-        if message.media is not None or message.kind is not MessageKind.TEXT:
-            await self._require(session, "media", "send files")
-        elif not (message.text or "").strip():
-            raise InvalidInput("A message needs a text.", errors=[{"pointer": "#/text", "code": "required"}])
-        if message.quoted_message_id is not None:
-            await self._require(session, "quote", "quote messages")
-
     async def capabilities(self, session: Session) -> frozenset[str]:
         """Return what the connection service of a session can do beyond text."""
-        return await self._connector(session).capabilities()
-
-    async def _require(self, session: Session, capability: str, what: str) -> None:
-        if capability not in await self.capabilities(session):
-            raise CapabilityMissing(f"The connection service of this session cannot {what}.")
+        return await self.connector(session).capabilities()
 
     # --- reading and handling conversations -----------------------------------------------------
 
@@ -398,7 +415,9 @@ class Gateway:
                 raise InvalidInput("snoozedUntil must lie in the future.", errors=[_pointer("snoozedUntil", "past")])
         elif patch.status == "snoozed":
             raise InvalidInput("Snoozing needs snoozedUntil.", errors=[_pointer("snoozedUntil", "required")])
-        return await self.store.change_conversation(tenant_id, conversation_id, patch, by)
+        if patch.answered_by is msgspec.UNSET:
+            return await self.store.change_conversation(tenant_id, conversation_id, patch, by)
+        return await self._change_who_answers(tenant_id, conversation_id, patch, by, "")
 
     async def add_note(self, tenant_id: str, conversation_id: str, text: str, *, author: Author) -> Message:
         """Add a private note to a conversation; it is never sent."""
@@ -421,10 +440,86 @@ class Gateway:
         """List what happened to a message, oldest first. Raises MessageNotFound."""
         return await self.store.timeline(tenant_id, message_id)
 
+    async def answer_trail(self, tenant_id: str, message_id: str) -> AnswerTrail | None:
+        """Return why bots answered an incoming message, or not; None while nobody has looked at it.
+
+        Raises MessageNotFound.
+        """
+        await self.message(tenant_id, message_id)
+        return await self.store.answer_trail(tenant_id, message_id)
+
+    # --- who answers -----------------------------------------------------------------------------
+
+    async def hand_over(
+        self,
+        tenant_id: str,
+        conversation_id: str,
+        *,
+        reason: str = "",
+        until: datetime | None = None,
+        by: Author = _API,
+    ) -> Conversation:
+        """Let people answer in a conversation, until a time or without an end; a system line says so.
+
+        Raises ConversationNotFound.
+        """
+        patch = ConversationPatch(answered_by="human", paused_until=until)
+        return await self._change_who_answers(tenant_id, conversation_id, patch, by, reason)
+
+    async def give_back(self, tenant_id: str, conversation_id: str, *, by: Author = _API) -> Conversation:
+        """Let bots answer in a conversation again; a system line says so. Raises ConversationNotFound."""
+        patch = ConversationPatch(answered_by="bot")
+        return await self._change_who_answers(tenant_id, conversation_id, patch, by, "")
+
+    async def _change_who_answers(
+        self, tenant_id: str, conversation_id: str, patch: ConversationPatch, by: Author, reason: str
+    ) -> Conversation:
+        before = await self.conversation(tenant_id, conversation_id)
+        after = await self.store.change_conversation(tenant_id, conversation_id, patch, by)
+        if (before.answered_by, before.paused_until) != (after.answered_by, after.paused_until):
+            language = self.settings.language
+            if after.answered_by == "human":
+                line = handed_over(by.name, reason, after.paused_until, language)
+                await self.automation.has_human(tenant_id, conversation_id)
+            else:
+                line = given_back(by.name, language)
+            await self.store.add_note(tenant_id, conversation_id, line, _SYSTEM, system=True)
+        return after
+
+    # --- plugins ---------------------------------------------------------------------------------
+
+    def as_plugin(self, tenant_id: str, plugin: str) -> TenantGateway:
+        """Return a tenant's gateway as a plugin sees it. Raises PluginNotFound."""
+        return self._host.view(tenant_id, self.plugins.get(plugin).name)
+
+    async def change_plugin(self, tenant_id: str, setting: PluginSetting, *, was_on: bool = True) -> None:
+        """Store what a tenant decided about a plugin; one that was off begins with what comes.
+
+        Raises TenantNotFound.
+        """
+        await self.store.set_plugin(tenant_id, setting)
+        self.decisions.forget(tenant_id)
+        if setting.enabled is not False and not was_on:
+            await self.store.skip_lane(tenant_id, setting.plugin)
+
+    async def change_automation(self, tenant_id: str, settings: AutomationSettings) -> None:
+        """Store what a tenant decided about all bots. Raises TenantNotFound."""
+        await self.store.set_automation(tenant_id, settings)
+        self.decisions.forget(tenant_id)
+
+    async def idle(self) -> None:
+        """Wait until plugins have handled all that happened, but for what waits for the clock."""
+        await self._host.idle()
+
     # --- helpers ---------------------------------------------------------------------------------
 
-    def _connector(self, session: Session) -> Connector:
+    def connector(self, session: Session) -> Connector:
+        """Return the connector of a session."""
         return self.connectors[session.connector]
+
+    async def require(self, session: Session, capability: str, what: str) -> None:
+        """Raise CapabilityMissing when the connection service of a session cannot do something."""
+        await self._host.outgoing.require(session, capability, what)
 
     async def _session_to_connect(self, tenant_id: str, session_id: str | None, name: str | None) -> Session:
         if session_id in (None, tenant_id):

@@ -22,6 +22,8 @@ from .observe import get_logger
 _log = get_logger(__name__)
 
 Sampler = Callable[[], float]
+# Plugins' own metrics; further ones are not counted.
+_MAX_OWN = 200
 # A label whose values turn out to be endless stops here, and is counted under `other` from then on.
 _MAX_SERIES = 500
 _OTHER = "other"
@@ -60,6 +62,8 @@ METRICS: tuple[Metric, ...] = (
     Metric("plugin_calls_total", "counter", "Calls of plugins' functions.", ("plugin", "hook", "outcome")),
     Metric("plugin_call_seconds", "histogram", "Time of one call of a plugin's function.", ("hook",), _CALLS),
     Metric("plugin_calls_left", "gauge", "Calls that run on beyond their deadline.", ("plugin",)),
+    Metric("plugin_events_total", "counter", "Events that plugins were told of.", ("plugin", "outcome")),
+    Metric("plugin_lag", "gauge", "Events that a plugin has not handled yet.", ("plugin",)),
     Metric("plugin_stalls_total", "counter", "Times that a plugin blocked the event loop.", ("plugin",)),
     Metric("plugin_pauses_total", "counter", "Times that a plugin was paused.", ("plugin", "reason")),
     Metric("event_loop_lag_seconds", "histogram", "How late the event loop woke a timer.", (), _FAST),
@@ -92,12 +96,29 @@ class PrometheusMetrics(ports.Metrics):
         self._sizes: Counter_[str] = Counter_()
         self._samplers: list[tuple[str, Sampler, dict[str, str]]] = []
         self._reported: set[str] = set()
+        self._own = 0
         ProcessCollector(registry=self.registry)
 
     def _declare(self, metric: Metric) -> _Child:
         facts: dict[str, Any] = {"buckets": metric.buckets} if metric.buckets else {}
         name, kind = f"fivapp_{metric.name}", _CLASSES[metric.kind]
         return kind(name, metric.help, metric.labels, registry=self.registry, **facts)
+
+    def declare(self, name: str, kind: Literal["counter", "histogram"]) -> bool:
+        """Make a metric of a plugin's own, without labels, a histogram being of seconds; False when it cannot be."""
+        if name in self._families:
+            return isinstance(self._families[name], _CLASSES[kind])
+        if self._own >= _MAX_OWN:
+            self._report("plugins have too many metrics of their own")
+            return False
+        self._own += 1
+        buckets = _CALLS if kind == "histogram" else ()
+        try:
+            self._families[name] = self._declare(Metric(name, kind, "Counted by a plugin.", (), buckets))
+        except ValueError:  # another metric shows under this name, such as a counter's `_total`
+            self._report(f"{name} is taken")
+            return False
+        return True
 
     def count(self, name: str, amount: float = 1, **labels: str) -> None:
         """Add to a counter."""

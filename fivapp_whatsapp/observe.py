@@ -23,7 +23,7 @@ from .errors import ConnectorError, GatewayError, Overloaded, SettingsError, Sto
 _SAFE = (
     "operation outcome code error reason status problem level kind direction answer role type task job queue state "
     "tenant_id session_id conversation_id message_id client_message_id contact_id user_id event_id plugin hook "
-    "location trace "
+    "location trace rule "
     "connector capability component version database dialect migration metric route method http_status host port "
     "pid signal epoch seq head after oldest attempt attempts size count total limit stored duplicates quarantined "
     "statuses sent failed waiting unknown expired forgotten sockets sessions tenants frames batch depth "

@@ -84,6 +84,13 @@ class Outbox:
         # Weak: an entry lasts as long as somebody waits, however that ends.
         self._waiting: WeakValueDictionary[str, asyncio.Future[Sent]] = WeakValueDictionary()
 
+    def begin(self, queued: Queued) -> None:
+        """Make a send that was just committed, or let its turn come; nobody waits for it."""
+        if queued.item is not None and not self._draining:
+            self._start(queued.item)
+        else:
+            self.wake()
+
     def leave(self, queued: Queued) -> Sent:
         """Return what is known of a send whose session is not connected: it is made when that is, if it still can."""
         self.wake()
@@ -178,12 +185,6 @@ class Outbox:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def idle(self) -> None:
-        """Wait until no send is due or being made; what waits for its time or session stays. Raises StoreError."""
-        while self._tasks or await self._claim(_IN_FLIGHT):
-            if self._tasks:
-                await asyncio.wait(self._tasks)
 
     @property
     def in_flight(self) -> int:

@@ -11,7 +11,7 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 
@@ -574,6 +574,10 @@ class Metrics(Protocol):
         """Set a gauge."""
         ...
 
+    def declare(self, name: str, kind: Literal["counter", "histogram"]) -> bool:
+        """Make a metric of a plugin's own, without labels; False when it cannot be counted."""
+        ...
+
 
 class NoMetrics:
     """Counts nothing."""
@@ -586,3 +590,7 @@ class NoMetrics:
 
     def gauge(self, name: str, value: float, **labels: str) -> None:
         """Do nothing."""
+
+    def declare(self, name: str, kind: Literal["counter", "histogram"]) -> bool:
+        """Do nothing."""
+        return True

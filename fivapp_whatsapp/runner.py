@@ -65,11 +65,19 @@ class Runner:
 
     # --- calling -------------------------------------------------------------------------------
 
-    async def call(self, hook: Hook, arguments: Mapping[str, Any], *, timeout: float | None = None) -> Result:
+    async def call(
+        self,
+        hook: Hook,
+        arguments: Mapping[str, Any],
+        *,
+        timeout: float | None = None,
+        check: Callable[[Any], Any] | None = None,
+    ) -> Result:
         """Call a function with those of the arguments that it names; raises nothing but CancelledError.
 
-        `timeout` in seconds wins over the function's own deadline and its hook's. A plugin that is paused is not
-        called.
+        `timeout` in seconds wins over the function's own deadline and its hook's. `check` makes the result's value of
+        what the function returned, and raises TypeError for what it may not return: that is its failure. A plugin
+        that is paused is not called.
         """
         if self._records.of(hook.plugin).reason is not None and self.paused(hook.plugin) is not None:
             self._metrics.count("plugin_calls_total", plugin=hook.plugin, hook=hook.name, outcome="paused")
@@ -82,6 +90,11 @@ class Runner:
             self._leave(call)
             raise
         seconds = time.perf_counter() - started
+        if check is not None and call.error is None and not call.late:
+            try:
+                call.value = check(call.value)
+            except TypeError as exc:
+                call.error = exc
         outcome = _outcome_of(call)
         self._metrics.count("plugin_calls_total", plugin=hook.plugin, hook=hook.name, outcome=outcome)
         self._metrics.observe("plugin_call_seconds", seconds, hook=hook.name)

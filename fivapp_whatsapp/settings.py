@@ -79,6 +79,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     poll_connected: Seconds = 30.0
 
     plugins: list[str] = []
+    bot_replies_per_minute: Count = 10
+    bot_replies_per_hour: Count = 60
+    language: Annotated[str, Meta(pattern="^(pt|en)$")] = "pt"
 
     events_kept_days: Annotated[float, Meta(gt=0, le=3650)] = 7.0
     sockets_per_user: Count = 20
