@@ -120,6 +120,11 @@ class ServiceClient:
         """Return the client itself, which sends our key with every request: only for addresses of this service."""
         return self._client
 
+    @property
+    def path(self) -> str:
+        """Return the path of the base URL, without a slash at its end."""
+        return self._base.path.rstrip("/")
+
     def address(self, url: str) -> httpx.URL | None:
         """Return where on this service a path or a URL points to; None for a place that is not this service's.
 

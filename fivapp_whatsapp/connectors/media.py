@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import posixpath
+import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from urllib.parse import unquote
 
 import httpx
 
@@ -17,6 +20,9 @@ from .http import ServiceClient
 MEDIA_SECONDS = 60.0
 _GONE = (404, 410)
 _ANY_SIZE = 2**62
+# What the service answers to our own calls, a session's QR code above all, is no file of anybody's message. Servers
+# read a path in more than one way, so it is compared as the most forgiving one would read it.
+_CALLS = re.compile(r"/(?:sessions/[^/]*/status|messages/[^/]*|groups(?:/[^/]*)?|capabilities)", re.IGNORECASE)
 
 
 class MediaSource:
@@ -35,7 +41,8 @@ class MediaSource:
         """Give a file as it comes; reading its pieces raises what opening it does.
 
         Raises ConnectorUnavailable (try again later), or ConnectorRejected with the reason `gone`,
-        `address_refused` or `rejected`. Redirects are not followed: each is a refusal.
+        `address_refused` or `rejected`. Redirects are not followed: each is a refusal. What our other calls ask the
+        service for is no file: whoever gives a message its URL must not read with our key.
         """
         deadline = asyncio.get_running_loop().time() + self._seconds
         client, request = self._request(url)
@@ -55,6 +62,8 @@ class MediaSource:
 
     def _request(self, url: str) -> tuple[httpx.AsyncClient, httpx.Request]:
         own = self._service.address(url)
+        if own is not None and _CALLS.fullmatch(_simple(own.path.removeprefix(self._service.path))):
+            raise _refused_address()
         client = self._service.client if own is not None else self._outside
         if client is None:
             raise ConnectorRejected("Files outside the connection service are not fetched.", reason="address_refused")
@@ -71,6 +80,10 @@ class MediaSource:
             )
         except (httpx.InvalidURL, ValueError) as exc:
             raise _refused_address() from exc
+
+
+def _simple(path: str) -> str:
+    return "/" + posixpath.normpath(unquote(path).replace("\\", "/")).strip("/")
 
 
 def _check(response: httpx.Response, *, own: bool) -> None:

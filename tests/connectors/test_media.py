@@ -160,6 +160,32 @@ async def test_what_is_no_web_address_is_refused(url: str) -> None:
     assert outside.is_closed
 
 
+@pytest.mark.parametrize("base", ["http://service.test:3001", "http://service.test:3001/wa"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/sessions/acme/status", "/Sessions/acme/STATUS/", "//sessions/acme/status", "/media/../sessions/acme/status",
+        "/media/%2e%2e/sessions/acme/status?x=1", "/%73essions/acme/status", "/%2573essions/acme/status",
+        "/sessions%2Facme%2Fstatus", "/media/..\\sessions/acme/status", "/groups", "/groups/1@g.us?tenantId=acme",
+        "/messages/c-1", "/capabilities#x",
+    ],
+)  # fmt: skip
+async def test_what_the_gateway_asks_for_itself_is_no_file(base: str, path: str) -> None:
+    async with connected(never, base_url=base) as connector:
+        for url in (path, base + path):
+            with pytest.raises(ConnectorRejected) as refused:
+                await read(connector, url)
+            assert refused.value.reason == "address_refused"
+
+
+@pytest.mark.parametrize(
+    "path", ["/media/sessions/acme/status", "/messages/1/media", "/sessions/acme/files/1", "/groups/1/picture", "/"]
+)
+async def test_files_may_stand_below_the_names_of_calls(path: str) -> None:
+    async with connected(picture) as connector:
+        assert (await read(connector, path))[1] == PICTURE
+
+
 async def test_an_address_that_the_guard_refuses_is_refused() -> None:
     def outside(_request: httpx.Request) -> httpx.Response:
         raise AddressRefused()
