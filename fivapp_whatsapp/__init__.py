@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .app import create_app
     from .assemble import open_gateway
-    from .errors import GatewayError, Hold
+    from .errors import Conflict, GatewayError, Hold, InvalidInput, NotFound
     from .gateway import Gateway, SessionView
     from .hookspecs import hookimpl
     from .models import (
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Author",
     "Choice",
+    "Conflict",
     "Contact",
     "Conversation",
     "ConversationFilter",
@@ -49,11 +50,13 @@ __all__ = [
     "GroupMember",
     "Hold",
     "hookimpl",
+    "InvalidInput",
     "load_settings",
     "Media",
     "Message",
     "MessageKind",
     "MessageStatus",
+    "NotFound",
     "open_gateway",
     "OutgoingMessage",
     "Page",
@@ -72,6 +75,7 @@ __all__ = [
 _HOMES = {
     "Author": ".models",
     "Choice": ".models",
+    "Conflict": ".errors",
     "Contact": ".models",
     "Conversation": ".models",
     "ConversationFilter": ".ports",
@@ -84,11 +88,13 @@ _HOMES = {
     "GroupMember": ".models",
     "Hold": ".errors",
     "hookimpl": ".hookspecs",
+    "InvalidInput": ".errors",
     "load_settings": ".settings",
     "Media": ".models",
     "Message": ".models",
     "MessageKind": ".models",
     "MessageStatus": ".models",
+    "NotFound": ".errors",
     "open_gateway": ".assemble",
     "OutgoingMessage": ".models",
     "Page": ".models",

@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
@@ -67,7 +67,6 @@ if TYPE_CHECKING:
 
 _log = get_logger(__name__)
 _API = Author(kind="api")
-_SYSTEM = Author(kind="system")
 _DRAIN_SECONDS = 20.0
 _PLUGINS_DRAIN_SECONDS = 10.0
 _FORGET_EVERY_SECONDS = 3600.0
@@ -145,6 +144,7 @@ class Gateway:
         self.automation = self._host.automation
         self.dispatcher = self._host.dispatcher
         self.timers = self._host.timers
+        self._shared: dict[str, dict[str, Any]] = {}
         self._companions = dict(companions or {})
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -483,7 +483,7 @@ class Gateway:
                 await self.automation.has_human(tenant_id, conversation_id)
             else:
                 line = given_back(by.name, language)
-            await self.store.add_note(tenant_id, conversation_id, line, _SYSTEM, system=True)
+            await self.store.add_note(tenant_id, conversation_id, line, by, system=True)
         return after
 
     # --- plugins ---------------------------------------------------------------------------------
@@ -491,6 +491,10 @@ class Gateway:
     def as_plugin(self, tenant_id: str, plugin: str) -> TenantGateway:
         """Return a tenant's gateway as a plugin sees it. Raises PluginNotFound."""
         return self._host.view(tenant_id, self.plugins.get(plugin).name)
+
+    def shared(self, plugin: str) -> dict[str, Any]:
+        """Return what a plugin keeps in this process for all tenants: `startup` fills it, `shutdown` closes it."""
+        return self._shared.setdefault(plugin, {})
 
     async def change_plugin(self, tenant_id: str, setting: PluginSetting, *, was_on: bool = True) -> None:
         """Store what a tenant decided about a plugin; one that was off begins with what comes.

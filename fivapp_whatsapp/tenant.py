@@ -138,6 +138,15 @@ class TenantGateway:
             raise InvalidInput("This gateway was made without an HTTP client.")
         return self._gateway.http
 
+    @property
+    def shared(self) -> dict[str, Any]:
+        """Return what the plugin keeps in this process for all tenants, such as a client that `startup` made."""
+        return self._gateway.shared(self.plugin)
+
+    def now(self) -> datetime:
+        """Return the UTC time; tests of plugins move it."""
+        return self._gateway.clock.now()
+
     def state_of(self, conversation_id: str) -> State:
         """Return the plugin's memory for a conversation."""
         return State(self._gateway.store, self._gateway.clock, self.tenant_id, self.plugin, conversation_id)
