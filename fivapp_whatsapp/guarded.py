@@ -71,6 +71,8 @@ def guarded_client(
 ) -> httpx.AsyncClient:
     """Return an HTTP client that goes to public addresses only, on port 80 or 443, and to the `host:port` of `allow`.
 
+    `host:*` in `allow` is all ports of a host, for tests.
+
     A call ends after `timeout` seconds in all, its body included; a request's own `timeout` takes its place. An
     answer of more than `max_body` bytes is broken off with ResponseTooLarge, one that is compressed with
     httpx.DecodingError; a request may ask for more by `extensions={"max_body": bytes}`. Cookies are not kept, proxies
@@ -131,7 +133,7 @@ class _Backend(httpcore.AsyncNetworkBackend):
         await self._network.sleep(seconds)
 
     async def _addresses(self, host: str, port: int) -> Sequence[str]:
-        allowed = _spelling(host, port) in self._allow
+        allowed = not self._allow.isdisjoint((_spelling(host, port), _spelling(host, "*")))
         if not allowed and port not in PORTS:
             raise AddressRefused
         try:
@@ -144,7 +146,7 @@ class _Backend(httpcore.AsyncNetworkBackend):
         return addresses
 
 
-def _spelling(host: str, port: int) -> str:
+def _spelling(host: str, port: int | str) -> str:
     return f"[{host.lower()}]:{port}" if ":" in host else f"{host.lower()}:{port}"
 
 

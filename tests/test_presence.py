@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
+from fivapp_whatsapp.db.store import DatabaseStore
 from fivapp_whatsapp.errors import StoreUnavailable
 from fivapp_whatsapp.models import User
-from fivapp_whatsapp.plugin_ports import PluginStore
 from fivapp_whatsapp.ports import SystemClock
 from fivapp_whatsapp.presence import Presence
 
@@ -55,8 +55,8 @@ def store() -> SharedStore:
 
 
 @asynccontextmanager
-async def process(store: SharedStore, clock: Any = None, repeat: float = 60.0) -> AsyncIterator[Presence]:
-    presence = Presence(cast(PluginStore, store), clock or SystemClock(), settle_seconds=0.02, repeat_seconds=repeat)
+async def process(store: Any, clock: Any = None, repeat: float = 60.0) -> AsyncIterator[Presence]:
+    presence = Presence(store, clock or SystemClock(), settle_seconds=0.02, repeat_seconds=repeat)
     task = asyncio.create_task(presence.run())
     await asyncio.sleep(0)
     yield presence
@@ -156,3 +156,28 @@ async def test_a_stop_is_not_held_up_by_a_database_that_is_away(store: SharedSto
         here.watcher(ANA).show(True)
         await until(lambda: store.writes == 1)
         store.failing = True
+
+
+async def test_two_processes_on_one_postgresql_hear_of_each_other(postgres_url: str) -> None:
+    stores = DatabaseStore(postgres_url), DatabaseStore(postgres_url)
+    for each in stores:
+        await each.start()
+    try:
+        async with process(stores[0]) as here, process(stores[1]) as there:
+            with here.watcher(ANA) as page, there.watcher(BIA) as other:
+                page.show(True)
+                other.show(True)
+                await _becomes(True, there, ANA)
+                await _becomes(True, here, BIA)
+                assert not await there.is_watching("other", "ana")
+            await _becomes(False, there, ANA)
+            await _becomes(False, here, BIA)
+    finally:
+        for each in stores:
+            await each.close()
+
+
+async def _becomes(expected: bool, presence: Presence, user: User) -> None:
+    async with asyncio.timeout(5):
+        while await presence.is_watching(user.tenant_id, user.id) is not expected:
+            await asyncio.sleep(0.01)

@@ -38,8 +38,8 @@ class ConnectionServiceConnector:
     """Implements ports.Connector for the seed's microservice, plain or with the extensions that it declares.
 
     `timeout` is in seconds and bounds every call as a whole, `media_timeout` a file from its request to its last
-    byte. `outside` fetches files that are not the service's own: a client that refuses private addresses, closed
-    with the connector; without one such files are refused. Without `webhook_keys` no webhook is accepted.
+    byte. `outside` fetches files that are not the service's own: a client that refuses private addresses and that who
+    made it closes; without one such files are refused. Without `webhook_keys` no webhook is accepted.
     Raises SettingsError for a base URL or key that cannot be used.
     """
 
@@ -223,7 +223,6 @@ class ConnectionServiceConnector:
         if self._asking is not None:
             self._asking.cancel()
         await self._client.close()
-        await self._media.close()
 
     async def _needs(self, capability: str, what: str) -> None:
         if capability not in await self.capabilities():

@@ -55,11 +55,6 @@ class MediaSource:
         finally:
             await response.aclose()
 
-    async def close(self) -> None:
-        """Close the client for other places; the service's belongs to who made it."""
-        if self._outside is not None:
-            await self._outside.aclose()
-
     def _request(self, url: str) -> tuple[httpx.AsyncClient, httpx.Request]:
         own = self._service.address(url)
         if own is not None and _CALLS.fullmatch(_simple(own.path.removeprefix(self._service.path))):
@@ -97,7 +92,7 @@ def _check(response: httpx.Response, *, own: bool) -> None:
     if status != 200:
         raise ConnectorRejected(f"The file cannot be fetched ({status}).")
     if response.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
-        raise ConnectorRejected("The file came compressed although it was asked for as it is.")
+        raise _compressed()
 
 
 async def _pieces(response: httpx.Response, deadline: float) -> AsyncIterator[bytes]:
@@ -121,12 +116,18 @@ def _explained() -> Iterator[None]:
         yield
     except (AddressRefused, httpx.UnsupportedProtocol, httpx.InvalidURL) as exc:
         raise _refused_address() from exc
+    except httpx.DecodingError as exc:
+        raise _compressed() from exc
     except (httpx.HTTPError, httpx.StreamError, OSError) as exc:
         raise ConnectorUnavailable(f"The file cannot be fetched now ({type(exc).__name__}).") from exc
 
 
 def _refused_address() -> ConnectorRejected:
     return ConnectorRejected("The file's address may not be called.", reason="address_refused")
+
+
+def _compressed() -> ConnectorRejected:
+    return ConnectorRejected("The file came compressed although it was asked for as it is.")
 
 
 def _mime_type(response: httpx.Response) -> str | None:

@@ -56,6 +56,15 @@ class FakeConnector:
         """Set what a session reports from now on."""
         self.statuses[session_id] = SessionUpdate(session_id=session_id, status=status, **facts)
 
+    def can(self, **capabilities: bool) -> None:
+        """Switch capabilities on or off: `typing=True, buttons=False`."""
+        on = {name for name, able in capabilities.items() if able}
+        self._capabilities = (self._capabilities - capabilities.keys()) | on
+
+    def webhook(self, event: WebhookEvent) -> bytes:
+        """Return the body by which this connection service would tell of something."""
+        return msgspec.json.encode(msgspec.to_builtins(event) | {"type": type(event).__name__})
+
     async def capabilities(self) -> frozenset[str]:
         """Return what was given."""
         return self._capabilities

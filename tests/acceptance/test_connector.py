@@ -21,6 +21,7 @@ from fivapp_whatsapp.errors import (
     ConnectorUnavailable,
     OutcomeUnknown,
 )
+from fivapp_whatsapp.guarded import guarded_client
 from fivapp_whatsapp.models import (
     Choice,
     Group,
@@ -298,6 +299,29 @@ async def test_a_contacts_file_is_told_of_and_fetched(start: Start, kind: str, m
         async with pair.connector.fetch_media(f"{pair.url}/media/nothing"):
             pass
     assert refused.value.reason == "gone"
+
+
+async def test_a_file_elsewhere_is_fetched_by_the_guarded_client(start: Start) -> None:
+    pair, elsewhere = await start(), await start()
+    content = secrets.token_bytes(12 * 1024**2)
+    async with httpx.AsyncClient(base_url=elsewhere.url, trust_env=False) as client:
+        uploaded = await client.post("/simulator/media", content=content, headers={"Content-Type": "video/mp4"})
+    # The page's route needs no key, as a public file does.
+    url = uploaded.json()["url"].replace("/media/", "/simulator/media/")
+    place = url.split("/")[2]
+    for allow, expected in ((place,), content), ((), None):
+        async with guarded_client(allow=allow) as outside:
+            connector = ConnectionServiceConnector(base_url=pair.url, api_key=KEY, outside=outside)
+            if expected is None:
+                with pytest.raises(ConnectorRejected) as refused:
+                    async with connector.fetch_media(url):
+                        pass
+                assert refused.value.reason == "address_refused"
+            else:
+                async with connector.fetch_media(url) as file:
+                    assert (file.mime_type, file.size) == ("video/mp4", len(content))
+                    assert b"".join([piece async for piece in file.pieces]) == expected
+            await connector.close()
 
 
 async def test_a_send_whose_answer_never_came_is_made_again_and_arrives_once(start: Start) -> None:

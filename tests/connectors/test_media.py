@@ -54,17 +54,18 @@ def picture(_request: httpx.Request) -> httpx.Response:
 async def connected(
     service: Handler, outside: Handler | None = None, *, base_url: str = "http://service.test:3001", seconds: float = 5
 ) -> AsyncIterator[Connector]:
-    connector = ConnectionServiceConnector(
-        base_url=base_url,
-        api_key=KEY,
-        media_timeout=seconds,
-        transport=httpx.MockTransport(service),
-        outside=None if outside is None else httpx.AsyncClient(transport=httpx.MockTransport(outside)),
-    )
-    try:
-        yield connector
-    finally:
-        await connector.close()
+    async with httpx.AsyncClient(transport=httpx.MockTransport(outside or never)) as client:
+        connector = ConnectionServiceConnector(
+            base_url=base_url,
+            api_key=KEY,
+            media_timeout=seconds,
+            transport=httpx.MockTransport(service),
+            outside=client if outside else None,
+        )
+        try:
+            yield connector
+        finally:
+            await connector.close()
 
 
 async def read(connector: Connector, url: str) -> tuple[MediaStream, bytes]:
@@ -157,7 +158,8 @@ async def test_what_is_no_web_address_is_refused(url: str) -> None:
         await read(connector, url)
     await connector.close()
     assert refused.value.reason == "address_refused"
-    assert outside.is_closed
+    assert not outside.is_closed
+    await outside.aclose()
 
 
 @pytest.mark.parametrize("base", ["http://service.test:3001", "http://service.test:3001/wa"])
@@ -243,6 +245,16 @@ async def test_a_compressed_file_is_refused_unread() -> None:
         with pytest.raises(ConnectorRejected):
             await read(connector, "/media/1")
     assert body.closed
+
+
+async def test_a_compressed_file_from_a_stranger_is_refused() -> None:
+    def outside(_request: httpx.Request) -> httpx.Response:
+        raise httpx.DecodingError("compressed")
+
+    async with connected(never, outside) as connector:
+        with pytest.raises(ConnectorRejected) as refused:
+            await read(connector, "https://files.test/1")
+    assert refused.value.reason == "rejected"
 
 
 @pytest.mark.parametrize("body", [Stream(b"x", httpx.ReadError("")), Stream(b"x", 60.0, b"y")])

@@ -84,7 +84,7 @@ def test_a_machine_without_postgresql_is_told_what_to_do(monkeypatch: pytest.Mon
 async def test_a_database_is_dropped_while_somebody_uses_it(postgres_dsn: str, postgres_template: str) -> None:
     url = await create_database(postgres_dsn, postgres_template)
     user = await asyncpg.connect(url)
-    assert await user.fetchval("SELECT count(*) FROM fivapp_migration") == 1
+    assert await user.fetchval("SELECT count(*) FROM fivapp_migration") > 0
 
     await drop_database(url)
 
