@@ -12,7 +12,7 @@ import msgspec
 from fivapp_whatsapp.models import now_ms
 from fivapp_whatsapp.plugin_ports import Lane
 
-from .rows import FailureRow, LaneRow, TimerRow
+from .plugin_rows import FailureRow, LaneRow, TimerRow
 from .statements import Sql, Work, Write
 
 _encode = msgspec.json.Encoder().encode

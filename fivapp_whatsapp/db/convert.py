@@ -28,16 +28,8 @@ from fivapp_whatsapp.models import (
 )
 from fivapp_whatsapp.plugin_ports import AutomationSettings
 
-from .rows import (
-    AccountRow,
-    AutomationRow,
-    ContactRow,
-    ConversationRow,
-    MessageRow,
-    MessageStatusRow,
-    SessionRow,
-    TenantRow,
-)
+from .plugin_rows import AutomationRow
+from .rows import AccountRow, ContactRow, ConversationRow, MessageRow, MessageStatusRow, SessionRow, TenantRow
 
 _encode = msgspec.json.Encoder().encode
 _media = msgspec.json.Decoder(Media).decode

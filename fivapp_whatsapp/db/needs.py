@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-from .rows import Row
+from .row import Row
 
 
 class Needs:

@@ -10,7 +10,8 @@ from fivapp_whatsapp.models import to_datetime
 from fivapp_whatsapp.plugin_ports import AnswerTrail, PluginFailure, PluginSetting, StoredEvent, Timer
 
 from .convert import optional_ms, to_ms
-from .rows import AnswerRow, EventRow, FailureRow, PluginSettingRow, TimerRow
+from .plugin_rows import AnswerRow, FailureRow, PluginSettingRow, TimerRow
+from .rows import EventRow
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode

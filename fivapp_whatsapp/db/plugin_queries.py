@@ -7,8 +7,8 @@ from typing import Any
 
 from piccolo.columns import Or
 
+from .plugin_rows import AnswerRow, AutomationRow, FailureRow, PluginSettingRow, PresenceRow, StateRow
 from .queries import Condition, Queries
-from .rows import AnswerRow, AutomationRow, FailureRow, PluginSettingRow, PresenceRow, StateRow
 
 # Stands after every character that a key may hold.
 _LAST = "\U0010ffff"

@@ -33,24 +33,20 @@ from .claims import Claims
 from .operations import plugins as plugin_ops
 from .operations.answers import CommitAnswer
 from .operations.upkeep import purge
+from .part import Part
 from .plugin_queries import PluginQueries
-from .queries import Queries
-from .rows import FailureRow, PresenceRow
+from .plugin_rows import FailureRow, PresenceRow
 from .statements import Sql, Work, Write
-from .writer import Database, Writer
 
 _decode = msgspec.json.decode
 _QUIET = frozenset({"note", "system"})
 
 
-class PluginTables:
-    """The part of DatabaseStore that is there for plugins."""
+class PluginTables(Part):
+    """Lanes, the reply chain, failures, settings, state, timers, presence."""
 
-    _read: Queries
     _plugins: PluginQueries
     _claims: Claims
-    _database: Database
-    _writer: Writer
 
     # --- lanes ---------------------------------------------------------------------------------
 

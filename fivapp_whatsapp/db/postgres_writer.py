@@ -14,7 +14,7 @@ from piccolo.columns import BigInt, Boolean, Bytea, Integer
 
 from .postgres import PostgresEngine, pg_connection
 from .refusals import translate_refusals
-from .rows import Row
+from .row import Row
 from .statements import Delete, Lookup, MakeWork, Notify, Sql, Statement, Write, on_conflict
 from .tables import TABLES
 

@@ -17,6 +17,7 @@ from . import tables
 from .engine import Engine
 from .operations.claiming import Due
 from .refusals import translate_refusals
+from .row import Row
 from .rows import (
     AccountRow,
     AliasRow,
@@ -28,7 +29,6 @@ from .rows import (
     MessageStatusRow,
     OutboxRow,
     QuarantineRow,
-    Row,
     SessionRow,
     TenantRow,
 )

@@ -1,33 +1,14 @@
-"""The tables' rows as mutable structs: what the writer loads, changes and writes back.
+"""The tables' rows, in the order of their columns in tables.py (a test holds the two together).
 
-Fields stand in the order of the columns in tables.py (a test holds the two together). Times are milliseconds
-since 1970, UTC; JSON is text that we encode ourselves.
+What is seldom there stands last with None as its default, and is left out of what PostgreSQL is sent.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from operator import attrgetter
-from typing import Any, ClassVar, Self
+from typing import ClassVar
 
-import msgspec
-
-
-class Row(msgspec.Struct):
-    """A row of one table; `primary_key` names its key columns."""
-
-    table: ClassVar[str]
-    primary_key: ClassVar[tuple[str, ...]]
-
-    @classmethod
-    def of(cls, values: Iterable[Any]) -> Self:
-        """Make a row of values in the order of the columns."""
-        return cls(*values)
-
-    @property
-    def identity(self) -> tuple[Any, ...]:
-        """Return the values of the primary key."""
-        return _IDENTITIES[type(self)](self)
+from .plugin_rows import PLUGIN_ROWS
+from .row import Row
 
 
 class TenantRow(Row):
@@ -119,7 +100,7 @@ class AliasRow(Row):
     created_at: int
 
 
-class ConversationRow(Row):
+class ConversationRow(Row, omit_defaults=True):
     """What is kept about one chat in one session."""
 
     table: ClassVar[str] = "fivapp_conversation"
@@ -149,7 +130,7 @@ class ConversationRow(Row):
     group_bots: str | None = None
 
 
-class MessageRow(Row):
+class MessageRow(Row, omit_defaults=True):
     """One message."""
 
     table: ClassVar[str] = "fivapp_message"
@@ -211,7 +192,7 @@ class ParkedStatusRow(Row):
     error_detail: str | None
 
 
-class EventRow(Row):
+class EventRow(Row, omit_defaults=True):
     """One thing that happened: ids and small facts, never texts."""
 
     table: ClassVar[str] = "fivapp_event"
@@ -293,121 +274,6 @@ class QuickRepliesRow(Row):
     updated_at: int
 
 
-class LaneRow(Row):
-    """A plugin's place in a tenant's log; `lease_until` of one that nobody holds is when it was held last."""
-
-    table: ClassVar[str] = "fivapp_plugin_lane"
-    primary_key: ClassVar[tuple[str, ...]] = ("tenant_id", "plugin")
-
-    tenant_id: str
-    plugin: str
-    seq: int
-    owner: str | None
-    lease_until: int
-
-
-class AnswerRow(Row):
-    """The mark "answered" of a message, with its trail."""
-
-    table: ClassVar[str] = "fivapp_plugin_answer"
-    primary_key: ClassVar[tuple[str, ...]] = ("message_id",)
-
-    message_id: str
-    tenant_id: str
-    at: int
-    trail: str
-
-
-class FailureRow(Row):
-    """A hook that failed for one event or timer: its `subject`."""
-
-    table: ClassVar[str] = "fivapp_plugin_failure"
-    primary_key: ClassVar[tuple[str, ...]] = ("id",)
-
-    id: str
-    tenant_id: str
-    plugin: str
-    hook: str
-    subject: str
-    state: str
-    attempts: int
-    error: str
-    at: int
-    next_at: int | None
-    conversation_id: str | None
-    event: str | None
-    timer: str | None
-    owner: str | None
-    lease_until: int
-
-
-class PluginSettingRow(Row):
-    """What a tenant decided about one plugin."""
-
-    table: ClassVar[str] = "fivapp_plugin_setting"
-    primary_key: ClassVar[tuple[str, ...]] = ("tenant_id", "plugin")
-
-    tenant_id: str
-    plugin: str
-    enabled: bool | None
-    config: str | None
-    position: int | None
-
-
-class AutomationRow(Row):
-    """What a tenant decided about all bots."""
-
-    table: ClassVar[str] = "fivapp_plugin_automation"
-    primary_key: ClassVar[tuple[str, ...]] = ("tenant_id",)
-
-    tenant_id: str
-    settings: str
-
-
-class StateRow(Row):
-    """A value that a plugin keeps, for a conversation or, where that is empty, for its tenant."""
-
-    table: ClassVar[str] = "fivapp_plugin_state"
-    primary_key: ClassVar[tuple[str, ...]] = ("tenant_id", "plugin", "conversation_id", "key")
-
-    tenant_id: str
-    plugin: str
-    conversation_id: str
-    key: str
-    value: str
-    expires_at: int | None
-
-
-class TimerRow(Row):
-    """A timer of a plugin, for a conversation or, where that is empty, for its tenant."""
-
-    table: ClassVar[str] = "fivapp_plugin_timer"
-    primary_key: ClassVar[tuple[str, ...]] = ("tenant_id", "plugin", "conversation_id", "key")
-
-    tenant_id: str
-    plugin: str
-    conversation_id: str
-    key: str
-    id: str
-    due_at: int
-    data: str | None
-    attempt: int
-    owner: str | None
-    lease_until: int
-
-
-class PresenceRow(Row):
-    """A user who watches through a process."""
-
-    table: ClassVar[str] = "fivapp_plugin_presence"
-    primary_key: ClassVar[tuple[str, ...]] = ("tenant_id", "user_id", "process")
-
-    tenant_id: str
-    user_id: str
-    process: str
-    until: int
-
-
 ROWS: tuple[type[Row], ...] = (
     TenantRow,
     CursorRow,
@@ -424,21 +290,5 @@ ROWS: tuple[type[Row], ...] = (
     OutboxRow,
     IdempotencyRow,
     QuickRepliesRow,
-    LaneRow,
-    AnswerRow,
-    FailureRow,
-    PluginSettingRow,
-    AutomationRow,
-    StateRow,
-    TimerRow,
-    PresenceRow,
+    *PLUGIN_ROWS,
 )
-
-
-def _identity_of(kind: type[Row]) -> Callable[[Any], tuple[Any, ...]]:
-    get = attrgetter(*kind.primary_key)
-    # For one name attrgetter returns the bare value.
-    return get if len(kind.primary_key) > 1 else lambda row: (get(row),)
-
-
-_IDENTITIES = {kind: _identity_of(kind) for kind in ROWS}

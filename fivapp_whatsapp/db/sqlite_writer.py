@@ -15,7 +15,7 @@ from fivapp_whatsapp.errors import StoreUnavailable
 
 from .failures import translate_errors
 from .refusals import check_texts, translate_refusals
-from .rows import Row
+from .row import Row
 from .sqlite import BUSY_SECONDS, connect_sqlite
 from .statements import Delete, Lookup, MakeWork, Notify, Sql, Statement, Write, on_conflict
 

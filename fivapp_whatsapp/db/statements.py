@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from .rows import Row
+from .row import Row
 
 T = TypeVar("T")
 

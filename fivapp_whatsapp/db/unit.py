@@ -15,17 +15,8 @@ import msgspec
 from fivapp_whatsapp.models import now_ms
 
 from .needs import Needs
-from .rows import (
-    AccountRow,
-    AliasRow,
-    CursorRow,
-    EventRow,
-    MessageRow,
-    MessageStatusRow,
-    OutboxRow,
-    ParkedStatusRow,
-    Row,
-)
+from .row import Row
+from .rows import AccountRow, AliasRow, CursorRow, EventRow, MessageRow, MessageStatusRow, OutboxRow, ParkedStatusRow
 from .statements import Delete, Lookup, Notify, Write
 
 R = TypeVar("R", bound=Row)

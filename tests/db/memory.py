@@ -10,7 +10,8 @@ import msgspec
 
 from fivapp_whatsapp.db.operations.sessions import AddSession, ChangeSession
 from fivapp_whatsapp.db.operations.tenants import AddTenant
-from fivapp_whatsapp.db.rows import MessageRow, Row
+from fivapp_whatsapp.db.row import Row
+from fivapp_whatsapp.db.rows import MessageRow
 from fivapp_whatsapp.db.statements import Delete, Lookup, MakeWork, Sql, Write
 from fivapp_whatsapp.db.unit import Operation
 from fivapp_whatsapp.db.writer import UNREAD, apply_all

@@ -9,7 +9,8 @@ import pytest
 from fivapp_whatsapp.db.migrations.fivapp_whatsapp_2026_11_23_first_tables import TABLES as FIRST_TABLES
 from fivapp_whatsapp.db.migrations.fivapp_whatsapp_2026_11_26_plugins import TABLES as PLUGIN_TABLES
 from fivapp_whatsapp.db.migrations.fivapp_whatsapp_2026_11_26_quick_replies import TABLES as QUICK_REPLIES
-from fivapp_whatsapp.db.rows import ROWS, Row
+from fivapp_whatsapp.db.row import Row
+from fivapp_whatsapp.db.rows import ROWS
 from fivapp_whatsapp.db.tables import TABLES, Migrations, column_names
 
 DDL = FIRST_TABLES + PLUGIN_TABLES + QUICK_REPLIES

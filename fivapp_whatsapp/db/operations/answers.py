@@ -9,7 +9,8 @@ import msgspec
 
 from fivapp_whatsapp.db.convert import optional_ms
 from fivapp_whatsapp.db.needs import Needs
-from fivapp_whatsapp.db.rows import AnswerRow, ConversationRow, SessionRow
+from fivapp_whatsapp.db.plugin_rows import AnswerRow
+from fivapp_whatsapp.db.rows import ConversationRow, SessionRow
 from fivapp_whatsapp.db.unit import Unit
 from fivapp_whatsapp.errors import ConversationNotFound
 from fivapp_whatsapp.models import Author, MessageKind

@@ -5,14 +5,8 @@ from __future__ import annotations
 from fivapp_whatsapp import addresses
 from fivapp_whatsapp.db.convert import media_text, optional_ms
 from fivapp_whatsapp.db.needs import Needs
-from fivapp_whatsapp.db.rows import (
-    AutomationRow,
-    ContactRow,
-    ConversationRow,
-    MessageRow,
-    MessageStatusRow,
-    OutboxRow,
-)
+from fivapp_whatsapp.db.plugin_rows import AutomationRow
+from fivapp_whatsapp.db.rows import ContactRow, ConversationRow, MessageRow, MessageStatusRow, OutboxRow
 from fivapp_whatsapp.db.unit import Unit
 from fivapp_whatsapp.models import IncomingMessage, MessageStatus, new_id
 

@@ -9,7 +9,8 @@ import msgspec
 
 from fivapp_whatsapp.db.convert import optional_ms, to_ms
 from fivapp_whatsapp.db.needs import Needs
-from fivapp_whatsapp.db.rows import AutomationRow, PluginSettingRow, StateRow, TenantRow, TimerRow
+from fivapp_whatsapp.db.plugin_rows import AutomationRow, PluginSettingRow, StateRow, TimerRow
+from fivapp_whatsapp.db.rows import TenantRow
 from fivapp_whatsapp.db.unit import Unit
 from fivapp_whatsapp.errors import TenantNotFound
 from fivapp_whatsapp.plugin_ports import AutomationSettings, PluginSetting, Timer

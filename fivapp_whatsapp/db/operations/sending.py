@@ -6,15 +6,8 @@ from datetime import datetime
 
 from fivapp_whatsapp.db.convert import choices_text, media_text, message, to_ms
 from fivapp_whatsapp.db.needs import Needs
-from fivapp_whatsapp.db.rows import (
-    AutomationRow,
-    ConversationRow,
-    IdempotencyRow,
-    MessageRow,
-    MessageStatusRow,
-    OutboxRow,
-    SessionRow,
-)
+from fivapp_whatsapp.db.plugin_rows import AutomationRow
+from fivapp_whatsapp.db.rows import ConversationRow, IdempotencyRow, MessageRow, MessageStatusRow, OutboxRow, SessionRow
 from fivapp_whatsapp.db.unit import Unit
 from fivapp_whatsapp.errors import ConversationNotFound, IdempotencyMismatch, MessageNotFound
 from fivapp_whatsapp.models import Author, Message, MessageStatus, OutgoingMessage, SessionStatus, new_id

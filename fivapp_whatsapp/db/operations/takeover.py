@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from fivapp_whatsapp.db.convert import automation
-from fivapp_whatsapp.db.rows import AutomationRow, ConversationRow
+from fivapp_whatsapp.db.plugin_rows import AutomationRow
+from fivapp_whatsapp.db.rows import ConversationRow
 from fivapp_whatsapp.db.unit import Unit
 
 

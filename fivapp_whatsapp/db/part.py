@@ -1,0 +1,14 @@
+"""What the parts of DatabaseStore have in common: one database to read, one writer."""
+
+from __future__ import annotations
+
+from .queries import Queries
+from .writer import Database, Writer
+
+
+class Part:
+    """One subject of DatabaseStore, which makes what they share."""
+
+    _read: Queries
+    _database: Database
+    _writer: Writer

@@ -1,0 +1,110 @@
+"""What DatabaseStore keeps of sessions, and what their webhooks tell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from fivapp_whatsapp.models import Session, SessionUpdate, WebhookEvent, to_datetime
+from fivapp_whatsapp.ports import Quarantined, Receipt
+
+from . import convert
+from .operations import receiving
+from .operations import sessions as session_ops
+from .part import Part
+from .refusals import translate_refusals
+
+
+class SessionTables(Part):
+    """Sessions, receiving, quarantine."""
+
+    _tenants_of_sessions: dict[str, str]
+
+    async def add_session(
+        self, tenant_id: str, session_id: str, name: str, connector: str, *, exists_ok: bool = True
+    ) -> Session:
+        """Return the session of this id, made when it is not there. Raises TenantNotFound, AlreadyExists."""
+        operation = session_ops.AddSession(tenant_id, session_id, name, connector, exists_ok=exists_ok)
+        session = await self._writer.submit(operation)
+        self._tenants_of_sessions[session_id] = tenant_id
+        return session
+
+    async def session(self, tenant_id: str, session_id: str) -> Session | None:
+        """Return a session of this tenant, or None."""
+        row = await self._read.session(session_id)
+        return None if row is None or row.tenant_id != tenant_id else convert.session(row)
+
+    async def sessions(self, tenant_id: str) -> list[Session]:
+        """List a tenant's sessions by id."""
+        return [convert.session(row) for row in await self._read.sessions(tenant_id=tenant_id)]
+
+    async def running_sessions(self) -> list[Session]:
+        """List the sessions of all tenants whose desired state is running."""
+        return [convert.session(row) for row in await self._read.sessions(desired="running")]
+
+    async def change_session(
+        self,
+        tenant_id: str,
+        session_id: str,
+        *,
+        desired: str | None = None,
+        name: str | None = None,
+        update: SessionUpdate | None = None,
+        problem: str | msgspec.UnsetType | None = msgspec.UNSET,
+        error: str | msgspec.UnsetType | None = msgspec.UNSET,
+        new_epoch: bool = False,
+        deleted: bool = False,
+    ) -> Session:
+        """Change a session. Raises SessionNotFound."""
+        operation = session_ops.ChangeSession(
+            tenant_id,
+            session_id,
+            desired=desired,
+            name=name,
+            update=update,
+            problem=problem,
+            error=error,
+            new_epoch=new_epoch,
+            deleted=deleted,
+        )
+        return await self._writer.submit(operation)
+
+    async def receive(
+        self, connector: str, events: Sequence[WebhookEvent], raw: bytes, *, quarantine_id: str | None = None
+    ) -> Receipt:
+        """Store what one webhook tells; what names no session of ours is quarantined."""
+        if not events and quarantine_id is None:
+            return Receipt()
+        known: list[tuple[str, WebhookEvent]] = []
+        unknown: list[str] = []
+        for event in events:
+            tenant_id = self._tenants_of_sessions.get(event.session_id) or await self._tenant_of(event.session_id)
+            if tenant_id is None:
+                unknown.append(event.session_id)
+            else:
+                known.append((tenant_id, event))
+        with translate_refusals():
+            operation = receiving.Receive(connector, raw, known, unknown, settles=quarantine_id)
+        return await self._writer.submit(operation)
+
+    async def _tenant_of(self, session_id: str) -> str | None:
+        row = await self._read.session(session_id)
+        if row is None:
+            return None
+        # Whose a session is never changes; whether it is still there, the operation looks for itself.
+        self._tenants_of_sessions[session_id] = row.tenant_id
+        return row.tenant_id
+
+    async def quarantine(self, connector: str, raw: bytes, reason: str) -> None:
+        """Keep a body that could not be read."""
+        await self._writer.submit(receiving.Quarantine(connector, raw, reason))
+
+    async def quarantined(
+        self, session_id: str | None = None, limit: int = 100, *, after: str | None = None
+    ) -> list[Quarantined]:
+        """List waiting quarantined bodies, oldest first."""
+        return [
+            Quarantined(row.id, row.connector, row.reason, row.session_id, row.raw, to_datetime(row.received_at))
+            for row in await self._read.quarantined(session_id, after, limit)
+        ]
