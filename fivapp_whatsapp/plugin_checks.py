@@ -112,7 +112,7 @@ def _looks_lost(attribute: str, value: FunctionType, module: ModuleType) -> str 
             f"{attribute} ({place(hidden)}) will not run: a decorator above its @hookimpl hides the mark; "
             "put @hookimpl on top, or functools.wraps into the decorator"
         )
-    own = value.__module__ == module.__name__ or value.__module__.startswith(f"{module.__name__}.")
+    own = f"{value.__module__}.".startswith(f"{module.__name__}.")
     if own and attribute in HOOKS:
         return f"{attribute} ({place(value)}) will not run: it has the name of a hook, but no @hookimpl"
     return None

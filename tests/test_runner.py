@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -398,6 +399,20 @@ async def test_a_person_lifts_a_pause_and_other_plugins_were_never_paused() -> N
     assert bench.runner.paused("bot") is None
     assert (await bench.call("reply_to")).outcome == "failed"
     assert bench.runner.paused("bot") is None
+
+
+async def test_a_file_that_is_loaded_again_is_paused_no_longer(tmp_path: Path) -> None:
+    file = tmp_path / "bot.py"
+    source = "from fivapp_whatsapp import hookimpl\n@hookimpl\nasync def reply_to():\n    return 1 / 0\n"
+    file.write_text(source, encoding="utf-8")
+    plugins = Plugins.load(files=[file], installed=False)
+    runner = Runner(plugins, clock=SteppedClock(), metrics=PrometheusMetrics())
+    for _ in range(5):
+        await runner.call(plugins.hooks("reply_to")[0], {})
+    assert runner.paused("bot") == "failing"
+    file.write_text(source.replace("1 / 0", "1 / 1"), encoding="utf-8")
+    plugins.replace(file)
+    assert (await runner.call(plugins.hooks("reply_to")[0], {})).value == 1
 
 
 async def test_failures_are_told_to_plugins_that_listen_and_theirs_are_only_logged() -> None:
