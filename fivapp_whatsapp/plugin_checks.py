@@ -21,7 +21,8 @@ from .hookspecs import COLLECTED, HOOKS, LATER, PROJECT, TOLD, HookOptions, opti
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 # Routes of a plugin answer under /api/<name>: these are ours.
 _TAKEN = (
-    "whatsapp conversations webhooks sessions messages quick-replies plugins automations events ws ws-tickets auth me"
+    "accounts auth automations conversations events me messages plugins quick-replies sessions webhooks whatsapp ws "
+    "ws-tickets"
 )
 RESERVED = frozenset(_TAKEN.split())
 _LONGEST_DEADLINE = 300.0
