@@ -208,4 +208,5 @@ def _connector(gateway: Gateway) -> FakeConnector:
 
 
 def _is_reply(message: Message) -> bool:
-    return message.direction == "outgoing" and message.author.kind in ("plugin", "api")
+    sent = message.direction == "outgoing" and message.kind not in (MessageKind.NOTE, MessageKind.SYSTEM)
+    return sent and message.author.kind in ("plugin", "api")

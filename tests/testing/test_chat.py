@@ -110,6 +110,7 @@ async def test_why_names_the_plugins_that_were_asked(chat: Chat) -> None:
 async def test_a_hand_over_leaves_a_system_line(chat: Chat) -> None:
     await chat.says("person")
     assert any("asked for one" in line for line in chat.system_lines)
+    assert chat.replies == []
     assert chat.conversation.answered_by == "human"
 
 
