@@ -348,6 +348,15 @@ async def test_choices_of_a_person_are_shown_as_the_connector_can(sqlite_url: st
         assert [each.title for each in sent.message.choices] == ["Sim", "Não"]
 
 
+async def test_what_no_database_can_keep_is_taken_out_of_a_bots_words(sqlite_url: str, clock: MovingClock) -> None:
+    async def odd(gateway: TenantGateway, message: Message, attempt: int) -> None:
+        await gateway.send(message.conversation_id, "a\x00b\ud800c\x07")
+
+    async with world(sqlite_url, clock, doer(odd)) as here:
+        await here.says()
+        assert here.sent == ["a\ufffdb\ufffdc"]
+
+
 async def test_startup_and_shutdown_get_the_whole_gateway(sqlite_url: str, clock: MovingClock) -> None:
     called: list[Any] = []
 
