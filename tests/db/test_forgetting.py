@@ -7,11 +7,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from fivapp_whatsapp.db.store import DatabaseStore
-from fivapp_whatsapp.models import MessageStatus
+from fivapp_whatsapp.models import MessageStatus, new_id
+from fivapp_whatsapp.plugin_ports import AnswerDraft, AnswerTrail, FailureState, PluginFailure
 
 from .world import accept, chat, echo, incoming, outcome, receive, run_sql, send, status, thread
 
 pytestmark = pytest.mark.anyio
+HOUR = timedelta(hours=1)
 
 
 async def count(url: str, table: str) -> int:
@@ -95,3 +97,55 @@ async def test_settled_bodies_go_and_waiting_ones_stay(store: DatabaseStore, dat
     await forget(store, days=-1)
     assert await count(database_url, "quarantine") == 1
     assert [each.raw for each in await store.quarantined()] == [b"?"]
+
+
+# --- what plugins need kept ----------------------------------------------------------------------------
+
+
+async def test_state_goes_when_its_time_is_over(store: DatabaseStore, database_url: str) -> None:
+    now = datetime.now(UTC)
+    for key, expires_at in (("old", now - HOUR), ("young", now + HOUR), ("for good", None)):
+        await store.set_state("acme", "bot", "", key, 1, expires_at)
+    await forget(store)
+    left = await run_sql(database_url, "SELECT key FROM fivapp_plugin_state ORDER BY key")
+    assert left == [("for good",), ("young",)]
+
+
+async def test_marks_go_with_the_events_of_their_messages(store: DatabaseStore) -> None:
+    await receive(store, incoming("n1"))
+    conversation = await chat(store)
+    [message] = await thread(store, conversation)
+    old = new_id()
+    # An id begins with its time.
+    old = f"{int(old[:12], 16) - 8 * 24 * 3600 * 1000:012x}{old[12:]}"
+    for message_id in (message.id, old):
+        trail = AnswerTrail(message_id=message_id, at=datetime.now(UTC), rule="switched_off")
+        draft = AnswerDraft(conversation_id=conversation.id, message_ids=[message_id], trail=trail)
+        await store.commit_answer("acme", draft, owner="p", lease_seconds=30, expires_at=datetime.now(UTC) + HOUR)
+    assert await store.marked("acme", [message.id, old]) == {message.id, old}
+    await forget(store, days=7)
+    assert await store.marked("acme", [message.id, old]) == {message.id}
+    assert await store.answer_trail("acme", old) is None
+    await forget(store, days=-1)
+    assert await store.marked("acme", [message.id]) == set()
+
+
+async def test_presence_that_is_over_goes(store: DatabaseStore, database_url: str) -> None:
+    now = datetime.now(UTC)
+    await store.show_presence("died", {("acme", "u1"): now - HOUR})
+    await store.show_presence("lives", {("acme", "u1"): now + HOUR})
+    await forget(store)
+    assert await run_sql(database_url, "SELECT process FROM fivapp_plugin_presence") == [("lives",)]
+
+
+@pytest.mark.parametrize(("state", "days", "stays"), [("dead", 29, True), ("dead", 31, False), ("retrying", 31, True)])
+async def test_a_failure_that_was_given_up_stays_for_thirty_days(
+    store: DatabaseStore, state: FailureState, days: int, stays: bool
+) -> None:
+    at = datetime.now(UTC) - timedelta(days=days)
+    failure = PluginFailure(
+        id=new_id(), tenant_id="acme", plugin="bot", hook="timer", state=state, attempts=3, error="E", at=at
+    )
+    await store.add_failure(failure)
+    await forget(store)
+    assert bool(await store.failures("acme")) is stays

@@ -13,7 +13,7 @@ from piccolo.table import Table
 
 from fivapp_whatsapp.db.engine import Engine, PostgresEngine, connect_sqlite, make_engine, pg_connection
 from fivapp_whatsapp.db.migrate import migrate, modules, pending
-from fivapp_whatsapp.db.tables import TABLES, Messages, Migrations, Tenants, bound
+from fivapp_whatsapp.db.tables import TABLES, Events, Messages, Migrations, Outbox, Tenants, bound
 
 pytestmark = pytest.mark.anyio
 
@@ -189,6 +189,23 @@ async def test_a_failed_migration_leaves_nothing_behind(empty_database_url: str)
 
     assert len(await pending(engine)) == len(modules())
     assert await _columns(engine, "fivapp_tenant") == {}
+
+
+async def test_a_database_of_the_first_release_keeps_its_rows(empty_database_url: str) -> None:
+    engine = make_engine(empty_database_url)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("fivapp_whatsapp.db.migrate.modules", lambda: modules()[:1])
+        assert len(await migrate(engine)) == 1
+    await engine.run_ddl("INSERT INTO fivapp_event VALUES ('acme', 1, 'notification', NULL, NULL, NULL, NULL, 1)")
+    await engine.run_ddl("INSERT INTO fivapp_outbox VALUES ('m', 'acme', 's', 'c', 1, 'lost', 1, 1, 1, NULL, NULL, 1)")
+
+    assert len(await migrate(engine)) == len(modules()) - 1
+
+    events, sends = bound(Events, engine), bound(Outbox, engine)
+    assert await events.select(events.type, events.was, events.reached) == [
+        {"type": "notification", "was": None, "reached": None}
+    ]
+    assert [bool(row["in_doubt"]) for row in await sends.select(sends.in_doubt)] == [False]
 
 
 def _run_in_host(folder: Path, script: str, **environment: str) -> str:
