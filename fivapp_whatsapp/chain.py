@@ -18,6 +18,7 @@ from .plugins import Hook, Plugin
 from .ports import Clock, Store
 from .runner import Result
 from .tenant import Scope
+from .text import clean_text
 from .told import reason
 
 HOOK = "reply_to"
@@ -190,5 +191,6 @@ def answers_of(value: Any) -> list[OutgoingMessage] | None:
         message = OutgoingMessage(text=each) if isinstance(each, str) else each
         if not isinstance(message, OutgoingMessage):
             raise TypeError(f"reply_to returned {type(value).__name__}, not a text or an OutgoingMessage")
-        messages.append(message)
+        text = None if message.text is None else clean_text(message.text)
+        messages.append(msgspec.structs.replace(message, text=text))
     return messages

@@ -17,6 +17,7 @@ import msgspec
 TENANT_ID = r"^[A-Za-z0-9_-]{1,64}$"
 SESSION_ID = r"^[A-Za-z0-9_-]{1,64}(\.[a-z0-9-]{1,32})?$"
 SESSION_NAME = r"^[a-z0-9-]{1,32}$"
+PLUGIN_NAME = r"^[a-z][a-z0-9_-]{0,31}$"
 OBJECT_ID = r"^[A-Za-z0-9_-]{1,64}$"
 MAX_TEXT = 4096
 

@@ -25,10 +25,12 @@ def config_schema(kind: type[msgspec.Struct]) -> dict[str, Any]:
 
 def parse_config(kind: type[msgspec.Struct], values: Mapping[str, Any]) -> Any:
     """Return the settings as the plugin's struct. Raises InvalidInput, which says where and what."""
-    known = {field.encode_name for field in msgspec.structs.fields(kind)}
-    errors = [{"pointer": f"#/config/{name}", "code": "unknown_field"} for name in values if name not in known]
-    if errors:
-        raise InvalidInput(f"There is no setting {errors[0]['pointer'][9:]!r}.", code="unknown_field", errors=errors)
+    known = [field.encode_name for field in msgspec.structs.fields(kind)]
+    if not values.keys() <= set(known):
+        # Which one it is would repeat what was sent; which there are helps as well.
+        error = {"pointer": "#/config", "code": "unknown_field", "known": known}
+        words = f"There is a setting that is not known here; known are {', '.join(known) or 'none'}."
+        raise InvalidInput(words, code="unknown_field", errors=[error])
     try:
         return msgspec.convert(values, kind, strict=True)
     except msgspec.ValidationError as exc:

@@ -7,7 +7,7 @@ an entry point of the group `fivapp_whatsapp`. One that cannot be loaded is told
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -66,8 +66,7 @@ class BrokenPlugin(msgspec.Struct, frozen=True, kw_only=True):
 class Plugins:
     """The plugins of one gateway, in the order of the chain: files, installed ones by name, bundled ones last.
 
-    `files` has the paths of those that came as files, by name; what stands in `replaced` is called with the name of
-    each that was replaced.
+    `files` has the paths of those that came as files, by name.
     """
 
     items: tuple[Plugin, ...]
@@ -77,7 +76,6 @@ class Plugins:
     ) -> None:
         self.broken = tuple(broken)
         self.files = dict(files or {})
-        self.replaced: list[Callable[[str], None]] = []
         self._arrange(items)
 
     @classmethod
@@ -137,8 +135,6 @@ class Plugins:
         others = [loaded if plugin.name == loaded.name else plugin for plugin in self.items]
         self._arrange(others if loaded in others else [loaded, *others])
         self.broken = tuple(each for each in self.broken if each.name != loaded.name)
-        for listener in self.replaced:
-            listener(loaded.name)
         return loaded
 
     def tell(self) -> None:
@@ -150,6 +146,12 @@ class Plugins:
         for broken in self.broken:
             for problem in broken.problems:
                 _log.error("plugin_broken", plugin=broken.name, hint=problem)
+
+    def complain(self, name: str, problem: str) -> None:
+        """Note that a part of a loaded plugin cannot be used: it goes on without it, and is told of as broken."""
+        complaint = BrokenPlugin(name=name, distribution=self.get(name).distribution, problems=(problem,))
+        self.broken = (*self.broken, complaint)
+        _log.error("plugin_broken", plugin=name, hint=problem)
 
     def _arrange(self, items: Iterable[Plugin]) -> None:
         rank = {"file": 0, "installed": 1, "bundled": 2}

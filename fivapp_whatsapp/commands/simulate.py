@@ -9,7 +9,7 @@ import click
 from fivapp_whatsapp.logs import configure_logging
 from fivapp_whatsapp.settings import Settings, load_settings
 from fivapp_whatsapp.simulator.app import create_simulator
-from fivapp_whatsapp.simulator.options import SimulatorOptions
+from fivapp_whatsapp.simulator.options import ALL_EXTENSIONS, SimulatorOptions
 
 from .common import run
 from .serving import Site, answering, base_url, bind, run_until_stopped, stop_signal
@@ -22,6 +22,9 @@ from .serving import Site, answering, base_url, bind, run_until_stopped, stop_si
 @click.option("--api-key", help="The key it asks for [CONNECTION_SERVICE_API_KEY, else a new one].")
 @click.option("--webhook-key", help="The key it sends with webhooks [the API key].")
 @click.option("--plain", is_flag=True, help="Without extensions: text and the four routes only.")
+@click.option(
+    "--without", multiple=True, type=click.Choice(sorted(ALL_EXTENSIONS)), help="Without this extension; repeatable."
+)
 @click.option("--contacts/--no-contacts", default=True, show_default=True, help="Contacts write by themselves.")
 def simulate(
     host: str,
@@ -30,6 +33,7 @@ def simulate(
     api_key: str | None,
     webhook_key: str | None,
     plain: bool,
+    without: tuple[str, ...],
     contacts: bool,
 ) -> None:
     """Run the simulated connection service alone, until SIGTERM or Ctrl-C."""
@@ -39,7 +43,7 @@ def simulate(
         api_key=api_key or settings.connection_service_api_key or secrets.token_hex(16),
         webhook_url=webhook_url or f"http://127.0.0.1:{settings.port}/api/webhooks/whatsapp",
         webhook_key=webhook_key,
-        extensions=not plain,
+        extensions=False if plain else ALL_EXTENSIONS - frozenset(without),
         contacts_write=contacts,
     )
     run(_simulate(options, host, port, settings))

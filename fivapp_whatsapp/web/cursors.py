@@ -11,28 +11,54 @@ from fivapp_whatsapp.models import Page
 
 MAX_LIMIT = 200
 _CURSOR = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_CONTENT = re.compile(rb"([a-z]+)\.(0|[1-9][0-9]{0,18})")
+_POSITION = re.compile(r"0|[1-9][0-9]{0,18}")
+_ID = re.compile(r"[0-9a-f]{32}")
 _MAX_POSITION = 2**63 - 1
 
 
 def encode_cursor(items: str, position: int) -> str:
     """Return the cursor of a position in a list of such items."""
-    return base64.urlsafe_b64encode(f"{items}.{position}".encode()).rstrip(b"=").decode()
+    return _encode(items, str(position))
 
 
 def decode_cursor(items: str, cursor: str | None) -> int | None:
     """Return the position of a cursor. Raises InvalidInput (`invalid_cursor`) for what no list of such items gave."""
+    place = _decode(items, cursor, _POSITION)
+    if place is not None and int(place) > _MAX_POSITION:
+        raise _refusal()
+    return None if place is None else int(place)
+
+
+def encode_id_cursor(items: str, last: str) -> str:
+    """Return the cursor behind an item, for lists in the order of their ids."""
+    return _encode(items, last)
+
+
+def decode_id_cursor(items: str, cursor: str | None) -> str | None:
+    """Return the id of the last item that was given. Raises InvalidInput (`invalid_cursor`)."""
+    return _decode(items, cursor, _ID)
+
+
+def _encode(items: str, place: str) -> str:
+    return base64.urlsafe_b64encode(f"{items}.{place}".encode()).rstrip(b"=").decode()
+
+
+def _decode(items: str, cursor: str | None, kind: re.Pattern[str]) -> str | None:
     if cursor is None:
         return None
     if _CURSOR.fullmatch(cursor):
         try:
-            content = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-        except binascii.Error:
-            content = b""
-        match = _CONTENT.fullmatch(content)
-        if match and int(match[2]) <= _MAX_POSITION and encode_cursor(items, int(match[2])) == cursor:
-            return int(match[2])
-    raise InvalidInput("This cursor is not one that was given here.", code="invalid_cursor")
+            content = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+        except (binascii.Error, UnicodeDecodeError):
+            content = ""
+        _, _, place = content.partition(".")
+        if kind.fullmatch(place) and _encode(items, place) == cursor:
+            return place
+    raise _refusal()
+
+
+def _refusal() -> InvalidInput:
+    return InvalidInput("This cursor is not one that was given here.", code="invalid_cursor")
 
 
 def with_cursor(items: str, page: Page) -> Page:

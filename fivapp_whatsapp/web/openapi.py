@@ -34,6 +34,7 @@ _TAGS = (
     Tag("Sessions", "WhatsApp logins: connect, status, disconnect."),
     Tag("Conversations", "The inbox."),
     Tag("Messages", "Sending, and what became of it."),
+    Tag("Automations", "Plugins, their settings, and what the bots would say."),
     Tag("Live", "Events as they happen."),
     Tag("Accounts", "Logins of local accounts."),
     Tag("Webhooks", "What the connection service calls."),

@@ -43,6 +43,7 @@ RULES: dict[type[errors.GatewayError], int] = {
     errors.OutcomeUnknown: 504,
     errors.StoreError: 503,
     errors.Overloaded: 503,
+    errors.AddressRefused: 422,
     errors.GatewayError: 500,
     web_errors.MethodNotAllowed: 405,
     web_errors.BodyTooSlow: 408,

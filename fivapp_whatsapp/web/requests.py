@@ -18,6 +18,8 @@ from fivapp_whatsapp.models import User
 from .auth import Credential
 from .errors import BodyTooLarge, BodyTooSlow, InvalidBody, UnsupportedMediaType
 
+# A handler's `opt` by this name takes bodies of any type: files.
+ANY_BODY = "any_body"
 MAX_DEPTH = 64
 BODY_SECONDS = 15.0
 _MAX_PARAMETERS = 50
@@ -155,6 +157,8 @@ async def check_request(request: Request[Any, Any, Any]) -> None:
         check_query(query)
     headers = request.headers
     if headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers:
+        return
+    if request.route_handler.opt.get(ANY_BODY):
         return
     kind, _, parameters = headers.get("content-type", "").partition(";")
     charset = parameters.strip().lower().replace('"', "")

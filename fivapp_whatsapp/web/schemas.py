@@ -20,6 +20,7 @@ from fivapp_whatsapp.models import (
     AnsweredBy,
     Conversation,
     ConversationStatus,
+    GroupBots,
     Media,
     Message,
     MessageKind,
@@ -32,6 +33,7 @@ from fivapp_whatsapp.models import (
     StatusChange,
 )
 from fivapp_whatsapp.outbox import WaitingFor
+from fivapp_whatsapp.plugin_ports import AnswerTrail
 from fivapp_whatsapp.text import clean_line, clean_text
 
 # A `$` of Python also matches before a line feed that ends the text.
@@ -127,6 +129,7 @@ class ConversationChange(Body, frozen=True, kw_only=True):
     snoozed_until: Annotated[datetime, Meta(tz=True)] | UnsetType | None = UNSET
     assignee_id: Id | UnsetType | None = UNSET
     labels: Annotated[list[Label], Meta(max_length=50)] | UnsetType = UNSET
+    group_bots: GroupBots | UnsetType | None = UNSET
 
 
 class NewNote(Body, frozen=True, kw_only=True):
@@ -197,11 +200,12 @@ class MessagePage(Reply, frozen=True, kw_only=True):
 
 
 class Timeline(Reply, frozen=True, kw_only=True):
-    """What happened to a message, oldest first."""
+    """What happened to a message, oldest first; `automation` says why bots answered it, or did not."""
 
     items: Sequence[StatusChange]
     next_cursor: str | None
     seq: int
+    automation: AnswerTrail | None = None
 
 
 class QuickReplyText(Body, frozen=True, kw_only=True):

@@ -26,17 +26,19 @@ from .openapi import openapi_config
 from .origins import exact_origins
 from .pages import page_router
 from .passwords import Passwords
+from .plugin_routes import plugin_routers
 from .problems import answer, send_problem
 from .requests import ApiRequest, check_request
 from .routes.accounts import account_router
 from .routes.conversations import conversation_router
 from .routes.health import LIVE, health_router, package_version
 from .routes.messages import message_router
+from .routes.plugins import plugin_router
 from .routes.quick_replies import quick_reply_router
 from .routes.sessions import session_router
 from .webhook import webhook_handlers
 
-# Each belongs to a bundled plugin, which replaces the answer when it is installed.
+# Each belongs to a bundled plugin, which answers there when it is installed.
 PLUGIN_PATHS = ("/api/media", "/api/groups", "/api/push")
 
 
@@ -118,17 +120,20 @@ async def _running(app: Litestar) -> AsyncIterator[None]:
 
 
 def _handlers(gateway: Gateway, authenticator: Authenticator) -> list[ControllerRouterHandler]:
+    routers = plugin_routers(gateway)
     return [
         session_router(),
         conversation_router(),
         message_router(),
+        plugin_router(),
         account_router(),
         quick_reply_router(),
         health_router(gateway, demo=gateway.settings.demo),
         page_router(gateway.settings),
         Router("/", route_handlers=live_handlers(gateway, authenticator), tags=["Live"]),
         *webhook_handlers(gateway),
-        *(_not_installed(path) for path in PLUGIN_PATHS),
+        *routers.values(),
+        *(_not_installed(path) for path in PLUGIN_PATHS if path.removeprefix("/api/") not in routers),
     ]
 
 

@@ -7,7 +7,7 @@ import contextlib
 import json
 import re
 import secrets
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -94,8 +94,20 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 class Cluster:
     """One connection service, one database, and as many gateways as a test starts; `acme` is paired."""
 
-    def __init__(self, folder: Path, database_url: str, stack: contextlib.ExitStack, *, count: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        database_url: str,
+        stack: contextlib.ExitStack,
+        *,
+        count: int,
+        plugins: Sequence[Path],
+        service: Sequence[str],
+        settings: Mapping[str, str],
+    ) -> None:
         self.folder = folder
+        self._plugins = [word for plugin in plugins for word in ("--plugin", str(plugin))]
+        self._settings = settings
         self.database_url = database_url
         self.key = "k-" + secrets.token_hex(16)
         self.secret = "s-" + secrets.token_hex(32)
@@ -103,11 +115,11 @@ class Cluster:
         self._http = stack.enter_context(httpx.Client(timeout=20, trust_env=False, verify=False))
         self.cable = Cable(stack.enter_context(start_blocking_portal()))
         stack.callback(self.cable.cut)
-        arguments = ("--port", "0", "--no-contacts", "--api-key", self.key)
-        service = stack.enter_context(running("simulate", *arguments, cwd=folder))
+        arguments = ("--port", "0", "--no-contacts", "--api-key", self.key, *service)
+        simulator = stack.enter_context(running("simulate", *arguments, cwd=folder))
         # All at once: most of a start is Python's own.
         gateways = [self._start() for _ in range(count)]
-        found = re.search(r"http://127\.0\.0\.1:(\d+)", service.line())
+        found = re.search(r"http://127\.0\.0\.1:(\d+)", simulator.line())
         assert found is not None
         self.simulator, self.cable.target = found[0], int(found[1])
         self.gateways = [self._product(process) for process in gateways]
@@ -122,6 +134,7 @@ class Cluster:
             "CONNECTION_SERVICE_API_KEY": self.key,
             "FIVAPP_JWT_SECRET": self.secret,
             "DATABASE_URL": self.database_url,
+            **self._settings,
         }
 
     def serve(self) -> Product:
@@ -151,7 +164,9 @@ class Cluster:
         return answer.json()
 
     def _start(self) -> Running:
-        return self._stack.enter_context(running("serve", "--port", "0", cwd=self.folder, **self.environment))
+        return self._stack.enter_context(
+            running("serve", "--port", "0", *self._plugins, cwd=self.folder, **self.environment)
+        )
 
     def _product(self, process: Running) -> Product:
         line = wait_for(partial(_serving, process), 40)
@@ -179,11 +194,21 @@ def _serving(process: Running) -> str | None:
 
 
 @contextlib.contextmanager
-def cluster(folder: Path, database_url: str, *, count: int = 1) -> Iterator[Cluster]:
-    """Run a connection service and some gateways on one database."""
+def cluster(
+    folder: Path,
+    database_url: str,
+    *,
+    count: int = 1,
+    plugins: Sequence[Path] = (),
+    service: Sequence[str] = (),
+    settings: Mapping[str, str] | None = None,
+) -> Iterator[Cluster]:
+    """Run a connection service (with more arguments) and some gateways with these plugins on one database."""
     asyncio.run(_add_tenant(database_url))
     with contextlib.ExitStack() as stack:
-        yield Cluster(folder, database_url, stack, count=count)
+        yield Cluster(
+            folder, database_url, stack, count=count, plugins=plugins, service=service, settings=settings or {}
+        )
 
 
 async def _add_tenant(database_url: str) -> None:

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +63,12 @@ class Product:
 
 @contextlib.contextmanager
 def demo(
-    data: Path, *, database_url: str | None = None, environment: dict[str, str] | None = None, port: int = 0
+    data: Path,
+    *,
+    database_url: str | None = None,
+    environment: dict[str, str] | None = None,
+    port: int = 0,
+    plugins: Sequence[Path] = (),
 ) -> Iterator[Product]:
     """Run `demo --json` and end it with SIGTERM; its log goes to `demo.log` in the data folder."""
     data.mkdir(exist_ok=True)
@@ -72,6 +77,7 @@ def demo(
     if database_url is not None:
         settings["DATABASE_URL"] = database_url
     command = [sys.executable, "-m", "fivapp_whatsapp", "demo", "--json", "--port", str(port), "--data", str(data)]
+    command += [word for plugin in plugins for word in ("--plugin", str(plugin))]
     with (data / "demo.log").open("ab") as log:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=settings, cwd=data)
     try:

@@ -14,6 +14,7 @@ import pytest
 from fivapp_whatsapp.db.store import DatabaseStore
 from fivapp_whatsapp.gateway import Gateway
 from fivapp_whatsapp.metrics import PrometheusMetrics
+from fivapp_whatsapp.plugins import Plugins
 from fivapp_whatsapp.ports import Store
 from fivapp_whatsapp.settings import Secret, Settings
 from fivapp_whatsapp.testing.connector import FakeConnector
@@ -28,6 +29,7 @@ async def serving(
     tenants: Sequence[str] = ("acme", "other"),
     *,
     connector: FakeConnector | None = None,
+    plugins: Plugins | None = None,
     **changes: Any,
 ) -> AsyncIterator[TestServer]:
     """Run a server with these tenants; `changes` are settings."""
@@ -43,6 +45,7 @@ async def serving(
         settings,
         metrics=metrics,
         clock=clock,
+        plugins=plugins,
     )
     app = create_web(gateway)
     transport = httpx.ASGITransport(app)  # type: ignore[arg-type]  # the same protocol, other words

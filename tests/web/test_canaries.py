@@ -217,11 +217,11 @@ async def meet_a_defect(world: World) -> None:
     """Let the store fail as no store should, with words that quote everything."""
     said = f"{WORDS['defect']} {PHONE} {API_KEY}"
     for error in (RuntimeError(said), KeyError(said), ValueError(said), AssertionError(said), LookupError(JWT_SECRET)):
-        world.store.failures["conversations"] = error
+        world.store.faults["conversations"] = error
         reply = await world.call("GET", "/api/conversations", params={"q": WORDS["search"]})
         assert reply.status_code == 500
         assert not [word for word in (*WORDS.values(), *SECRETS) if word in reply.text + str(reply.headers)]
-    world.store.failures.clear()
+    world.store.faults.clear()
 
 
 async def look_in(world: World, query: str) -> None:

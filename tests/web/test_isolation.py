@@ -13,13 +13,18 @@ import pytest
 from .bad_input.asks import PLACEHOLDER, Ask, World, good, good_body, perform
 from .bad_input.bodies import places, put
 from .bad_input.table import ROWS
-from .bad_input.words import OBJECTS, Needs, Row, Text
+from .bad_input.words import NOBODYS, OBJECTS, Needs, Row, Text
 from .tools import KEY, bearer, make_token
 from .two_tenants import HINTS, PHONE, Place, furnished
 
 pytestmark = pytest.mark.anyio
 
-RANDOM = {"session": "random", "conversation": "0123456789abcdef" * 2, "message": "01a20acfcbcdbee0" * 2}
+RANDOM = {
+    "session": "random",
+    "conversation": "0123456789abcdef" * 2,
+    "message": "01a20acfcbcdbee0" * 2,
+    "failure": "01a20acfcbcdbee1" * 2,
+}
 # Addresses that name objects and are no tenant's to ask for.
 WITHOUT_TENANT = {"/api/webhooks/{connector}/{session_id:str}", "/schema/{path:str}"}
 
@@ -47,6 +52,8 @@ def naming(row: Row, world: World) -> Iterator[tuple[str, Ask, Ask]]:
     """Yield each word of a request that names an object: with the other tenant's id, and with one that nobody has."""
     for found in PLACEHOLDER.finditer(row.template):
         what = OBJECTS[found[1]]
+        if what in NOBODYS:
+            continue
         yield found[1], good(row, world, id=world[f"foreign_{what}"]), good(row, world, id=RANDOM[what])
     for path, one in places(row.body or {}):
         if isinstance(one, Text) and one.names:

@@ -40,13 +40,13 @@ async def test_a_plugin_that_could_not_be_loaded_is_named_and_the_server_is_read
 
 async def test_a_database_that_is_away_is_not_ready_and_is_asked_once_a_second(server: TestServer) -> None:
     server.clock.stop()
-    server.store.failures["check"] = StoreUnavailable()
+    server.store.faults["check"] = StoreUnavailable()
     for _ in range(10):
         reply = await server.client.get("/health/ready")
         assert (reply.status_code, reply.json()) == (503, {"status": "not_ready"})
     assert server.store.refused == 1
     assert (await server.client.get("/health/live")).status_code == 200
-    server.store.failures.clear()
+    server.store.faults.clear()
     server.clock.skipped += 1.1
     assert (await server.client.get("/health/ready")).status_code == 200
 

@@ -173,7 +173,7 @@ async def test_what_belongs_to_a_plugin_says_that_it_is_not_installed(shared: Te
 
 
 async def test_what_nobody_foresaw_tells_nothing_of_itself(server: TestServer) -> None:
-    server.store.failures["conversations"] = RuntimeError(CANARY)
+    server.store.faults["conversations"] = RuntimeError(CANARY)
     reply = await server.call("GET", PATH)
     problem = assert_problem(reply, 500, "internal_error")
     assert CANARY not in json.dumps(problem) + str(reply.headers)

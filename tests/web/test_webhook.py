@@ -146,7 +146,7 @@ async def _nothing(_: str) -> None:
 
 @pytest.mark.parametrize(("error", "code"), [(StoreUnavailable(), "store_unavailable"), (Overloaded(), "overloaded")])
 async def test_what_cannot_be_stored_is_to_be_sent_again(server: TestServer, error: Exception, code: str) -> None:
-    server.store.failures["receive"] = error
+    server.store.faults["receive"] = error
     reply = await server.webhook(incoming())
     assert_problem(reply, 503, code)
     assert int(reply.headers["retry-after"]) >= 1

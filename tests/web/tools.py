@@ -89,15 +89,15 @@ def incoming(session_id: str = "acme", text: str = "Hi!", phone: str = "55119888
 
 
 class FaultyStore:
-    """Stands before a store; what `failures` names raises that error instead."""
+    """Stands before a store; what `faults` names raises that error instead."""
 
     def __init__(self, store: Any) -> None:
-        self.failures: dict[str, Exception] = {}
+        self.faults: dict[str, Exception] = {}
         self.refused = 0
         self._store = store
 
     def __getattr__(self, name: str) -> Any:
-        return self._fail(self.failures[name]) if name in self.failures else getattr(self._store, name)
+        return self._fail(self.faults[name]) if name in self.faults else getattr(self._store, name)
 
     def _fail(self, error: Exception) -> Any:
         async def fail(*args: Any, **options: Any) -> Any:

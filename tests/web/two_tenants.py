@@ -13,11 +13,15 @@ from typing import Any
 
 from fivapp_whatsapp.connectors.connection_service import ConnectionServiceConnector
 from fivapp_whatsapp.errors import ConnectorRejected, OutcomeUnknown
-from fivapp_whatsapp.models import WebhookEvent
+from fivapp_whatsapp.models import WebhookEvent, new_id
+from fivapp_whatsapp.plugin_ports import PluginFailure
+from fivapp_whatsapp.plugins import Plugins
 from fivapp_whatsapp.settings import Secret
 from fivapp_whatsapp.testing.connector import FakeConnector
 
+from . import echo
 from .bad_input.rows import Rows, rows_of
+from .bad_input.words import NOBODYS
 from .conftest import serving
 from .tools import KEY, TestServer
 
@@ -73,7 +77,21 @@ async def furnish(server: TestServer, tenant: str) -> dict[str, str]:
     server.connector.fail_sends.append(OutcomeUnknown())
     unknown = (await server.call("POST", path, {"text": f"{tenant} hangs"}, tenant=tenant)).json()["message"]
     assert (failed["status"], unknown["status"]) == ("failed", "unknown")
+    failure = PluginFailure(
+        id=new_id(),
+        tenant_id=tenant,
+        plugin="echo",
+        hook="message_received",
+        state="dead",
+        attempts=8,
+        error=f"LookupError of {tenant} at echo.py:1",
+        at=datetime.now(UTC),
+        conversation_id=conversation["id"],
+    )
+    await server.gateway.store.add_failure(failure)
     return {
+        "failure": failure.id,
+        "plugin": "echo",
         "session": tenant,
         "conversation": conversation["id"],
         "message": conversation["lastMessage"]["id"],
@@ -91,7 +109,7 @@ async def furnish_all(server: TestServer) -> dict[str, str]:
     now = datetime.now(UTC)
     return {
         **own,
-        **{f"foreign_{name}": value for name, value in foreign.items()},
+        **{f"foreign_{name}": value for name, value in foreign.items() if name not in NOBODYS},
         "phone": PHONE,
         "password": PASSWORD,
         "soon": (now + timedelta(hours=1)).isoformat(),
@@ -139,6 +157,10 @@ async def furnished(url: str, folder: Path, **changes: Any) -> AsyncIterator[Pla
     """Run a server with two tenants over a database; nothing limits rates, and nothing polls after the first time."""
     options: dict[str, Any] = {**_LENIENT, **_QUIET, "database_url": Secret(url), **changes}
     tenants = ("acme", "other", "asleep")
-    async with serving(folder, tenants, connector=RealWords(), **options) as server, rows_of(url) as rows:
+    plugins = Plugins.load(modules={"echo": echo}, installed=False)
+    async with (
+        serving(folder, tenants, connector=RealWords(), plugins=plugins, **options) as server,
+        rows_of(url) as rows,
+    ):
         world = await furnish_all(server)
         yield Place(server, world, rows, await rows.look())

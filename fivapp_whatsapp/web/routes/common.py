@@ -8,9 +8,15 @@ from typing import Annotated
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
-from fivapp_whatsapp.errors import ConversationNotFound, MessageNotFound, SessionNotFound
+from fivapp_whatsapp.errors import (
+    ConversationNotFound,
+    FailureNotFound,
+    MessageNotFound,
+    PluginNotFound,
+    SessionNotFound,
+)
 from fivapp_whatsapp.gateway import Gateway
-from fivapp_whatsapp.models import OBJECT_ID, SESSION_ID, Author, User
+from fivapp_whatsapp.models import OBJECT_ID, PLUGIN_NAME, SESSION_ID, Author, User
 from fivapp_whatsapp.web.cursors import MAX_LIMIT
 
 TheGateway = NamedDependency[Gateway]
@@ -20,6 +26,7 @@ Limit = Annotated[int, QueryParameter(name="limit", ge=1, le=MAX_LIMIT, descript
 
 _OBJECT_ID = re.compile(OBJECT_ID)
 _SESSION_ID = re.compile(SESSION_ID)
+_PLUGIN_NAME = re.compile(PLUGIN_NAME)
 
 
 def session_id_of(text: str) -> str:
@@ -40,6 +47,20 @@ def message_id_of(text: str) -> str:
     """Return a message's id. Raises MessageNotFound for what can be none."""
     if not _OBJECT_ID.fullmatch(text):
         raise MessageNotFound
+    return text
+
+
+def plugin_name_of(text: str) -> str:
+    """Return a plugin's name. Raises PluginNotFound for what can be none."""
+    if not _PLUGIN_NAME.fullmatch(text):
+        raise PluginNotFound
+    return text
+
+
+def failure_id_of(text: str) -> str:
+    """Return a failure's id. Raises FailureNotFound for what can be none."""
+    if not _OBJECT_ID.fullmatch(text):
+        raise FailureNotFound
     return text
 
 

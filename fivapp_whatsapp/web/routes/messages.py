@@ -145,10 +145,11 @@ async def resolve_message(
     responses=problems(404),
 )
 async def get_timeline(gateway: TheGateway, user: CurrentUser, message_id: FromPath[str]) -> Timeline:
-    """List what happened to a message, oldest first."""
+    """List what happened to a message, oldest first, and for a contact's why bots answered it or did not."""
     state = await gateway.store.log_state(user.tenant_id)
     steps = await gateway.timeline(user.tenant_id, message_id_of(message_id))
-    return Timeline(items=steps, next_cursor=None, seq=state.head)
+    trail = await gateway.answer_trail(user.tenant_id, message_id)
+    return Timeline(items=steps, next_cursor=None, seq=state.head, automation=trail)
 
 
 def message_router() -> Router:

@@ -10,7 +10,7 @@ from fivapp_whatsapp.db.tables import Accounts, Conversations, Messages, Session
 from fivapp_whatsapp.web.problems import camel
 
 from .asks import JSON, Case, Excuse, Made, World, credentials, encoded, good, good_body, with_body
-from .words import CANARY, Choice, Field, Moment, Parts, Row, Text, Texts, Things
+from .words import CANARY, Choice, Field, Flag, Free, Moment, Number, Parts, Row, Text, Texts, Things
 
 _TABLES = (Accounts, Conversations, Messages, Sessions, Tenants)
 _WORDS = {"tenant_id", "created_at", "__proto__", "constructor", "isAdmin", "", CANARY}
@@ -51,7 +51,7 @@ def _beside(row: Row, world: World, value: bytes) -> list[bytes]:
     """Return bodies in which the value of one text after another is these raw bytes."""
     assert row.body is not None
     whole = good_body(row.body, world)
-    marked = [put(whole, path, "\x01") for path, one in places(row.body) if isinstance(one, Text | Choice)]
+    marked = [put(whole, path, "\x01") for path, one in places(row.body) if isinstance(one, Text | Choice | Flag)]
     for path, one in places(row.body):
         if isinstance(one, Things):
             marked += [put(whole, path, [{**one.good[0], name: "\x01"}]) for name in one.good[0]]
@@ -89,8 +89,12 @@ def missing_field(row: Row, world: World) -> Made:
 
 def wrong_type(row: Row, world: World) -> Made:
     def values(one: Field) -> Iterable[Any]:
-        yield from (True, 5, 1.5)
-        yield from [{}, {CANARY: 1}] * (not isinstance(one, Parts))
+        yield from [True] * (not isinstance(one, Flag))
+        yield from [5] * (not isinstance(one, Number))
+        if isinstance(one, Number):
+            yield from (one.least - 1, one.most + 1)
+        yield 1.5
+        yield from [{}, {CANARY: 1}] * (not isinstance(one, Parts | Free))
         yield from [[]] * (not isinstance(one, Texts | Things))
         yield from [[CANARY]] * (not isinstance(one, Texts))
         yield from [CANARY] * (not isinstance(one, Text))

@@ -17,7 +17,7 @@ from .words import CANARY, OBJECTS, Also, Needs, Row, Text
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "TRACE", "CONNECT", "post", "BREW")
 # Ids that nobody has; in a path, so percent-encoded.
 _NOBODY = ("0" * 32, "nobody", "%00", "%FF", "%2e%2e", "%0A", "%20", "*", "'%20OR%201", "%ED%A0%80", "x" * 300, CANARY)
-_FOREIGN = {"session": "foreign_session", "conversation": "foreign_conversation", "message": "foreign_message"}
+_FOREIGN = {what: f"foreign_{what}" for what in ("session", "conversation", "message", "failure")}
 _TYPES = (
     "",
     CANARY,
@@ -120,7 +120,8 @@ _BELOW = (
 def foreign_id(row: Row, world: World) -> Made:
     if row.always:
         return Excuse.NO_ID
-    cases = [Case(what, good(row, world, id=world[_FOREIGN[what]]), 404, f"{what}_not_found") for what in _objects(row)]
+    theirs = [what for what in _objects(row) if what in _FOREIGN]
+    cases = [Case(what, good(row, world, id=world[_FOREIGN[what]]), 404, f"{what}_not_found") for what in theirs]
     return cases + _named(row, world, ()) or Excuse.NO_ID
 
 

@@ -9,7 +9,23 @@ from __future__ import annotations
 from fivapp_whatsapp.web.cursors import encode_cursor
 from fivapp_whatsapp.web.pages import PATHS, WORKER
 
-from .words import CANARY, OTHER_PHONE, Also, Choice, Moment, Needs, Parameter, Parts, Row, Text, Texts, Things
+from .words import (
+    CANARY,
+    OTHER_PHONE,
+    Also,
+    Choice,
+    Flag,
+    Free,
+    Moment,
+    Needs,
+    Number,
+    Parameter,
+    Parts,
+    Row,
+    Text,
+    Texts,
+    Things,
+)
 
 _LIMIT = Parameter(("0", "-1", "201", str(10**30), "9" * 4000, "abc", "", "0x10", "1.5", "%00", "%D9%A3", CANARY))
 _NO_CURSORS = ("", "1", "abc", "MS4x%3D", "x" * 65, "%00", "%FF", "..%2F", "%27%20OR%201", str(10**30), CANARY)
@@ -27,6 +43,8 @@ _NAME = Text(good="A name", most=100)
 _SESSION = "/api/sessions/{session_id:str}"
 _CONVERSATION = "/api/conversations/{conversation_id:str}"
 _MESSAGE = "/api/messages/{message_id:str}"
+_PLUGIN = "/api/plugins/{plugin:str}"
+_FAILURE = "/api/plugins/failures/{failure_id:str}"
 _MEDIA = {
     "url": Text(good="https://files.example.com/7.pdf", most=2048, required=True, null=False),
     "mimeType": Text(good="application/pdf", most=100),
@@ -129,6 +147,7 @@ ROWS = (
             "snoozedUntil": Moment(good="{soon}"),
             "assigneeId": Text(good="ana", most=128),
             "labels": Texts(good=["order"], most=50, each=64, null=False),
+            "groupBots": Choice(good="always"),
         },
         also=(
             Also("snoozed without an end", 400, "invalid_input", {"status": "snoozed"}),
@@ -229,6 +248,68 @@ ROWS = (
     ),
     Row(method="POST", path="/api/auth/logout"),
     Row(method="GET", path="/api/me"),
+    Row(method="GET", path="/api/plugins", needs=Needs.ADMIN),
+    Row(method="GET", path=_PLUGIN, needs=Needs.ADMIN),
+    Row(
+        method="PUT",
+        path=_PLUGIN,
+        needs=Needs.ADMIN,
+        body={"enabled": Flag(good=False, null=False), "config": Free(good={"greeting": "Hi"})},
+        also=(
+            Also("an unknown setting", 400, "unknown_field", {"config": {CANARY: 1}}),
+            Also("a setting of another type", 400, "invalid_config", {"config": {"greeting": 5}}),
+            Also("a setting out of its range", 400, "invalid_config", {"config": {"greeting": "x" * 101}}),
+        ),
+    ),
+    Row(method="POST", path=f"{_PLUGIN}/resume", needs=Needs.ADMIN),
+    Row(
+        method="GET",
+        path="/api/plugins/failures",
+        needs=Needs.ADMIN,
+        query={
+            "limit": _LIMIT,
+            "cursor": Parameter((*_NO_CURSORS, encode_cursor("messages", 7)), "invalid_cursor"),
+            "plugin": Parameter(("x" * 33,)),
+            "state": Parameter(("", "nope", "DEAD", CANARY)),
+        },
+    ),
+    Row(method="POST", path=f"{_FAILURE}/replay", needs=Needs.ADMIN),
+    Row(method="DELETE", path=_FAILURE, needs=Needs.ADMIN),
+    Row(method="GET", path="/api/automations", needs=Needs.ADMIN),
+    Row(
+        method="PUT",
+        path="/api/automations",
+        needs=Needs.ADMIN,
+        body={
+            "enabled": Flag(good=True, null=False),
+            "groupBots": Choice(good="mentioned", null=False),
+            "pauseMinutes": Number(good=15, least=1, most=10_080, null=False),
+            "order": Texts(good=["echo"], most=200, each=32, null=False),
+        },
+        also=(
+            Also("an unknown plugin", 404, "plugin_not_found", {"order": ["nobody"]}),
+            Also("a plugin twice", 400, "invalid_input", {"order": ["echo", "echo"]}),
+            Also("a name that can be none", 400, "invalid_body", {"order": ["A B"]}),
+        ),
+    ),
+    Row(
+        method="POST",
+        path="/api/automations/try",
+        needs=Needs.ADMIN,
+        body={
+            "text": Text(good="Hi", most=4096, required=True, null=False),
+            "conversationId": Text(good="{conversation}", most=128, names="conversation"),
+            "plugin": Text(good="echo", most=32),
+            "memory": Free(good={}),
+        },
+        also=(
+            Also("an unknown plugin", 404, "plugin_not_found", {"text": "x", "plugin": "nobody"}),
+            *(
+                Also(f"plugin {name!r}", 400, "invalid_body", {"text": "x", "plugin": name})
+                for name in ("A", "a b", "a\n", "é", "..")
+            ),
+        ),
+    ),
     Row(method="GET", path="/api/accounts"),
     Row(method="GET", path="/api/quick-replies"),
     Row(

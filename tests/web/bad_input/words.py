@@ -63,6 +63,24 @@ class Things(Field):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Flag(Field):
+    """True or false."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Number(Field):
+    """A whole number from `least` to `most`."""
+
+    least: int
+    most: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Free(Field):
+    """An object whose fields are not the route's own."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Parts(Field):
     """An object; `good` is made of its fields."""
 
@@ -125,5 +143,9 @@ OBJECTS = {
     "session_id": "session",
     "conversation_id": "conversation",
     "message_id": "message",
+    "plugin": "plugin",
+    "failure_id": "failure",
     "path": "page",
 }
+# What these name belongs to the installation, not to a tenant.
+NOBODYS = frozenset({"plugin"})

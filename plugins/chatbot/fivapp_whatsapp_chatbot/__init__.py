@@ -1,1 +1,0 @@
-"""Menus and forms for WhatsApp, described in TOML: a plugin for fivapp-whatsapp."""

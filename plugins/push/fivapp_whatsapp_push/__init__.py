@@ -1,1 +1,0 @@
-"""Browser notifications for agents who are not watching: a plugin for fivapp-whatsapp."""

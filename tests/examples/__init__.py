@@ -1,1 +1,0 @@
-"""Tests of the plugins in examples/, written as their authors would: with the kit."""
