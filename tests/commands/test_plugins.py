@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -193,6 +195,17 @@ def test_new_writes_a_plugin_that_passes_the_check_when_it_is_installed(tmp_path
     readme = (project / "README.md").read_text(encoding="utf-8")
     assert f"plugins check {name}" in readme
     assert "$" not in readme
+
+
+@pytest.mark.timeout(300)
+def test_what_new_writes_passes_its_own_tests_without_being_installed(tmp_path: Path) -> None:
+    project = made(tmp_path, "opening-hours")
+    path = os.pathsep.join((clean_environment()["PYTHONPATH"], str(project)))
+    asked = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    environment = clean_environment(PYTHONPATH=path, PYTHONWARNINGS="")
+    done = subprocess.run(asked, cwd=project, env=environment, capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "4 passed" in done.stdout
 
 
 @pytest.mark.parametrize("name", ["Hello", "ws", "../x", *BUNDLED])
