@@ -47,11 +47,11 @@ def _raw(row: Row, world: World, code: str, *bodies: bytes) -> list[Case]:
     return [Case(f"{body!r:.60}", with_body(good(row, world), body), 400, code) for body in bodies]
 
 
-def _beside(row: Row, world: World, value: bytes) -> list[bytes]:
-    """Return bodies in which the value of one text after another is these raw bytes."""
+def _beside(row: Row, world: World, value: bytes, *, kinds: Any = Text | Choice) -> list[bytes]:
+    """Return bodies in which the value of one text after another is these raw bytes; or of other kinds of fields."""
     assert row.body is not None
     whole = good_body(row.body, world)
-    marked = [put(whole, path, "\x01") for path, one in places(row.body) if isinstance(one, Text | Choice | Flag)]
+    marked = [put(whole, path, "\x01") for path, one in places(row.body) if isinstance(one, kinds)]
     for path, one in places(row.body):
         if isinstance(one, Things):
             marked += [put(whole, path, [{**one.good[0], name: "\x01"}]) for name in one.good[0]]
@@ -134,7 +134,8 @@ def too_long(row: Row, world: World) -> Made:
 
 def huge_number(row: Row, world: World) -> Made:
     numbers = (b"9" * 30, b"-" + b"9" * 400, b"9" * 5000, b"1e999", b"-0.0", b"9223372036854775808")
-    return [case for number in numbers for case in _raw(row, world, "invalid_body", *_beside(row, world, number))]
+    bodies = [body for number in numbers for body in _beside(row, world, number, kinds=Text | Choice | Flag)]
+    return _raw(row, world, "invalid_body", *bodies)
 
 
 def not_utf8(row: Row, world: World) -> Made:
