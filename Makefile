@@ -22,7 +22,7 @@ help: ## Say what can be made
 venv: $(STAMP) ## Make .venv with everything for development
 
 # Made again when what is to be installed changes. The output goes to stderr: stdout belongs to `demo --json`.
-$(STAMP): pyproject.toml requirements-dev.txt constraints.txt
+$(STAMP): pyproject.toml requirements-dev.txt constraints.txt $(wildcard plugins/*/pyproject.toml)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo 'Python 3.11 or newer is needed. Name one: make PYTHON=python3.12 …' >&2; exit 1; }
 	@echo 'Installing into $(VENV) …' >&2

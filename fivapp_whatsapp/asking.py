@@ -12,7 +12,7 @@ import msgspec
 
 from .choices import chosen
 from .decisions import Decisions
-from .models import Contact, Conversation, Message, Session
+from .models import Contact, Conversation, Group, Message, Session
 from .plugins import Hook
 from .ports import Clock, Store
 from .runner import Result, Runner
@@ -79,6 +79,8 @@ class Context:
                 return await self._contact()
             case "session":
                 return await self._session()
+            case "group":
+                return await self._group()
         return None
 
     async def _message(self) -> Message | None:
@@ -108,6 +110,13 @@ class Context:
         if session_id is None and (conversation := await self._get("conversation")) is not None:
             session_id = conversation.session_id
         return None if session_id is None else await self._store.session(self.tenant_id, session_id)
+
+    async def _group(self) -> Group | None:
+        conversation: Conversation | None = await self._get("conversation")
+        if conversation is None or not conversation.is_group:
+            return None
+        facts = self._known.get("data") or {}
+        return Group(chat_id=conversation.chat_id, subject=conversation.title, conversation_id=conversation.id, **facts)
 
 
 async def with_choice(store: Store, clock: Clock, tenant_id: str, message: Message) -> Message:

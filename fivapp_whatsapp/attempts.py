@@ -20,7 +20,7 @@ _log = get_logger(__name__)
 # Before each of the three quick tries, and from then on before each of the later ones; then it is dead.
 QUICK_SECONDS = (0.0, 0.2, 1.0)
 LATER_SECONDS = (5.0, 30.0, 300.0, 1800.0, 7200.0)
-_PAUSE_LOOK_SECONDS = 0.5
+_PAUSE_LOOK_SECONDS = 1.0
 _STORE_RETRY_SECONDS = 1.0
 T = TypeVar("T")
 

@@ -16,7 +16,7 @@ import msgspec
 
 from .asking import Asking, with_choice
 from .attempts import Attempts
-from .belt import HOUR, TOLD, Facts, Limits, about_message, over_budget, silencing
+from .belt import HOUR, RULES, TOLD, Facts, Limits, about_message, over_budget, silencing
 from .bursts import Burst, Bursts
 from .chain import HOOK, Answer, Chain, Turn, TurnContext
 from .decisions import Decisions
@@ -31,6 +31,8 @@ from .plugins import Plugin
 from .ports import Clock, Store
 from .tenant import State
 from .trial import Rehearse, Trial, Trials
+
+__all__ = ["NAME", "RULES", "Automation", "Decided", "Trial"]
 
 _log = get_logger(__name__)
 NAME = "@replies"
@@ -185,15 +187,18 @@ class Automation:
     async def _silenced(self, turn: Turn) -> tuple[str | None, str | None]:
         """Return the rule that silences the bots in a turn's conversation, and the line that is to say so."""
         now, message = self._clock.now(), turn.message
-        conversation = await self._store.conversation(turn.tenant_id, message.conversation_id)
+        conversation = await turn.conversation()
+        if turn.wait_until is not None:
+            # Somebody may have taken over while it waited.
+            conversation = await self._store.conversation(turn.tenant_id, message.conversation_id) or conversation
         facts = Facts(
             message=message,
-            conversation=conversation or await turn.conversation(),
+            conversation=conversation,
             session=await turn.session(),
             automation=await self._decisions.automation(turn.tenant_id),
             now=now,
             limits=self.limits,
-            quotes_us=await self._quotes_us(turn) if (await turn.conversation()).is_group else False,
+            quotes_us=conversation.is_group and await self._quotes_us(turn),
         )
         rule = silencing(facts)
         if rule not in (None, "human_answers"):

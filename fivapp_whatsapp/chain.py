@@ -18,7 +18,6 @@ from .plugins import Hook, Plugin
 from .ports import Clock, Store
 from .runner import Result
 from .tenant import Scope
-from .text import clean_text
 from .told import reason
 
 HOOK = "reply_to"
@@ -191,6 +190,5 @@ def answers_of(value: Any) -> list[OutgoingMessage] | None:
         message = OutgoingMessage(text=each) if isinstance(each, str) else each
         if not isinstance(message, OutgoingMessage):
             raise TypeError(f"reply_to returned {type(value).__name__}, not a text or an OutgoingMessage")
-        text = None if message.text is None else clean_text(message.text)
-        messages.append(msgspec.structs.replace(message, text=text))
+        messages.append(message)
     return messages

@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -45,7 +45,7 @@ from .monitor import Monitor
 from .observe import get_logger, operation
 from .outbox import Outbox, Sent
 from .plugin_host import PluginHost
-from .plugin_ports import AnswerTrail, AutomationSettings, PluginSetting, PluginStore
+from .plugin_ports import AnswerTrail, AutomationSettings, PluginSetting
 from .plugins import Plugins
 from .ports import (
     Clock,
@@ -110,7 +110,7 @@ class Gateway:
         self.http = http
         self.plugins = Plugins() if plugins is None else plugins
         self.feed = Feed(store, metrics=self.metrics)
-        self.presence = Presence(cast(PluginStore, store), self.clock)
+        self.presence = Presence(store, self.clock)
         self.monitor = Monitor(
             store,
             self.connectors,

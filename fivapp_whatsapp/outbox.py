@@ -186,6 +186,12 @@ class Outbox:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    async def idle(self) -> None:
+        """Wait until no send is due or being made; what waits for its time or session stays. Raises StoreError."""
+        while self._tasks or await self._claim(_IN_FLIGHT):
+            if self._tasks:
+                await asyncio.wait(self._tasks)
+
     @property
     def in_flight(self) -> int:
         """Return how many sends this process makes now."""

@@ -16,6 +16,7 @@ from .plugins import Hook, Plugins
 from .ports import Clock, Connector, Store
 from .runner import Result
 from .tenant import Scope
+from .text import clean_text
 from .told import reason
 
 _HOOK = "outgoing_message"
@@ -62,6 +63,9 @@ class Outgoing:
             if changed is not message:
                 await self.check(conversation, session, changed)
                 message = changed
+        if message.text is not None:
+            # A plugin's words come from anywhere.
+            message = msgspec.structs.replace(message, text=clean_text(message.text))
         if message.choices:
             message = render(message, await self._connector(session).capabilities())
         return message

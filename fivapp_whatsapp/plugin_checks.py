@@ -21,7 +21,8 @@ from .hookspecs import COLLECTED, HOOKS, LATER, PROJECT, TOLD, HookOptions, opti
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 # Routes of a plugin answer under /api/<name>: these are ours.
 _TAKEN = (
-    "whatsapp conversations webhooks sessions messages quick-replies plugins automations events ws ws-tickets auth me"
+    "accounts auth automations conversations events me messages plugins quick-replies sessions webhooks whatsapp ws "
+    "ws-tickets"
 )
 RESERVED = frozenset(_TAKEN.split())
 _LONGEST_DEADLINE = 300.0
@@ -112,7 +113,7 @@ def _looks_lost(attribute: str, value: FunctionType, module: ModuleType) -> str 
             f"{attribute} ({place(hidden)}) will not run: a decorator above its @hookimpl hides the mark; "
             "put @hookimpl on top, or functools.wraps into the decorator"
         )
-    own = value.__module__ == module.__name__ or value.__module__.startswith(f"{module.__name__}.")
+    own = f"{value.__module__}.".startswith(f"{module.__name__}.")
     if own and attribute in HOOKS:
         return f"{attribute} ({place(value)}) will not run: it has the name of a hook, but no @hookimpl"
     return None

@@ -7,7 +7,7 @@ an entry point of the group `fivapp_whatsapp`. One that cannot be loaded is told
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -66,7 +66,8 @@ class BrokenPlugin(msgspec.Struct, frozen=True, kw_only=True):
 class Plugins:
     """The plugins of one gateway, in the order of the chain: files, installed ones by name, bundled ones last.
 
-    `files` has the paths of those that came as files, by name.
+    `files` has the paths of those that came as files, by name; what stands in `replaced` is called with the name of
+    each that was replaced.
     """
 
     items: tuple[Plugin, ...]
@@ -76,6 +77,7 @@ class Plugins:
     ) -> None:
         self.broken = tuple(broken)
         self.files = dict(files or {})
+        self.replaced: list[Callable[[str], None]] = []
         self._arrange(items)
 
     @classmethod
@@ -135,6 +137,8 @@ class Plugins:
         others = [loaded if plugin.name == loaded.name else plugin for plugin in self.items]
         self._arrange(others if loaded in others else [loaded, *others])
         self.broken = tuple(each for each in self.broken if each.name != loaded.name)
+        for listener in self.replaced:
+            listener(loaded.name)
         return loaded
 
     def tell(self) -> None:

@@ -61,6 +61,8 @@ class Runner:
         self._look: asyncio.TimerHandle | None = None
         self._told: set[asyncio.Task[None]] = set()
         self._closed = False
+        # What was mended is not to wait for the end of a pause.
+        plugins.replaced.append(self.resume)
         self._watch = StallWatch(self._blocking, self._stalled, seconds=stall_seconds)
 
     # --- calling -------------------------------------------------------------------------------

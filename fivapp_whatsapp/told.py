@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from time import monotonic
-from typing import Any
-
-import msgspec
 
 from .asking import Asking, Context
 from .attempts import HookFailed, HookPaused
 from .decisions import Decisions
-from .models import Group, Message, MessageKind, MessageStatus
+from .models import Message, MessageKind, MessageStatus
 from .plugin_ports import StoredEvent
 from .plugins import Hook, Plugins
 from .ports import Clock, Store
@@ -84,10 +81,6 @@ class Contexts:
         return context
 
     def _make(self, tenant_id: str, event: StoredEvent) -> Context:
-        facts: dict[str, Any] = {}
-        if event.type == "group.updated":
-            group = msgspec.convert(event.data or {"chatId": ""}, Group)
-            facts["group"] = msgspec.structs.replace(group, conversation_id=event.conversation_id)
         return Context(
             self._store,
             self._clock,
@@ -95,7 +88,7 @@ class Contexts:
             conversation_id=event.conversation_id,
             message_id=event.message_id,
             session_id=event.session_id,
-            **facts,
+            data=event.data,
         )
 
 

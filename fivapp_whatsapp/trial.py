@@ -144,7 +144,8 @@ class Trials:
 async def _as_it_is(message: OutgoingMessage) -> OutgoingMessage:
     if message.media is None and not (message.text or "").strip():
         raise InvalidInput("A message needs a text.")
-    return msgspec.structs.replace(message, choices=as_choices(message.choices))
+    text = None if message.text is None else clean_text(message.text)
+    return msgspec.structs.replace(message, text=text, choices=as_choices(message.choices))
 
 
 def _offers(answers: Sequence[OutgoingMessage], memory: Mapping[str, Any] | None) -> Any:

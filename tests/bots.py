@@ -71,6 +71,12 @@ class World:
             await self.idle()
         return found
 
+    async def tell_text(self, text: str, chat: str = ANA) -> None:
+        """Let a contact write, and look at nothing."""
+        number, at = f"n{next(_numbers)}", self.clock.now()
+        told = IncomingMessage(session_id="acme", native_id=number, chat_id=chat, sender=chat, text=text, at=at)
+        await self.tell(told)
+
     async def idle(self) -> None:
         """Wait until all is done that need not wait for the clock, and sent."""
         async with asyncio.timeout(20):
@@ -81,7 +87,7 @@ class World:
 
     async def move(self, seconds: float) -> None:
         """Let time pass, and wait until all is quiet."""
-        await self.clock.move(seconds)
+        await self.clock.move(seconds, self.idle)
         await self.idle()
 
     async def messages(self, chat: str = ANA) -> list[Message]:

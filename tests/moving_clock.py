@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -30,13 +31,15 @@ class MovingClock:
         self._sleepers.append((self._seconds + seconds, woken))
         await woken
 
-    async def move(self, seconds: float) -> None:
-        """Let time pass, in steps from one sleeper to the next, in a hundred steps at most."""
+    async def move(self, seconds: float, settle: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Let time pass, in steps from one sleeper to the next, in twenty steps at most; `settle` runs after each."""
         end = self._seconds + seconds
         while self._seconds < end:
             await self._turns()
+            if settle is not None:
+                await settle()
             due = min((at for at, woken in self._sleepers if not woken.done()), default=end)
-            self._seconds = min(end, max(due, self._seconds + seconds / 100))
+            self._seconds = min(end, max(due, self._seconds + seconds / 20))
             for at, woken in self._sleepers:
                 if at <= self._seconds and not woken.done():
                     woken.set_result(None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import signal
 import sys
@@ -37,7 +38,13 @@ def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
 
 
 def test_every_example_is_run() -> None:
-    assert {path.stem for path in EXAMPLES.glob("*.py")} == {"script", *MOUNTS}
+    bots = {"echo", "llm_bot", "metrics_sink", "order_status", "support_hours"}  # tests/examples
+    assert {path.stem for path in EXAMPLES.glob("*.py")} == {"script", *MOUNTS, *bots}
+
+
+def test_the_readme_names_every_example() -> None:
+    named = re.findall(r"\(examples/(\w+)\.py\)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert sorted(named) == sorted(path.stem for path in EXAMPLES.glob("*.py"))
 
 
 def test_the_script_connects_sends_and_reads(tmp_path: Path, environment: dict[str, str]) -> None:

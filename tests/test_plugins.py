@@ -10,9 +10,11 @@ from textwrap import dedent
 import pytest
 from structlog.testing import capture_logs
 
+from fivapp_whatsapp.app import create_app
 from fivapp_whatsapp.errors import PluginError, PluginNotFound
 from fivapp_whatsapp.plugin_checks import RESERVED
 from fivapp_whatsapp.plugins import BUNDLED, Plugins
+from fivapp_whatsapp.settings import load_settings
 from tests.processes import clean_environment
 
 PING = '''\
@@ -462,7 +464,10 @@ def test_with_nothing_installed_there_is_nothing_and_no_framework_is_loaded(tmp_
     assert done.stdout == "[]\n", done.stderr
 
 
-def test_the_bundled_names_are_not_reserved() -> None:
+def test_what_our_routes_are_called_is_reserved_and_what_the_bundled_plugins_are_is_not() -> None:
+    app = create_app(load_settings({}, env_file=None, jwt_secret="x" * 32, database_url="sqlite:///unused.db"))
+    ours = {route.path.split("/")[2] for route in app.routes if route.path.startswith("/api/")}
+    assert ours - set(BUNDLED) <= RESERVED
     assert not RESERVED & set(BUNDLED)
 
 

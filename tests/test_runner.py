@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import gc
 import secrets
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -248,6 +250,25 @@ async def test_a_plain_function_that_hangs_is_left_behind_in_time_and_counted() 
     await bench.runner.close()
 
 
+async def test_what_is_to_be_awaited_and_comes_too_late_is_dropped() -> None:
+    end = threading.Event()
+
+    async def answer() -> str:
+        return "late"
+
+    @hookimpl(timeout=0.05)
+    def reply_to() -> Any:
+        end.wait(20)
+        return answer()
+
+    bench = Bench(reply_to)
+    assert (await bench.call("reply_to")).outcome == "late"
+    end.set()
+    await until(lambda: bench.runner.health("bot").left == 0)
+    await bench.runner.close()
+    gc.collect()  # a coroutine that nobody closed complains here, and a warning is an error
+
+
 async def test_a_plugin_has_a_few_threads_and_what_waited_in_vain_for_one_never_runs() -> None:
     end, running, ran = threading.Event(), [], []
 
@@ -400,6 +421,20 @@ async def test_a_person_lifts_a_pause_and_other_plugins_were_never_paused() -> N
     assert bench.runner.paused("bot") is None
 
 
+async def test_a_file_that_is_loaded_again_is_paused_no_longer(tmp_path: Path) -> None:
+    file = tmp_path / "bot.py"
+    source = "from fivapp_whatsapp import hookimpl\n@hookimpl\nasync def reply_to():\n    return 1 / 0\n"
+    file.write_text(source, encoding="utf-8")
+    plugins = Plugins.load(files=[file], installed=False)
+    runner = Runner(plugins, clock=SteppedClock(), metrics=PrometheusMetrics())
+    for _ in range(5):
+        await runner.call(plugins.hooks("reply_to")[0], {})
+    assert runner.paused("bot") == "failing"
+    file.write_text(source.replace("1 / 0", "1 / 1"), encoding="utf-8")
+    plugins.replace(file)
+    assert (await runner.call(plugins.hooks("reply_to")[0], {})).value == 1
+
+
 async def test_failures_are_told_to_plugins_that_listen_and_theirs_are_only_logged() -> None:
     heard: list[tuple[str, str, str]] = []
 
@@ -490,6 +525,47 @@ async def test_a_function_that_blocks_the_loop_is_named_while_it_still_blocks_an
     assert (line["plugin"], line["hook"]) == ("bot", "reply_to")
     assert line["seconds"] >= 0.2
     assert any(frame.endswith(":reply_to") for frame in line["trace"])
+
+
+CHILD = """
+import asyncio, time
+from fivapp_whatsapp import hookimpl
+
+async def work():
+    time.sleep(1.2)
+
+@hookimpl
+async def reply_to():
+    await asyncio.create_task(work())
+"""
+
+
+async def test_what_blocks_in_a_task_of_its_own_is_found_by_its_module_and_counted_once(tmp_path: Path) -> None:
+    file = tmp_path / "bot.py"
+    file.write_text(CHILD, encoding="utf-8")
+    plugins = Plugins.load(files=[file], installed=False)
+    runner = Runner(plugins, clock=SteppedClock(), metrics=PrometheusMetrics(), stall_seconds=0.08)
+    watch = asyncio.create_task(runner.run())
+    await asyncio.sleep(0.05)
+    with capture_logs() as lines:
+        await runner.call(plugins.hooks("reply_to")[0], {})
+    watch.cancel()
+    told = [line for line in lines if line["event"] == "plugin_blocks_event_loop"]
+    assert [(line["plugin"], line["hook"]) for line in told] == [("bot", "other")] * 2
+    assert told[0]["seconds"] < told[1]["seconds"]
+    assert told[0]["trace"][-1].startswith("bot.py:6:work")
+    assert runner.health("bot").stalls == 1
+
+
+async def test_many_that_take_a_little_each_in_one_turn_of_the_loop_are_no_stall() -> None:
+    @hookimpl
+    async def reply_to() -> Any:
+        time.sleep(0.15)
+
+    bench = Bench(reply_to, stall_seconds=0.5)
+    async with bench.watched():
+        await asyncio.gather(*(bench.call("reply_to") for _ in range(7)))
+    assert bench.runner.health("bot").stalls == 0
 
 
 async def test_a_loop_that_waits_or_works_in_small_steps_is_no_stall() -> None:

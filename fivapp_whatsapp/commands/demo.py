@@ -31,6 +31,7 @@ from .common import plugin_option, print_json, run
 from .reloading import reload_on_change
 from .serving import Site, answering, base_url, bind, run_until_stopped, stop_signal
 from .token import issue_token
+from .why import why
 
 TENANT = "demo"
 LOGIN = "demo"
@@ -174,6 +175,8 @@ async def _run(
         build_gateway(settings, plugins=plugins) as gateway,
         _reloading(plugins),
     ):
+        # stdout belongs to --json.
+        gateway.automation.listeners.append(lambda decided: click.echo(why(decided), err=True))
         await _add_people(gateway.store, remembered.password)
         async with answering(Site(create_app(settings, gateway=gateway), sock)):
             ready = Ready(

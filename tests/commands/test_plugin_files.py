@@ -6,13 +6,17 @@ import asyncio
 import os
 import secrets
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
 from fivapp_whatsapp.commands.reloading import reload, reload_on_change
 from fivapp_whatsapp.plugins import Plugins
 from tests.processes import clean_environment, command, running, wait_for
 from tests.test_plugins import PING, answering, load, write
+
+from .test_demo import client, connect, receive
 
 pytestmark = pytest.mark.anyio
 MISSPELT = PING.replace("reply_to", "reply_too")
@@ -44,17 +48,31 @@ def test_the_demo_refuses_what_is_installed_and_broken_too(tmp_path: Path) -> No
     assert "acme: reply_too" in done.stderr
 
 
-def test_a_file_is_loaded_again_when_it_is_saved_while_the_demo_runs(tmp_path: Path) -> None:
+def test_a_bot_in_a_file_answers_and_answers_anew_when_it_is_saved(tmp_path: Path) -> None:
     file = write(tmp_path, "ping.py")
-    with running("demo", "--json", "--port", "0", "--plugin", str(file), cwd=tmp_path) as process:
-        process.json()
+    with (
+        running("demo", "--json", "--port", "0", "--plugin", str(file), cwd=tmp_path) as process,
+        client(ready := process.json()) as gateway,
+    ):
+        connect(ready, gateway)
+        receive(ready, gateway, "ping")
+        wait_for(lambda: answers(ready) == ["pong"])
         write(tmp_path, "ping.py", PING.replace('"pong"', '"peng"'))
         wait_for(lambda: "ping.py: loaded again (reply_to)." in process.stderr)
+        receive(ready, gateway, "ping")
+        wait_for(lambda: answers(ready) == ["pong", "peng"])
         write(tmp_path, "ping.py", MISSPELT)
         wait_for(lambda: "ping.py: the old one runs on." in process.stderr)
         assert "there is no hook reply_too" in process.stderr
+        receive(ready, gateway, "ping")
+        wait_for(lambda: answers(ready) == ["pong", "peng", "peng"])
         assert process.end() == 0
         assert len(process.lines) == 1
+
+
+def answers(ready: dict[str, Any]) -> list[str]:
+    """Return what has reached the phones."""
+    return [item["text"] for item in httpx.get(f"{ready['simulator']}/simulator/ledger").json()["items"]]
 
 
 def test_serve_tells_of_a_broken_plugin_and_serves(tmp_path: Path) -> None:

@@ -1,0 +1,5 @@
+"""Automatic replies: greetings, rules by words, business hours."""
+
+from .config import Autoreply, BusinessHours, Pace, Rule
+
+__all__ = ["Autoreply", "BusinessHours", "Pace", "Rule"]

@@ -1,0 +1,1 @@
+"""Menus and forms for WhatsApp, described in TOML: a plugin for fivapp-whatsapp."""

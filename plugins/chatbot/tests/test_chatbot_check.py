@@ -1,0 +1,150 @@
+"""What the reader and the checker say of a flow, and where."""
+
+from __future__ import annotations
+
+import pytest
+
+from fivapp_whatsapp_chatbot.__main__ import EXAMPLES, example_flow
+from fivapp_whatsapp_chatbot.check import check_flow
+from fivapp_whatsapp_chatbot.flow import seconds_of
+from fivapp_whatsapp_chatbot.lines import find_lines
+from fivapp_whatsapp_chatbot.reading import read_flow
+
+ASK = '[steps.a]\nkind = "ask"\ntext = "?"\n'
+END = '[steps.z]\nkind = "end"\n'
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_examples_have_no_problem(name: str) -> None:
+    flow, problems = check_flow(example_flow(name))
+    assert problems == []
+    assert flow is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "line"),
+    [
+        ("a = ", "not_toml", 1),
+        ("name = 'x'\nb = [1,\nc = 2", "not_toml", 3),
+        ("", "no_steps", None),
+        ("steps = 3", "no_steps", None),
+        ("[steps.A]\nkind = 'end'", "bad_name", 1),
+        (ASK + "[steps.b]\nkind = 'dance'\n" + END, "bad_shape", 5),
+        (ASK + "[steps.b]\ntext = 'no kind'\n" + END, "bad_shape", 4),
+        (ASK + "tex = 'typo'\n" + END, "bad_shape", 1),
+        ("nam = 'typo'\n" + END, "bad_shape", None),
+        ("time_zone = 'America/Nowhere'\n" + END, "unknown_time_zone", 1),
+        ("time_zone = '../etc/passwd'\n" + END, "unknown_time_zone", 1),
+        (END + "[timeout]\nend_after = 'soon'", "bad_duration", 3),
+        (END + "[[triggers]]\nany = true\nagain_after = '1 week'", "bad_duration", 3),
+        (END + "[texts]\nhello = 'x'", "unknown_text", 4),
+        (ASK + "next = 'nowhere'\n" + END, "unknown_target", 4),
+        ("start = 'nowhere'\n" + END, "unknown_target", 1),
+        (END + "[[triggers]]\nany = true\nto = 'nowhere'", "unknown_target", 3),
+        (END + "[retries]\nto = 'nowhere'", "unknown_target", 3),
+        (ASK, "dead_end", 1),
+        (
+            "[steps.a]\nkind = 'say'\ntext = 'x'\nnext = 'b'\n[steps.b]\nkind = 'goto'\nto = 'a'",
+            "loop_without_input",
+            1,
+        ),
+        ("[steps.a]\nkind = 'http'\nurl = 'https://a.example'\non_error = 'a'\n" + END, "loop_without_input", 1),
+        ("[steps.a]\nkind = 'say'\ntext = '{who}'\n" + END, "undefined", 3),
+        ("[steps.a]\nkind = 'say'\ntext = '{contact.age}'\n" + END, "undefined", 3),
+        ("[steps.a]\nkind = 'branch'\non = 'who'\notherwise = 'z'\ncases = [{to = 'z'}]\n" + END, "undefined", 3),
+        (ASK + "pattern = '['\n" + END, "bad_pattern", 4),
+        (ASK + "type = 'cpf'\npattern = 'x'\n" + END, "pattern_of_text", 5),
+        (ASK + "min_length = 9\nmax_length = 3\n" + END, "bad_limits", 4),
+        (ASK + "type = 'date'\nmin = 'soon'\n" + END, "bad_limits", 5),
+        (ASK + "type = 'number'\nmax = 'many'\n" + END, "bad_limits", 5),
+        (ASK + "min = 3\n" + END, "bad_limits", 4),
+        (ASK + "type = 'one_of'\n" + END, "options_of_one_of", 1),
+        (ASK + "options = ['x']\n" + END, "options_of_one_of", 1),
+        (ASK + "save = 'contact'\n" + END, "reserved_name", 1),
+        ("[steps.a]\nkind = 'menu'\ntext = '?'\noptions = ['x', 'X']\n" + END, "double_option", 4),
+        ("[steps.a]\nkind = 'http'\nurl = 'ftp://a.example'\n" + END, "bad_url", 3),
+        ("[steps.a]\nkind = 'http'\nurl = 'https://{contact.phone}.example'\n" + END, "bad_url", 3),
+        ("[steps.a]\nkind = 'http'\nurl = 'https://[::1'\n" + END, "bad_url", 3),
+        ("[steps.a]\nkind = 'http'\nurl = 'https://a.example'\nheaders = {X = \"a\\nb\"}\n" + END, "bad_header", 4),
+        (ASK + END + "[timeout]\nremind_after = '1h'\nend_after = '10m'", "bad_timeout", 6),
+    ],
+)
+def test_an_error_is_told_with_its_line(text: str, code: str, line: int | None) -> None:
+    flow, problems = check_flow(text)
+    assert flow is None
+    assert (code, line) in [(problem.code, problem.line) for problem in problems if problem.severity == "error"]
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "line"),
+    [
+        ("[steps.a]\nkind = 'goto'\nto = 'z'\n[steps.b]\nkind = 'end'\n" + END, "unreachable", 4),
+        (
+            "[steps.m]\nkind = 'menu'\ntext = '?'\noptions = [{title = 'x', to = 'a'}, {title = 'y', to = 'b'}]\n"
+            + ASK
+            + "[steps.b]\nkind = 'end'\ntext = '{a}'",
+            "maybe_undefined",
+            10,
+        ),
+        (
+            "[steps.h]\nkind = 'http'\nurl = 'https://a.example'\nsave = 'r'\non_error = 'z'\n" + END + "text = '{r}'",
+            "maybe_undefined",
+            8,
+        ),
+        ("[steps.a]\nkind = 'say'\ntext = '{ x }'\n" + END, "odd_braces", 3),
+        ("[steps.a]\nkind = 'http'\nurl = 'https://a.example'\n" + END, "no_on_error", 1),
+        ("[steps.a]\nkind = 'menu'\ntext = '?'\noptions = ['Voltar']\n" + END, "reserved_word", 4),
+        (
+            "[steps.a]\nkind = 'menu'\ntext = '?'\noptions = [{title='a', words=['x']}, {title='b', words=['X!']}]\n"
+            + END,
+            "ambiguous_word",
+            4,
+        ),
+        (f"[steps.a]\nkind = 'menu'\ntext = '?'\noptions = ['{'x' * 25}']\n" + END, "long_title", 4),
+        (
+            "[steps.a]\nkind = 'menu'\ntext = '?'\noptions = [" + ", ".join(f"'o{n}'" for n in range(11)) + "]\n" + END,
+            "many_options",
+            4,
+        ),
+    ],
+)
+def test_a_warning_is_told_and_the_flow_can_be_used(text: str, code: str, line: int) -> None:
+    flow, problems = check_flow(text)
+    assert flow is not None, problems
+    assert (code, line) in [(problem.code, problem.line) for problem in problems]
+
+
+def test_all_steps_that_are_wrong_are_told_at_once() -> None:
+    _, problems = check_flow("[steps.a]\nkind = 'x'\n[steps.b]\nkind = 'ask'\n[steps.c]\nkind = 'goto'\n")
+    assert [(problem.step, problem.line) for problem in problems] == [("a", 2), ("b", 3), ("c", 5)]
+
+
+def test_a_question_that_is_asked_again_is_no_loop() -> None:
+    flow, problems = check_flow(ASK + "next = 'a'\n")
+    assert flow is not None
+    assert problems == []
+
+
+def test_the_version_changes_with_the_meaning_and_not_with_comments() -> None:
+    versions = [flow.version for text in (END, "# new\n" + END, END + "text = 'x'") if (flow := read_flow(text)[0])]
+    assert versions[0] == versions[1] != versions[2]
+
+
+def test_options_may_be_titles_alone_and_get_ids_of_them() -> None:
+    flow, _ = read_flow("[steps.a]\nkind = 'menu'\ntext = '?'\noptions = ['Clínica Geral', '日本', '3 queijos']")
+    assert flow is not None
+    assert [option.id for option in flow.steps["a"].options] == ["clinica_geral", "option_2", "option_3"]  # type: ignore[union-attr]
+
+
+def test_lines_pass_over_what_stands_inside_values() -> None:
+    lines = find_lines('a = """\nb = 1\n"""\nc = [\n  { d = 1 },\n]\n[t."x"] # note\n  e = 1\n')
+    assert [lines.of((key,)) for key in "abcd"] == [1, None, 4, None]
+    assert lines.of(("t", "x", "e")) == 8
+    assert lines.of(("t", "x", "missing")) == 7
+
+
+def test_durations_have_a_unit() -> None:
+    assert [seconds_of(text) for text in ("90s", "10m", " 2 h", "1d")] == [90, 600, 7200, 86_400]
+    for text in ("10", "-1m", "1w", "1.5h", ""):
+        with pytest.raises(ValueError, match="no duration"):
+            seconds_of(text)

@@ -1,0 +1,1 @@
+"""Browser notifications for agents who are not watching: a plugin for fivapp-whatsapp."""
