@@ -21,16 +21,18 @@ from .settings import Settings, load_settings
 _log = get_logger(__name__)
 
 
-def build_gateway(settings: Settings, *, plugins: Plugins | None = None) -> Gateway:
+def build_gateway(settings: Settings, *, plugins: Plugins | None = None, server: bool = True) -> Gateway:
     """Return a gateway that is not started yet; without `plugins` it has those that are installed.
 
-    A plugin that cannot be loaded is told of, and stops nothing. Raises SettingsError for a DATABASE_URL that
-    names no database.
+    `server=False` is for a visit beside a running server. A plugin that cannot be loaded is told of, and stops
+    nothing. Raises SettingsError for a DATABASE_URL that names no database.
     """
     plugins = Plugins.load(names=settings.plugins) if plugins is None else plugins
     plugins.tell()
     metrics = PrometheusMetrics(strict=False)
-    store = DatabaseStore(settings.database_url, metrics=metrics, pending_limit=settings.webhook_pending_limit)
+    store = DatabaseStore(
+        settings.database_url, metrics=metrics, pending_limit=settings.webhook_pending_limit, server=server
+    )
     http = guarded_client(allow=settings.http_allow)
     connectors: dict[str, Connector] = {
         "connection_service": ConnectionServiceConnector.from_settings(settings, outside=http),

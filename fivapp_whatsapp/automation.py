@@ -115,12 +115,16 @@ class Automation:
         conversation_id: str | None = None,
         plugin: str | None = None,
         memory: Mapping[str, Any] | None = None,
+        message: Message | None = None,
     ) -> Trial:
         """Return what the bots would say to a text, without any effect; `memory` of a trial goes on from there.
 
-        Raises ConversationNotFound, PluginNotFound, InvalidInput.
+        With `message`, one of the conversation, they are asked about that one as it is. Raises
+        ConversationNotFound, PluginNotFound, InvalidInput.
         """
-        return await self._trials.run(tenant_id, text, conversation_id=conversation_id, plugin=plugin, memory=memory)
+        return await self._trials.run(
+            tenant_id, text, conversation_id=conversation_id, plugin=plugin, memory=memory, message=message
+        )
 
     # --- one message ---------------------------------------------------------------------------
 

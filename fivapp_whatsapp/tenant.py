@@ -310,7 +310,7 @@ class TenantGateway:
 
     async def is_watching(self, user_id: str) -> bool:
         """Tell whether a user has the pages before their eyes, on any process."""
-        return await self._gateway.store.is_watching(self.tenant_id, user_id, self._gateway.clock.now())
+        return await self._gateway.presence.is_watching(self.tenant_id, user_id)
 
     def count(self, name: str, amount: float = 1) -> None:
         """Add to a counter of the plugin's own: `fivapp_plugin_<plugin>_<name>`."""

@@ -65,14 +65,20 @@ class Trials:
         conversation_id: str | None = None,
         plugin: str | None = None,
         memory: Mapping[str, Any] | None = None,
+        message: Message | None = None,
     ) -> Trial:
         """Ask the bots, one of them with `plugin`, in a conversation or in one that nobody ever had.
 
-        Raises ConversationNotFound, PluginNotFound, InvalidInput for a memory that is none.
+        `message` is what they are asked about in place of a new one with the text. Raises ConversationNotFound,
+        PluginNotFound, InvalidInput for a memory that is none.
         """
         rehearsal = self._rehearse(tenant_id, memory)
         conversation, contact, session = await self._place(tenant_id, conversation_id)
-        message = self._message(conversation, contact, text, _offered(memory))
+        if message is None:
+            message = self._message(conversation, contact, text, _offered(memory))
+        elif message.author.id is not None:
+            # In a group it is not the conversation's contact who wrote.
+            contact = await self._store.contact(tenant_id, message.author.id)
         context = TurnContext(
             self._store,
             self._clock,

@@ -12,7 +12,7 @@ from fivapp_whatsapp.plugin_checks import name_problem
 from fivapp_whatsapp.plugin_sources import BUNDLED, host_version, installed_points
 from fivapp_whatsapp.plugins import Plugins
 
-from . import plugin_template
+from . import plugin_template, plugin_upkeep
 from .common import print_json, print_table
 
 _as_json = click.option("--json", "as_json", is_flag=True, help="One line of JSON.")
@@ -85,6 +85,10 @@ def new(name: str, into: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
     click.echo(f"Made {folder}. Its README.md says how to go on.")
+
+
+for command in (plugin_upkeep.failed, plugin_upkeep.purge, plugin_upkeep.replay):
+    plugins.add_command(command)
 
 
 def _list(*, as_json: bool, check: bool) -> None:
