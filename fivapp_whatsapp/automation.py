@@ -133,7 +133,6 @@ class Automation:
         message = None if event.message_id is None else await self._store.message(tenant_id, event.message_id)
         if message is None or message.direction != "incoming" or message.kind in _NEVER_ANSWERED:
             return None
-        await self._bursts.asked((tenant_id, message.conversation_id))
         if await self._store.marked(tenant_id, [message.id]):
             return None
         turn = await self._turn(tenant_id, event, message)
@@ -141,6 +140,7 @@ class Automation:
             return None
         turn.attempt = attempt
         burst = Burst(turn)
+        await self._bursts.asked(turn.key)
         older = self._bursts.take(turn.key)
         if older is not None:
             burst.older.append(older)
@@ -283,7 +283,14 @@ class Automation:
             except MessageNotFound as exc:
                 draft = _without_answers(draft, exc.detail)
             else:
-                return draft, answered
+                if answered.first or not (left := await self._unmarked(turn, draft)):
+                    return draft, answered
+                draft = msgspec.structs.replace(draft, message_ids=left)
+
+    async def _unmarked(self, turn: Turn, draft: AnswerDraft) -> list[str]:
+        """Return which messages of a draft still have no mark, when others of them got one elsewhere."""
+        marked = await self._store.marked(turn.tenant_id, draft.message_ids)
+        return [message_id for message_id in draft.message_ids if message_id not in marked]
 
     def _tell(self, turn: Turn, draft: AnswerDraft, answered: Answered) -> None:
         outcome = _outcome(draft, answered)

@@ -23,7 +23,9 @@ class Burst:
         self.turn = turn
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.older: list[Burst] = []
-        self.asking = False
+        # Clear while it is being asked.
+        self.free = asyncio.Event()
+        self.free.set()
         self.task: asyncio.Task[None] | None = None
 
     def end(self) -> None:
@@ -56,12 +58,14 @@ class Bursts:
 
     async def asked(self, key: _Key) -> None:
         """Wait while a turn of the conversation is being asked: answers keep their order."""
-        burst = self._bursts.get(key)
-        if burst is not None and burst.asking:
-            await asyncio.wait([burst.done])
+        while (burst := self._bursts.get(key)) is not None and not burst.free.is_set():
+            await burst.free.wait()
 
     def take(self, key: _Key) -> Burst | None:
-        """Return the turn that waits in a conversation, for a newer message that takes over from it."""
+        """Return the turn that waits in a conversation, for a newer message that takes over from it.
+
+        No await may stand between `asked` and this: a turn that is being asked goes its way to the end.
+        """
         burst = self._bursts.pop(key, None)
         if burst is not None and burst.task is not None:
             burst.task.cancel()
@@ -85,14 +89,15 @@ class Bursts:
         while True:
             while turn.wait_until is not None and (left := turn.wait_until - self._clock.now()).total_seconds() > 0:
                 await self._clock.sleep(left.total_seconds())
-            burst.asking = True
+            burst.free.clear()
             with self._attempts.activity.busy():
-                if await self._ask(turn):
-                    break
-            burst.asking = False
-        if self._bursts.get(key) is burst:
-            del self._bursts[key]
-        burst.end()
+                done = await self._ask(turn)
+            if done and self._bursts.get(key) is burst:
+                del self._bursts[key]
+            burst.free.set()
+            if done:
+                burst.end()
+                return
 
     async def _ask(self, turn: Turn) -> bool:
         while True:

@@ -22,7 +22,7 @@ from fivapp_whatsapp.models import (
     OutgoingMessage,
     SessionStatus,
 )
-from fivapp_whatsapp.plugin_ports import AnswerDraft
+from fivapp_whatsapp.plugin_ports import AnswerDraft, AnswerTrail
 from fivapp_whatsapp.testing.connector import FakeConnector
 
 from .bots import BIA, GROUP, PHONE, World, plugin, world
@@ -511,6 +511,56 @@ async def test_what_comes_while_a_patient_bot_thinks_is_another_turn(sqlite_url:
         assert here.sent == ["um"]
         await here.move(6)
         assert here.sent == ["um", "dois"]
+
+
+async def test_a_bot_that_begins_to_think_while_a_message_is_read_is_not_broken_off(
+    sqlite_url: str, clock: MovingClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thinking, think = asyncio.Event(), asyncio.Event()
+
+    @hookimpl(quiet_for=5)
+    async def reply_to(messages: list[Message]) -> str:
+        thinking.set()
+        await think.wait()
+        return " / ".join(each.text or "" for each in messages)
+
+    async with world(sqlite_url, clock, plugin("a", reply_to)) as here:
+        first = await here.says("um")
+        marked = here.gateway.store.marked
+
+        async def slow(tenant_id: str, message_ids: Any) -> set[str]:
+            found = await marked(tenant_id, message_ids)
+            if first.id not in message_ids:
+                await clock.move(6)
+                await thinking.wait()
+                asyncio.get_running_loop().call_later(0.1, think.set)
+            return found
+
+        monkeypatch.setattr(here.gateway.store, "marked", slow)
+        second = await here.says("dois", wait=False)
+        await think.wait()
+        monkeypatch.setattr(here.gateway.store, "marked", marked)
+        await here.idle()
+        assert here.sent == ["um"]
+        await here.move(6)
+        assert here.sent == ["um", "dois"]
+        assert (await here.trail(second)).plugin == "a"
+
+
+async def test_a_mark_that_another_process_set_does_not_lose_the_newer_messages_answer(
+    sqlite_url: str, clock: MovingClock
+) -> None:
+    async with world(sqlite_url, clock, gathers("a")) as here:
+        first = await here.says("um")
+        trail = AnswerTrail(message_id=first.id, at=clock.now(), rule="bots_off")
+        draft = AnswerDraft(conversation_id=first.conversation_id, message_ids=[first.id], trail=trail)
+        store = here.gateway.store
+        await store.commit_answer("acme", draft, owner="other", lease_seconds=1, expires_at=clock.now())
+        second = await here.says("dois")
+        await here.move(6)
+        assert here.sent == ["um / dois"]
+        assert (await here.trail(second)).plugin == "a"
+        assert (await here.trail(first)).rule == "bots_off"
 
 
 async def test_a_person_who_writes_ends_a_burst_without_an_answer(sqlite_url: str, clock: MovingClock) -> None:
