@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import secrets
 import socket
 import sqlite3
@@ -13,9 +12,12 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from click.testing import CliRunner
 
+from fivapp_whatsapp.cli import cli
 from fivapp_whatsapp.errors import InvalidInput
 from fivapp_whatsapp.testing import Chat
+from tests.processes import ROOT
 
 
 @pytest.mark.plugin("examples/echo.py")
@@ -168,5 +170,7 @@ def _received(server: socket.socket) -> list[str]:
         return lines
 
 
-def test_examples_are_found_from_where_the_tests_run() -> None:
-    assert os.path.isfile("examples/echo.py")
+@pytest.mark.parametrize("name", ["echo", "llm_bot", "metrics_sink", "order_status", "support_hours"])
+def test_an_example_has_no_mistake_that_plugins_check_finds(name: str) -> None:
+    done = CliRunner().invoke(cli, ["plugins", "check", str(ROOT / f"examples/{name}.py")])
+    assert (done.exit_code, done.stdout.startswith(f"{name}: ok (")) == (0, True), done.output

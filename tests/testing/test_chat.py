@@ -37,7 +37,7 @@ async def test_settings_of_the_plugin_hold_at_once(chat: Chat) -> None:
     assert chat.replies == ["Bom dia!"]
     with pytest.raises(InvalidInput, match="Expected `str`"):
         await chat.configure("shop", greeting=3)
-    with pytest.raises(InvalidInput, match="greting"):
+    with pytest.raises(InvalidInput, match="known are greeting"):
         await chat.configure("shop", greting="Oi")
     with pytest.raises(PluginNotFound):
         await chat.configure("shops", greeting="Oi")
