@@ -9,8 +9,9 @@ import msgspec
 
 from .errors import InvalidInput
 from .plugin_config import parse_config
-from .plugin_ports import AutomationSettings, PluginSetting, PluginStore
+from .plugin_ports import AutomationSettings, PluginSetting
 from .plugins import Plugin, Plugins
+from .ports import Store
 
 # What another process decided holds here a second later; one's own at once.
 _SECONDS = 1.0
@@ -39,13 +40,13 @@ class _Remembered:
 class Decisions:
     """Reads tenants' decisions; `forget` a tenant after a write of one's own. Raises StoreError."""
 
-    def __init__(self, store: PluginStore, plugins: Plugins) -> None:
+    def __init__(self, store: Store, plugins: Plugins) -> None:
         self._store = store
         self._plugins = plugins
         self._tenants: dict[str, _Remembered] = {}
 
     async def automation(self, tenant_id: str) -> AutomationSettings:
-        """Return what a tenant decided about all bots."""
+        """Return what a tenant decided about all bots; those of a suspended tenant are off."""
         return (await self._tenant(tenant_id)).automation
 
     async def plugin(self, tenant_id: str, name: str) -> Decision:
@@ -76,6 +77,9 @@ class Decisions:
         if known is not None and known.until > time.monotonic():
             return known
         automation = await self._store.automation_settings(tenant_id)
+        tenant = await self._store.tenant(tenant_id)
+        if tenant is not None and tenant.suspended:
+            automation = msgspec.structs.replace(automation, enabled=False)
         settings = await self._store.plugin_settings(tenant_id)
         if len(self._tenants) >= _MAX_TENANTS:
             self._tenants.clear()

@@ -272,6 +272,13 @@ async def test_the_kill_switch_silences_every_bot_of_a_tenant(sqlite_url: str, c
         assert here.sent == ["pong"]
 
 
+async def test_the_bots_of_a_suspended_tenant_are_silent(sqlite_url: str, clock: MovingClock) -> None:
+    async with world(sqlite_url, clock, says("a")) as here:
+        await here.gateway.store.suspend_tenant("acme", True)
+        assert (await here.trail(await here.says())).rule == "bots_off"
+        assert here.sent == []
+
+
 @pytest.mark.parametrize("where", ["page", "phone"])
 async def test_a_person_who_writes_silences_the_bots_for_a_while(
     sqlite_url: str, clock: MovingClock, where: str

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -144,6 +146,13 @@ def test_a_number_is_mentioned_by_its_digits_behind_an_at_sign(
     text: str | None, phone: str | None, found: bool
 ) -> None:
     assert mentions(text, phone) is found
+
+
+def test_the_document_lists_the_rules_with_their_sentences() -> None:
+    page = (Path(__file__).parents[1] / "docs/plugins.md").read_text(encoding="utf-8")
+    section = page.partition("## Why no bot answered")[2].partition("\n## ")[0]
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", section, re.MULTILINE))
+    assert rows == {rule: english for rule, (_, english) in RULES.items()}
 
 
 def test_every_rule_has_a_sentence_in_both_languages_and_the_store_knows_its_own() -> None:
