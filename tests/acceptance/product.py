@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -134,4 +134,13 @@ async def eventually(look: Callable[[], Any], seconds: float = PATIENCE) -> Any:
     while not (found := look()):
         assert time.monotonic() < deadline, "it did not happen in time"
         await asyncio.sleep(0.02)
+    return found
+
+
+async def later(look: Callable[[], Awaitable[Any]], seconds: float = PATIENCE) -> Any:
+    """Ask until the answer is something true, and return it."""
+    deadline = time.monotonic() + seconds
+    while not (found := await look()):
+        assert time.monotonic() < deadline, "it did not happen in time"
+        await asyncio.sleep(0.05)
     return found
