@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING, Any
 from litestar import Litestar, Router
 from litestar.di import Provide
 
+# Litestar reads the annotations of what it provides.
+from fivapp_whatsapp.gateway import Gateway
+from fivapp_whatsapp.models import User
 from fivapp_whatsapp.observe import get_logger
+from fivapp_whatsapp.tenant import TenantGateway
 
 from .auth import PUBLIC, require_admin
 from .requests import ANY_BODY, ApiRequest
 
 if TYPE_CHECKING:
-    from fivapp_whatsapp.gateway import Gateway
     from fivapp_whatsapp.plugins import Hook, Plugin
-    from fivapp_whatsapp.tenant import TenantGateway
 
 __all__ = ["admin_only", "plugin_routers", "public_route", "upload_route"]
 _log = get_logger(__name__)
@@ -65,6 +67,9 @@ def _dependencies(gateway: Gateway, plugin: str) -> dict[str, Provide]:
     def provide_host() -> Gateway:
         return gateway
 
+    def provide_user(request: ApiRequest) -> User:
+        return request.user
+
     def provide_view(request: ApiRequest) -> TenantGateway:
         return gateway.as_plugin(request.user.tenant_id, plugin)
 
@@ -73,6 +78,7 @@ def _dependencies(gateway: Gateway, plugin: str) -> dict[str, Provide]:
 
     return {
         "host": Provide(provide_host, sync_to_thread=False),
+        "user": Provide(provide_user, sync_to_thread=False),
         "gateway": Provide(provide_view, sync_to_thread=False),
         "config": Provide(provide_config),
     }
