@@ -33,8 +33,10 @@ if TYPE_CHECKING:
     from .ports import ConversationFilter
     from .settings import Settings, load_settings
     from .tenant import PluginLog, State, TenantGateway
+    from .web.plugin_routes import admin_only
 
 __all__ = [
+    "admin_only",
     "Author",
     "Choice",
     "Conflict",
@@ -73,6 +75,7 @@ __all__ = [
 # Each module is loaded when its name is first asked for: importing the package imports no framework, and the
 # command line answers at once.
 _HOMES = {
+    "admin_only": ".web.plugin_routes",
     "Author": ".models",
     "Choice": ".models",
     "Conflict": ".errors",
