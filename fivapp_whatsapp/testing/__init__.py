@@ -13,17 +13,29 @@ if TYPE_CHECKING:
     from .chat import Chat
     from .clock import FakeClock
     from .connector import FakeConnector
+    from .demo import Demo, running_demo
     from .postgres import create_database, drop_database, postgres_server
 
-__all__ = ["Chat", "create_database", "drop_database", "FakeClock", "FakeConnector", "postgres_server"]
+__all__ = [
+    "Chat",
+    "create_database",
+    "Demo",
+    "drop_database",
+    "FakeClock",
+    "FakeConnector",
+    "postgres_server",
+    "running_demo",
+]
 
 _HOMES = {
     "Chat": ".chat",
     "create_database": ".postgres",
+    "Demo": ".demo",
     "drop_database": ".postgres",
     "FakeClock": ".clock",
     "FakeConnector": ".connector",
     "postgres_server": ".postgres",
+    "running_demo": ".demo",
 }
 
 
