@@ -18,7 +18,7 @@ from .ports import Clock, Store
 from .runner import Result, Runner
 from .tenant import Scope, TenantGateway
 
-# So many hooks of one plugin run at once in a process: a slow bot keeps others waiting, not the machine.
+# So many calls of one hook of a plugin run at once in a process: a slow bot keeps others waiting, not the machine.
 AT_ONCE = 16
 # How long a question with choices can still be answered by a number, and among how many messages it is looked for.
 _CHOICE_HOURS = 24
@@ -132,13 +132,14 @@ async def with_choice(store: Store, clock: Clock, tenant_id: str, message: Messa
 
 
 class Asking:
-    """Calls hooks of plugins, `AT_ONCE` of one plugin at a time; `view` makes a tenant's gateway for one of them."""
+    """Calls hooks of plugins, each `AT_ONCE` times at once; `view` makes a tenant's gateway for one of them."""
 
     def __init__(self, runner: Runner, decisions: Decisions, view: Callable[[str, str, Scope], TenantGateway]) -> None:
         self._runner = runner
         self._decisions = decisions
         self._view = view
-        self._slots: dict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(AT_ONCE))
+        # For each hook by itself: what one sends goes through the same plugin's outgoing_message.
+        self._slots: dict[tuple[str, str], asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(AT_ONCE))
 
     def paused(self, plugin: str) -> str | None:
         """Return why a plugin is not called at the moment, or None."""
@@ -160,7 +161,7 @@ class Asking:
         `view` makes the gateway that the hook gets, where it is not the real one; `check` takes what the hook
         returned, and raises TypeError for what it may not return.
         """
-        async with self._slots[hook.plugin]:
+        async with self._slots[hook.plugin, hook.name]:
             arguments = await self._arguments(hook, context, scope, attempt, view)
             return await self._runner.call(hook, arguments, timeout=timeout, check=check)
 

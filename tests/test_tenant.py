@@ -339,6 +339,27 @@ async def test_what_a_filter_sends_itself_is_not_shown_to_it_again(sqlite_url: s
         assert here.sent == ["cópia de a", "a"]
 
 
+async def test_many_hooks_that_send_at_once_do_not_wait_for_each_other_for_ever(
+    sqlite_url: str, clock: MovingClock
+) -> None:
+    """Each holds a turn of its plugin while its message goes through a hook of the same plugin."""
+    sixteen = asyncio.Barrier(16)
+
+    @hookimpl(timeout=5)
+    async def message_received(message: Message, gateway: TenantGateway) -> None:
+        await sixteen.wait()
+        await gateway.send(message.conversation_id, "a")
+
+    @hookimpl
+    async def outgoing_message(message: OutgoingMessage) -> OutgoingMessage:
+        return OutgoingMessage(text=f"{message.text}!")
+
+    async with world(sqlite_url, clock, plugin("both", message_received, outgoing_message)) as here:
+        await asyncio.gather(*(here.tell_text("oi", f"55119888{n:05d}@c.us") for n in range(16)))
+        await here.idle()
+        assert here.sent == ["a!"] * 16
+
+
 async def test_choices_of_a_person_are_shown_as_the_connector_can(sqlite_url: str, clock: MovingClock) -> None:
     connector = FakeConnector()
     async with world(sqlite_url, clock, connector=connector) as here:
