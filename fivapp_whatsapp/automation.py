@@ -135,7 +135,8 @@ class Automation:
             return None
         if await self._store.marked(tenant_id, [message.id]):
             return None
-        turn = await self._turn(tenant_id, event, message)
+        about = about_message(message, event.at, self._clock.now())
+        turn = await self._turn(tenant_id, event, message, decided=about is not None)
         if turn is None:
             return None
         turn.attempt = attempt
@@ -146,7 +147,7 @@ class Automation:
             burst.older.append(older)
             turn.message_ids = [*older.turn.message_ids, message.id]
         try:
-            done = await self._go_on(turn, about=about_message(message, event.at, self._clock.now()))
+            done = await self._go_on(turn, about=about)
         except Exception:
             if older is not None:
                 self._bursts.wait(older)
@@ -156,10 +157,14 @@ class Automation:
         burst.end()
         return None
 
-    async def _turn(self, tenant_id: str, event: StoredEvent, message: Message) -> Turn | None:
-        message = await with_choice(self._store, self._clock, tenant_id, message)
+    async def _turn(self, tenant_id: str, event: StoredEvent, message: Message, *, decided: bool) -> Turn | None:
+        """Return a message's turn, None when its conversation is gone; one that is decided needs nothing read."""
+        if not decided:
+            message = await with_choice(self._store, self._clock, tenant_id, message)
         turn = Turn(TurnContext(self._store, self._clock, tenant_id, message), event, message, self._clock.now())
-        return None if await turn.conversation() is None or await turn.session() is None else turn
+        if decided or (await turn.conversation() is not None and await turn.session() is not None):
+            return turn
+        return None
 
     async def _go_on(self, turn: Turn, *, about: str | None = None) -> bool:
         """Look at the rules, ask the bots that were not asked yet, and commit; False when the next bot waits."""

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import datetime
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -71,9 +72,9 @@ class World:
             await self.idle()
         return found
 
-    async def tell_text(self, text: str, chat: str = ANA) -> None:
+    async def tell_text(self, text: str, chat: str = ANA, at: datetime | None = None) -> None:
         """Let a contact write, and look at nothing."""
-        number, at = f"n{next(_numbers)}", self.clock.now()
+        number, at = f"n{next(_numbers)}", at or self.clock.now()
         told = IncomingMessage(session_id="acme", native_id=number, chat_id=chat, sender=chat, text=text, at=at)
         await self.tell(told)
 

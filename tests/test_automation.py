@@ -231,7 +231,7 @@ async def test_a_paused_bot_is_passed_over(sqlite_url: str, clock: MovingClock) 
 async def test_a_thousand_old_messages_get_no_answer(sqlite_url: str, clock: MovingClock) -> None:
     async with world(sqlite_url, clock, says("a")) as here:
         old = clock.now() - timedelta(minutes=3)
-        await asyncio.gather(*(here.says(f"m{n}", at=old, wait=False, chat=_chat(n)) for n in range(1000)))
+        await asyncio.gather(*(here.tell_text(f"m{n}", _chat(n), old) for n in range(1000)))
         await here.idle()
         assert here.sent == []
         assert (await here.trail((await here.messages(_chat(1)))[0])).rule == "too_old"
