@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .app import create_app
     from .assemble import open_gateway
-    from .errors import Conflict, GatewayError, Hold, InvalidInput, NotFound
+    from .errors import Conflict, GatewayError, Hold, InvalidInput, MessageNotFound, NotFound, TooLarge, Unprocessable
     from .gateway import Gateway, SessionView
     from .hookspecs import hookimpl
     from .models import (
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         Group,
         GroupMember,
         Media,
+        MediaState,
         Message,
         MessageKind,
         MessageStatus,
@@ -31,9 +32,9 @@ if TYPE_CHECKING:
         User,
     )
     from .ports import ConversationFilter
-    from .settings import Settings, load_settings
+    from .settings import Secret, Settings, load_settings
     from .tenant import PluginLog, State, TenantGateway
-    from .web.plugin_routes import admin_only
+    from .web.plugin_routes import admin_only, public_route, upload_route
 
 __all__ = [
     "admin_only",
@@ -55,20 +56,27 @@ __all__ = [
     "InvalidInput",
     "load_settings",
     "Media",
+    "MediaState",
     "Message",
     "MessageKind",
+    "MessageNotFound",
     "MessageStatus",
     "NotFound",
     "open_gateway",
     "OutgoingMessage",
     "Page",
     "PluginLog",
+    "public_route",
+    "Secret",
     "Session",
     "SessionStatus",
     "SessionView",
     "Settings",
     "State",
     "TenantGateway",
+    "TooLarge",
+    "Unprocessable",
+    "upload_route",
     "User",
 ]
 
@@ -94,20 +102,27 @@ _HOMES = {
     "InvalidInput": ".errors",
     "load_settings": ".settings",
     "Media": ".models",
+    "MediaState": ".models",
     "Message": ".models",
     "MessageKind": ".models",
+    "MessageNotFound": ".errors",
     "MessageStatus": ".models",
     "NotFound": ".errors",
     "open_gateway": ".assemble",
     "OutgoingMessage": ".models",
     "Page": ".models",
     "PluginLog": ".tenant",
+    "public_route": ".web.plugin_routes",
+    "Secret": ".settings",
     "Session": ".models",
     "SessionStatus": ".models",
     "SessionView": ".gateway",
     "Settings": ".settings",
     "State": ".tenant",
     "TenantGateway": ".tenant",
+    "TooLarge": ".errors",
+    "Unprocessable": ".errors",
+    "upload_route": ".web.plugin_routes",
     "User": ".models",
 }
 

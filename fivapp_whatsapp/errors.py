@@ -4,6 +4,7 @@ GatewayError
 ├── InvalidInput                    what the caller gave cannot be used
 │   ├── RecipientMismatch
 │   ├── CapabilityMissing
+│   ├── TooLarge · Unprocessable    for plugins: 413 and 422 on the web
 │   └── IdempotencyMismatch
 ├── NotFound
 │   ├── TenantNotFound · SessionNotFound · ConversationNotFound · MessageNotFound · AccountNotFound
@@ -75,6 +76,18 @@ class CapabilityMissing(InvalidInput):
     """The connection service of this session cannot do that."""
 
     code = "capability_missing"
+
+
+class TooLarge(InvalidInput):
+    """This is larger than what is taken here."""
+
+    code = "too_large"
+
+
+class Unprocessable(InvalidInput):
+    """This was understood, and cannot be done with what it holds."""
+
+    code = "unprocessable"
 
 
 class IdempotencyMismatch(InvalidInput):

@@ -17,6 +17,7 @@ from .models import (
     Conversation,
     ConversationPatch,
     Group,
+    Media,
     Message,
     OutgoingMessage,
     Page,
@@ -130,6 +131,11 @@ class TenantGateway:
     def state(self) -> State:
         """Return the plugin's memory for the tenant as a whole."""
         return self.state_of("")
+
+    @property
+    def public_url(self) -> str:
+        """Return the address by which others reach the gateway (FIVAPP_PUBLIC_URL); empty when it is not set."""
+        return self._gateway.settings.public_url
 
     @property
     def http(self) -> httpx.AsyncClient:
@@ -255,14 +261,20 @@ class TenantGateway:
         _, session = await self._chat(conversation_id)
         return await self._gateway.connector(session).capabilities()
 
+    async def set_media(self, message_id: str, media: Media) -> Message:
+        """Replace what is known of a message's file, and tell browsers. Raises MessageNotFound."""
+        return await self._gateway.store.set_media(self.tenant_id, message_id, media)
+
     @contextlib.asynccontextmanager
     async def fetch_media(self, message: Message) -> AsyncIterator[MediaStream]:
-        """Open the file of a message: `async with gateway.fetch_media(message) as file:`.
+        """Open the file of a message that came in: `async with gateway.fetch_media(message) as file:`.
 
         Raises InvalidInput for a message without one, ConnectorUnavailable (try again later), ConnectorRejected.
         """
-        if message.media is None or message.media.url is None:
-            raise InvalidInput("This message has no file.", code="no_media")
+        # Whoever wrote a message here chose its address: with our key it could lead where only we may go.
+        theirs = message.direction == "incoming" or message.author.kind == "phone"
+        if not theirs or message.media is None or message.media.url is None:
+            raise InvalidInput("This message has no file that came in.", code="no_media")
         _, session = await self._chat(message.conversation_id)
         async with self._gateway.connector(session).fetch_media(message.media.url) as file:
             yield file

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import secrets
 import shutil
 import sys
 import tomllib
@@ -27,7 +28,7 @@ from fivapp_whatsapp.models import Author, Message, MessageKind, MessageStatus, 
 from fivapp_whatsapp.plugin_ports import PluginFailure, Timer
 from fivapp_whatsapp.plugin_sources import GROUP
 from fivapp_whatsapp.plugins import Plugins
-from fivapp_whatsapp.settings import Settings
+from fivapp_whatsapp.settings import Secret, Settings
 
 from .clock import FakeClock
 from .connector import FakeConnector
@@ -100,10 +101,11 @@ async def running_gateway(template: Path, database: Path, clock: FakeClock, plug
     """Give a running gateway whose tenant `acme` has a connected session; the clock waits for it from then on."""
     shutil.copyfile(template, database)
     connector = FakeConnector()
+    url = f"sqlite:///{database}"
     gateway = Gateway(
-        _Store(f"sqlite:///{database}", clock),
+        _Store(url, clock),
         {connector.name: connector},
-        Settings(send_wait=5.0),
+        Settings(database_url=Secret(url), jwt_secret=Secret(secrets.token_hex(32)), send_wait=5.0),
         clock=clock,
         plugins=plugins,
         http=guarded_client(allow=("127.0.0.1:*", "localhost:*")),

@@ -7,7 +7,7 @@ that carries its own signature) is marked `opt=public_route` and can only ask fo
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from litestar import Litestar, Router
 from litestar.di import Provide
@@ -16,13 +16,11 @@ from litestar.di import Provide
 from fivapp_whatsapp.gateway import Gateway
 from fivapp_whatsapp.models import User
 from fivapp_whatsapp.observe import get_logger
+from fivapp_whatsapp.plugins import Hook, Plugin
 from fivapp_whatsapp.tenant import TenantGateway
 
 from .auth import PUBLIC, require_admin
 from .requests import ANY_BODY, ApiRequest
-
-if TYPE_CHECKING:
-    from fivapp_whatsapp.plugins import Hook, Plugin
 
 __all__ = ["admin_only", "plugin_routers", "public_route", "upload_route"]
 _log = get_logger(__name__)

@@ -32,6 +32,8 @@ RULES: dict[type[errors.GatewayError], int] = {
     errors.RecipientMismatch: 422,
     errors.CapabilityMissing: 422,
     errors.IdempotencyMismatch: 422,
+    errors.TooLarge: 413,
+    errors.Unprocessable: 422,
     errors.NotFound: 404,
     errors.Conflict: 409,
     errors.NotAllowed: 403,
