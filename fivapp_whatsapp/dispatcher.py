@@ -259,5 +259,6 @@ class Dispatcher:
             for way in together:
                 way.take(events, upto if full else max(upto, head))
             if not full:
-                self._heads[tenant_id] = max(head, upto)
+                # Not the head of before: what was told meanwhile may not have been in the read.
+                self._heads[tenant_id] = max(upto, self._heads.get(tenant_id, 0))
             ways = [way for way in ways if way.room > 0 and (full or way not in together)]

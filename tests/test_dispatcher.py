@@ -394,6 +394,32 @@ async def test_what_plugins_are_told_is_counted(sqlite_url: str, clock: MovingCl
 # --- crashes, several processes --------------------------------------------------------------------
 
 
+async def test_what_is_told_while_a_read_is_on_its_way_is_read_as_well(
+    sqlite_url: str, clock: MovingClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ear = Heard()
+    async with world(sqlite_url, clock, ear.plugin()) as here:
+        store, dispatcher = here.gateway.store, here.gateway.dispatcher
+        await here.says("zero")
+        read, told = store.stored_events, asyncio.Event()
+
+        async def slow(*arguments: Any) -> Any:
+            found = await read(*arguments)
+            if not told.is_set():
+                told.set()
+                head = (await store.log_state("acme")).head
+                await here.tell_text("two")
+                while dispatcher._heads.get("acme", 0) <= head:
+                    await asyncio.sleep(0.005)
+            return found
+
+        monkeypatch.setattr(store, "stored_events", slow)
+        await here.tell_text("one")
+        async with asyncio.timeout(20):
+            while ear.texts != ["zero", "one", "two"]:
+                await asyncio.sleep(0.01)
+
+
 async def test_a_crash_repeats_what_came_after_the_saved_place_and_loses_nothing(
     sqlite_url: str, clock: MovingClock
 ) -> None:
