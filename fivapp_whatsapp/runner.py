@@ -92,13 +92,15 @@ class Runner:
             self._leave(call)
             raise
         seconds = time.perf_counter() - started
-        if check is not None and call.error is None and not call.late:
+        if check is not None and call.error is None and not call.late and not call.paused:
             try:
                 call.value = check(call.value)
             except TypeError as exc:
                 call.error = exc
         outcome = _outcome_of(call)
         self._metrics.count("plugin_calls_total", plugin=hook.plugin, hook=hook.name, outcome=outcome)
+        if outcome == "paused":
+            return _PAUSED
         self._metrics.observe("plugin_call_seconds", seconds, hook=hook.name)
         if outcome == "ok":
             return Result("ok", call.value, None, seconds)
@@ -126,6 +128,11 @@ class Runner:
 
     async def _run(self, call: _Call, arguments: Mapping[str, Any]) -> None:
         hook = call.hook
+        # Of several that begin in one turn of the loop the first ones may have led to a pause.
+        if self._records.of(hook.plugin).reason is not None:
+            call.paused = True
+            self._ended(call)
+            return
         try:
             call.value = await hook.function(**{name: arguments[name] for name in hook.arguments})
         except (KeyboardInterrupt, GeneratorExit):
@@ -306,7 +313,7 @@ class Runner:
 class _Call:
     """One call on its way; `late` means that nobody waits for it any more."""
 
-    __slots__ = ("deadline", "error", "hook", "key", "late", "loop", "task", "value", "waiter")
+    __slots__ = ("deadline", "error", "hook", "key", "late", "loop", "paused", "task", "value", "waiter")
 
     def __init__(self, hook: Hook, loop: asyncio.AbstractEventLoop) -> None:
         self.hook = hook
@@ -316,6 +323,7 @@ class _Call:
         self.key: object = self
         self.deadline = 0.0
         self.late = False
+        self.paused = False
         self.value: Any = None
         self.error: BaseException | None = None
 
@@ -349,6 +357,8 @@ _PAUSED = Result("paused")
 def _outcome_of(call: _Call) -> Outcome:
     if call.late:
         return "late"
+    if call.paused:
+        return "paused"
     if call.error is None:
         return "ok"
     return "held" if isinstance(call.error, Hold) and call.hook.name == "outgoing_message" else "failed"

@@ -527,6 +527,22 @@ async def test_a_function_that_blocks_the_loop_is_named_while_it_still_blocks_an
     assert any(frame.endswith(":reply_to") for frame in line["trace"])
 
 
+async def test_of_many_that_begin_at_once_and_block_only_three_do() -> None:
+    begun: list[int] = []
+
+    @hookimpl
+    async def reply_to() -> Any:
+        begun.append(1)
+        time.sleep(0.5)
+
+    bench = Bench(reply_to, stall_seconds=0.2)
+    async with bench.watched():
+        results = await asyncio.gather(*(bench.call("reply_to") for _ in range(12)))
+    assert len(begun) == 3
+    assert [each.outcome for each in results] == ["ok"] * 3 + ["paused"] * 9
+    assert bench.counted("paused") == 9
+
+
 CHILD = """
 import asyncio, time
 from fivapp_whatsapp import hookimpl
