@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import fivapp_whatsapp
-from fivapp_whatsapp.plugins import BUNDLED
+from fivapp_whatsapp.plugins import BUNDLED, Plugins
 
 from .processes import ROOT
 
@@ -56,6 +57,21 @@ def test_the_tests_of_a_bundled_plugin_import_public_names_only(folder: Path) ->
     found = {name for file in (folder / "tests").rglob("*.py") for name in _imports(file)}
     public = {f"fivapp_whatsapp.{name}" for name in fivapp_whatsapp.__all__}
     assert [name for name in found - public if not name.startswith("fivapp_whatsapp.testing.")] == []
+
+
+@each_plugin
+def test_the_readme_of_a_bundled_plugin_lists_exactly_its_routes(folder: Path) -> None:
+    plugin = Plugins.load(names=[folder.name]).get(folder.name)
+    handlers = [one for hook in plugin.hooks.get("register_routes", ()) for one in hook.function()]
+    routes = {
+        (method, re.sub(r"\{(\w+?)(?:_id)?:\w+\}", "{}", f"/api/{folder.name}{path}").rstrip("/"))
+        for one in handlers
+        for method in one.http_methods - {"HEAD", "OPTIONS"}
+        for path in one.paths
+    }
+    readme = (folder / "README.md").read_text(encoding="utf-8")
+    listed = re.findall(rf"\b(GET|POST|PUT|PATCH|DELETE) `?(/api/{folder.name}(?:/[^\s?`]*)?)", readme)
+    assert {(method, re.sub(r"\{\w+\}", "{}", path)) for method, path in listed} == routes
 
 
 def test_tests_of_plugins_have_names_of_their_own() -> None:

@@ -14,6 +14,8 @@ from litestar.params import FromPath
 from litestar.routes import HTTPRoute, WebSocketRoute
 
 from fivapp_whatsapp.app import create_app
+from fivapp_whatsapp.assemble import build_gateway
+from fivapp_whatsapp.plugins import Plugins
 from fivapp_whatsapp.settings import Secret, Settings
 from fivapp_whatsapp.web.auth import EXCLUDE
 from fivapp_whatsapp.web.openapi import WEBHOOKS
@@ -26,7 +28,8 @@ from .tools import SECRET
 
 
 def make_app(folder: Path) -> Litestar:
-    return create_app(Settings(database_url=Secret(f"sqlite:///{folder}/table.db"), jwt_secret=Secret(SECRET)))
+    settings = Settings(database_url=Secret(f"sqlite:///{folder}/table.db"), jwt_secret=Secret(SECRET))
+    return create_app(gateway=build_gateway(settings, plugins=Plugins()))
 
 
 @pytest.fixture(scope="module")
