@@ -7,6 +7,7 @@ musl, and knows no look-around, which people copy from examples.
 
 from __future__ import annotations
 
+import re
 import time
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -20,6 +21,9 @@ Match = Literal["exact", "contains", "regex", "any"]
 LONGEST_TEXT = 4096
 # For all patterns that one message is held against: a fair pattern takes microseconds.
 TIME_LIMIT = 0.1
+# No limit of time ends the making of an expression, so what it would be made of has one.
+MOST_COUNTED = 10_000
+_COUNTS = re.compile(r"\{\s*(\d*)\s*(?:,\s*(\d*)\s*)?\}")
 
 
 def fold(text: str) -> str:
@@ -36,12 +40,22 @@ def without_accents(text: str) -> str:
 
 def compile_pattern(pattern: str) -> regex.Pattern[str]:
     """Return a regular expression that finds plain letters in any case. Raises ValueError with what is wrong."""
+    if _written_out(pattern) > MOST_COUNTED:
+        raise ValueError(f"the counts in braces of {pattern[:40]!r} make more than {MOST_COUNTED:,}, multiplied")
     try:
         return _compile(without_accents(pattern))
     except regex.error as exc:
         raise ValueError(f"the regular expression {pattern!r} cannot be read: {exc}") from None
     except RecursionError:
         raise ValueError(f"the regular expression {pattern[:40]!r} is nested too deeply") from None
+
+
+def _written_out(pattern: str) -> int:
+    """Return what the counts of a pattern make, multiplied: `(a{99}){99}` is written out when it is compiled."""
+    written_out = 1
+    for count in _COUNTS.finditer(pattern):
+        written_out = min(written_out * max([1, *(int(n[:6]) for n in count.groups() if n)]), MOST_COUNTED + 1)
+    return written_out
 
 
 class Deadline:

@@ -97,3 +97,16 @@ def test_a_fair_expression_misses_no_deadline() -> None:
     deadline = Deadline()
     assert matches("pedido 123", "regex", [r"pedido\s+(\d+)"], deadline, whole_words=True)
     assert not deadline.missed
+
+
+@pytest.mark.parametrize("pattern", ["(a{999}){999}", "a{99999999999}", "((a{9,}){9,}x{,9999}){ 9 , 99 }"])
+def test_an_expression_that_would_be_written_out_without_end_is_refused_at_once(pattern: str) -> None:
+    started = time.monotonic()
+    with pytest.raises(ValueError, match="counts in braces"):
+        compile_pattern(pattern)
+    assert time.monotonic() - started < 1
+
+
+@pytest.mark.parametrize("pattern", ["a{}", "{ , }", "[0-9]{5}-[0-9]{3}", "(a{100}){100}"])
+def test_modest_counts_can_be_used(pattern: str) -> None:
+    assert compile_pattern(pattern).search("~") is None
