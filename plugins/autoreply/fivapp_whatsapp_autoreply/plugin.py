@@ -82,7 +82,7 @@ async def _find(config: Autoreply, asked: Asked, moment: Moment, gateway: Tenant
 
 async def _type(gateway: TenantGateway, conversation: Conversation, seconds: float) -> None:
     """Look like somebody who types; however the connection service takes it, no longer than that."""
-    if not seconds:
+    if not seconds or gateway.dry_run:
         return
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):

@@ -8,6 +8,10 @@ from typing import Any
 import pytest
 
 from fivapp_whatsapp.testing import Chat
+from fivapp_whatsapp_autoreply import Autoreply, Rule
+from fivapp_whatsapp_autoreply.answering import Asked, answers
+from fivapp_whatsapp_autoreply.config import week_of
+from fivapp_whatsapp_autoreply.templates import Moment
 
 AT_ONCE = {"longestSeconds": 0}
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -65,6 +69,26 @@ async def test_a_message_that_is_handled_twice_is_answered_once(chat: Chat) -> N
     await chat.says("preço")
     assert chat.replies == ["Olá!", "re: price"]
     await chat.runs_twice()
+
+
+async def test_what_was_decided_before_a_crash_is_decided_again_and_rests_for_other_messages(chat: Chat) -> None:
+    rule = Rule(name="price", patterns=("preço",), replies=("a", "b"), cooldown_seconds=60)
+    config = Autoreply(greeting="Olá!", rules=(rule,))
+    moment = Moment(chat.clock.now(), week_of(config.hours), "pt-BR")
+    state = chat.gateway.as_plugin(chat.tenant_id, "autoreply").state_of(chat.conversation.id)
+    first = await answers(config, Asked("m1", ("preço",)), moment, rule, state)
+    assert len(first) == 2
+    assert await answers(config, Asked("m1", ("preço",)), moment, rule, state) == first
+    assert await answers(config, Asked("m2", ("preço",)), moment, rule, state) == []
+
+
+async def test_a_rehearsal_waits_for_no_typing(chat: Chat) -> None:
+    pace = {"charactersPerSecond": 1, "longestSeconds": 7}
+    await chat.configure("autoreply", rules=[_rule("hi", match="any", replies=["x" * 40])], pace=pace)
+    started = time.monotonic()
+    tried = await chat.gateway.automation.try_(chat.tenant_id, "oi")
+    assert time.monotonic() - started < 5
+    assert [one.text for one in tried.answers] == ["x" * 40]
 
 
 async def test_a_rule_rests_and_no_later_rule_speaks_for_it(chat: Chat) -> None:

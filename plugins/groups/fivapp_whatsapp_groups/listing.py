@@ -108,6 +108,8 @@ class Groups:
         return GroupDetails(**view, participants=people.participants, source=people.source)
 
     async def _told(self, session: Session) -> list[Group]:
+        if session.desired != "running":
+            return []
         try:
             return await self._gateway.groups(session.id)
         except GatewayError as exc:

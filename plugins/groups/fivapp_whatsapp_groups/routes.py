@@ -19,7 +19,10 @@ from .welcome import LONGEST_TEXT, check
 
 View = NamedDependency[TenantGateway]
 Config = NamedDependency[GroupSettings]
-SessionId = Annotated[str | None, QueryParameter(name="sessionId", description="Only of this session.")]
+SessionId = Annotated[
+    str | None,
+    QueryParameter(name="sessionId", pattern=r"^[A-Za-z0-9_.-]{1,97}$", description="Only of this session."),
+]
 Cursor = Annotated[str | None, QueryParameter(description="`nextCursor` of the page before.")]
 Limit = Annotated[int, QueryParameter(ge=1, le=200, description="How many items at most.")]
 Text = Annotated[str, msgspec.Meta(max_length=LONGEST_TEXT)]

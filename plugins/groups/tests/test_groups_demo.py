@@ -101,5 +101,7 @@ def test_a_cursor_of_nobody_is_refused_and_the_list_needs_a_login(demo: Demo, gr
     refused = demo.gateway.get("/api/groups", params={"cursor": "-1"})
     assert (refused.status_code, refused.json()["code"]) == (400, "invalid_cursor")
     assert demo.gateway.get("/api/groups", params={"limit": 0}).status_code == 400
+    assert demo.gateway.get("/api/groups", params={"sessionId": "\0"}).status_code == 400
+    assert demo.gateway.get("/api/groups", params={"sessionId": "nobody.s"}).status_code == 404
     stranger = demo.gateway.get("/api/groups", headers={"Authorization": ""})
     assert stranger.status_code == 401

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from fivapp_whatsapp import Group, GroupMember
 from fivapp_whatsapp.testing import Chat
 from fivapp_whatsapp_groups import GroupSettings
 from fivapp_whatsapp_groups.config import Decision, decide
-from fivapp_whatsapp_groups.listing import Groups
+from fivapp_whatsapp_groups.listing import GroupNotFound, Groups
 from fivapp_whatsapp_groups.people import people_of
 
 GROUP = "120363025246125486@g.us"
@@ -140,3 +142,15 @@ async def test_the_list_has_groups_that_were_written_in_first_and_pages_through(
     pages = [await groups.page(chat.tenant_id, start, 2) for start in (0, 2, 4)]
     assert [one for items, _ in pages for one in items] == everything
     assert [more for _, more in pages] == [True, False, False]
+
+
+async def test_another_tenants_group_does_not_exist(chat: Chat) -> None:
+    chat.in_group()
+    await chat.says("oi")
+    await chat.gateway.store.add_tenant("other", "Other")
+    theirs = Groups(chat.gateway.as_plugin("other", "groups"), GroupSettings())
+    with pytest.raises(GroupNotFound):
+        await theirs.conversation(chat.conversation.id)
+    assert await theirs.page(None, 0, 50) == ([], False)
+    ours = Groups(chat.gateway.as_plugin(chat.tenant_id, "groups"), GroupSettings())
+    assert (await ours.conversation(chat.conversation.id)).is_group
