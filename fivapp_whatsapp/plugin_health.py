@@ -23,7 +23,7 @@ _STALLS_WITHIN = 600.0
 _STALLS_PAUSE = 600.0
 
 
-class PluginHealth(msgspec.Struct, frozen=True, kw_only=True):
+class PluginHealth(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """How a plugin does in this process, since its start.
 
     `left` counts the calls that run on beyond their deadline; `last_error` is an error's type and its place.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import html
 import re
+import sys
 from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
@@ -119,7 +120,7 @@ class PagePlugin(OpenAPIRenderPlugin):
 
 def complete(schema: dict[str, Any]) -> dict[str, Any]:
     """Return the description with the webhooks, path parameters in camelCase, and closed request bodies."""
-    whole = copy.deepcopy(schema)
+    whole = _named_as_ours(copy.deepcopy(schema))
     paths = {_PLACEHOLDER.sub(lambda m: "{" + camel(m[1]) + "}", path): item for path, item in whole["paths"].items()}
     for item in paths.values():
         for operation in (item[method] for method in _METHODS & item.keys()):
@@ -133,6 +134,28 @@ def complete(schema: dict[str, Any]) -> dict[str, Any]:
     for name in _request_schemas(whole):
         whole["components"]["schemas"][name]["additionalProperties"] = False
     return whole
+
+
+def _named_as_ours(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the description with our schemas under their short names, whatever plugins call theirs.
+
+    Of two classes with one name Litestar names both by their modules; so an installed plugin would rename ours.
+    """
+    modules = sorted((name for name in sys.modules if name.startswith("fivapp_whatsapp.")), key=len, reverse=True)
+    names = {}
+    for name in schema["components"]["schemas"]:
+        module = next((one for one in modules if name.startswith(one.replace(".", "_") + "_")), None)
+        if module is not None:
+            names[name] = name[len(module) + 1 :]
+    if not names or len(set(names.values())) < len(names):
+        return schema
+    text = msgspec.json.encode(schema).decode()
+    for long, short in names.items():
+        text = text.replace(f'"#/components/schemas/{long}"', f'"#/components/schemas/{short}"')
+    named: dict[str, Any] = msgspec.json.decode(text)
+    schemas = named["components"]["schemas"]
+    named["components"]["schemas"] = {names.get(name, name): part for name, part in schemas.items()}
+    return named
 
 
 WEBHOOKS = {

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from fivapp_whatsapp.web import plugin_schemas, schemas
+from fivapp_whatsapp.web.openapi import complete
 from fivapp_whatsapp.web.requests import decode
 
 from .bad_input.table import PAGES
@@ -68,6 +69,18 @@ async def test_every_reference_leads_somewhere(schema: dict[str, Any]) -> None:
             assert reference.removeprefix("#/components/schemas/") in schema["components"]["schemas"]
     used = {name for _, _, operation in operations(schema) for need in operation.get("security", []) for name in need}
     assert used <= schema["components"]["securitySchemes"].keys()
+
+
+def test_a_plugins_class_with_a_name_of_ours_does_not_rename_ours() -> None:
+    ours, theirs = "fivapp_whatsapp_web_problems_Problem", "fivapp_whatsapp_chatbot_flow_Problem"
+    refs = {str(place): {"$ref": f"#/components/schemas/{name}"} for place, name in enumerate((ours, theirs))}
+    named = complete({"paths": {}, "components": {"schemas": {ours: {"title": "ours"}, theirs: {}, "Both": refs}}})
+    schemas = named["components"]["schemas"]
+    assert schemas["Problem"] == {"title": "ours"}
+    assert schemas["Both"] == {
+        "0": {"$ref": "#/components/schemas/Problem"},
+        "1": {"$ref": f"#/components/schemas/{theirs}"},
+    }
 
 
 async def test_every_operation_has_a_name_a_tag_a_summary_and_its_problems(schema: dict[str, Any]) -> None:
