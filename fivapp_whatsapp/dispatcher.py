@@ -93,9 +93,10 @@ class Dispatcher:
     async def step(self) -> None:
         """Do what is due: take lanes, read what they have not, save their places. Raises StoreError."""
         async with self._turn:
+            # Also by one that hands out no more: else its loop would go round without ever waiting.
+            self._news.clear()
             if self._draining:
                 return
-            self._news.clear()
             if time.monotonic() >= self._claim_at:
                 await self._claim()
             await self._read()

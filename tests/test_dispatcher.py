@@ -449,6 +449,21 @@ async def test_a_stop_gives_the_lanes_up_so_that_the_next_process_goes_on_at_onc
     assert ear.texts == ["m0", "m1", "m2"]
 
 
+@pytest.mark.timeout(60)
+async def test_news_while_it_stops_do_not_hold_up_the_loop(sqlite_url: str, clock: MovingClock) -> None:
+    heard = Heard()
+    async with world(sqlite_url, clock, heard.plugin()) as here:
+        dispatcher = here.gateway.dispatcher
+        await dispatcher.drain(5)
+        dispatcher._news.set()
+        # Its loop goes on until the gateway's tasks are ended: others must get their turn meanwhile.
+        turns = 0
+        async with asyncio.timeout(5):
+            while dispatcher._news.is_set() or turns < 50:
+                turns += 1
+                await asyncio.sleep(0)
+
+
 async def test_a_stop_waits_for_what_is_being_handled(sqlite_url: str, clock: MovingClock) -> None:
     begun, ended = asyncio.Event(), []
 

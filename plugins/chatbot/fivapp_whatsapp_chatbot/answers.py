@@ -24,6 +24,8 @@ _NUMBER = re.compile(r"([+-]?)\s*(?:R\$\s*)?(\d{1,3}(?:[. ]\d{3})+|\d{1,15})(?:,
 _NUMBER_EN = re.compile(r"([+-]?)\s*\$?\s*(\d{1,3}(?:,\d{3})+|\d{1,15})(?:\.(\d{1,6}))?")
 _DATE = re.compile(r"(\d{1,2})\s*[/.\-]\s*(\d{1,2})\s*[/.\-]\s*(\d{4}|\d{2})")
 _RELATIVE = re.compile(r"today(?:([+-])(\d{1,4})d)?")
+_COUNTS = re.compile(r"\{\s*(\d*)\s*(?:,\s*(\d*)\s*)?\}")
+_MOST_COUNTED = 10_000
 _ORDINAL = re.compile(r"\d{1,2}")
 
 
@@ -114,6 +116,20 @@ def _text(step: Ask, flow: Flow, text: str, today: date) -> Outcome:
     if step.pattern is not None and not _matches(step.pattern, text):
         return Wrong("bad_text")
     return Read(text)
+
+
+def pattern_problem(pattern: str) -> str | None:
+    """Say why a pattern cannot be used, or None. Counts are written out when it is compiled, so they have a limit."""
+    written_out = 1
+    for count in _COUNTS.finditer(pattern):
+        written_out *= max([1, *(int(number[:6]) for number in count.groups() if number)])
+        if written_out > _MOST_COUNTED:
+            return f"its counts in braces make more than {_MOST_COUNTED} when they are multiplied"
+    try:
+        regex.compile(pattern)
+    except (regex.error, RecursionError) as exc:
+        return str(exc)
+    return None
 
 
 def _matches(pattern: str, text: str) -> bool:

@@ -6,9 +6,7 @@ from collections.abc import Iterator
 from datetime import date
 from urllib.parse import urlsplit
 
-import regex
-
-from .answers import read_day
+from .answers import pattern_problem, read_day
 from .engine import words_of
 from .flow import (
     AnyStep,
@@ -25,7 +23,7 @@ from .flow import (
     Problem,
     seconds_of,
 )
-from .graph import comes_back, entries, following, known, leads_on, named
+from .graph import entries, following, known, leads_on, loops, named
 from .reading import read_flow
 from .template import has_odd_braces, paths
 from .words import fold
@@ -141,10 +139,8 @@ class _Checker:
     def pattern(self, name: str, step: Ask, pattern: str) -> None:
         if step.type != "text":
             self.note("error", "pattern_of_text", "`pattern` belongs to the type text", name, "pattern")
-        try:
-            regex.compile(pattern)
-        except regex.error as exc:
-            self.note("error", "bad_pattern", f"the pattern cannot be used: {exc}", name, "pattern")
+        if (problem := pattern_problem(pattern)) is not None:
+            self.note("error", "bad_pattern", f"the pattern cannot be used: {problem}", name, "pattern")
 
     def http(self, name: str, step: Http) -> None:
         try:
@@ -174,9 +170,8 @@ class _Checker:
                 stack.append(name)
         for name in flow.steps.keys() - reached:
             self.note("warning", "unreachable", "no way leads to this step", name)
-        for name in sorted(reached):
-            if comes_back(flow, name):
-                self.note("error", "loop_without_input", "this step leads back to itself without a question", name)
+        for name in sorted(loops(flow, reached)):
+            self.note("error", "loop_without_input", "this step leads back to itself without a question", name)
 
     def variables(self) -> None:
         """Tell of places that nothing fills, and of those that only some ways to them do."""

@@ -188,7 +188,10 @@ class Head(_Part, frozen=True, kw_only=True):
 
 
 class Flow(msgspec.Struct, frozen=True, kw_only=True):
-    """A flow that can be read; `check` tells whether it makes sense. `version` changes with its meaning only."""
+    """A flow that can be read; `check` tells whether it makes sense. `version` changes with its meaning only.
+
+    `order` has for each step the one behind it in the file.
+    """
 
     version: str
     name: str
@@ -196,6 +199,7 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
     time_zone: str
     start: str
     steps: Mapping[str, AnyStep]
+    order: Mapping[str, str]
     triggers: Sequence[Trigger]
     words: Words
     texts: Mapping[str, str]
@@ -205,12 +209,8 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
 
     def after(self, name: str) -> str | None:
         """Return the step that follows: the one that `next` names, else the next one in the file."""
-        said = getattr(self.steps[name], "next", None)
-        if said is not None:
-            return str(said)
-        names = list(self.steps)
-        place = names.index(name) + 1
-        return names[place] if place < len(names) else None
+        said: str | None = getattr(self.steps[name], "next", None)
+        return said if said is not None else self.order.get(name)
 
     def variable(self, name: str) -> str:
         """Return the name under which a step keeps its answer."""

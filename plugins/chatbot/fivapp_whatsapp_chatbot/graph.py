@@ -42,21 +42,25 @@ def entries(flow: Flow) -> list[str]:
     return [*entries, flow.words.menu_step or flow.start]
 
 
-def comes_back(flow: Flow, name: str) -> bool:
-    """Tell whether a step leads back to itself without asking anything."""
-    seen: set[str] = set()
-    stack = [name]
-    while stack:
-        here = stack.pop()
-        if isinstance(flow.steps[here], Menu | Ask):
-            continue
-        for after in following(flow, here):
-            if after == name:
-                return True
-            if after not in seen:
-                seen.add(after)
-                stack.append(after)
-    return False
+def loops(flow: Flow, among: set[str]) -> set[str]:
+    """Return the steps that lead back to themselves without asking anything, and those between two such loops."""
+    quiet = {name for name in among if not isinstance(flow.steps[name], Menu | Ask)}
+    leads = {name: following(flow, name) & quiet for name in quiet}
+    comes: dict[str, set[str]] = {name: set() for name in quiet}
+    for name, targets in leads.items():
+        for target in targets:
+            comes[target].add(name)
+    # What nothing leads to, or what leads nowhere, is in no loop; without it the same may be true of others.
+    for forward, backward in ((leads, comes), (comes, leads)):
+        ends = [name for name, targets in forward.items() if not targets]
+        while ends:
+            end = ends.pop()
+            for before in backward[end]:
+                forward[before].discard(end)
+                if not forward[before]:
+                    ends.append(before)
+            del forward[end], backward[end]
+    return set(leads)
 
 
 def known(flow: Flow) -> dict[str, frozenset[str]]:

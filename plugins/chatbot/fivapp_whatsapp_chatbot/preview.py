@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -52,7 +53,7 @@ async def preview(
     text: str, said: str, memory: Memory | None = None, *, choice: str | None = None, language: Language = "pt-BR"
 ) -> Preview:
     """Say what a flow, as TOML, makes of a message. No service is called and nothing is kept."""
-    flow, problems = check_flow(text, language=language)
+    flow, problems = await asyncio.to_thread(check_flow, text, language=language)
     if flow is None:
         return Preview(problems=problems)
     return msgspec.structs.replace(await try_flow(flow, said, memory, choice=choice), problems=problems)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -61,6 +62,7 @@ class _Reader:
             time_zone=head.time_zone,
             start=head.start or next(iter(steps)),
             steps=steps,
+            order=dict(pairwise(steps)),
             triggers=triggers,
             words=head.words,
             texts=head.texts,

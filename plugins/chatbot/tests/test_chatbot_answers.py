@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fivapp_whatsapp_chatbot.answers import Read, Wrong, choose, read_answer, read_day, show
+from fivapp_whatsapp_chatbot.answers import Read, Wrong, choose, pattern_problem, read_answer, read_day, show
 from fivapp_whatsapp_chatbot.documents import read_cnpj, read_cpf
 from fivapp_whatsapp_chatbot.flow import Ask, Flow, Option
 from fivapp_whatsapp_chatbot.reading import read_flow
@@ -175,6 +175,11 @@ def test_a_pattern_that_never_ends_is_given_up_in_time() -> None:
     began = time.monotonic()
     assert read("a" * 900 + "!", pattern=r"'(a|aa|a?)+$'") == Wrong("bad_text")
     assert time.monotonic() - began < 2
+
+
+@pytest.mark.parametrize("pattern", ["a{}", "{ , }", "[0-9]{5}-[0-9]{3}", "(a{100}){100}"])
+def test_a_pattern_with_modest_counts_can_be_used(pattern: str) -> None:
+    assert pattern_problem(pattern) is None
 
 
 OPTIONS = [

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from fivapp_whatsapp_chatbot.__main__ import EXAMPLES, example_flow
 from fivapp_whatsapp_chatbot.check import check_flow
 from fivapp_whatsapp_chatbot.flow import seconds_of
 from fivapp_whatsapp_chatbot.lines import find_lines
-from fivapp_whatsapp_chatbot.reading import read_flow
+from fivapp_whatsapp_chatbot.reading import MAX_STEPS, read_flow
 
 ASK = '[steps.a]\nkind = "ask"\ntext = "?"\n'
 END = '[steps.z]\nkind = "end"\n'
@@ -53,6 +55,9 @@ def test_the_examples_have_no_problem(name: str) -> None:
         ("[steps.a]\nkind = 'say'\ntext = '{contact.age}'\n" + END, "undefined", 3),
         ("[steps.a]\nkind = 'branch'\non = 'who'\notherwise = 'z'\ncases = [{to = 'z'}]\n" + END, "undefined", 3),
         (ASK + "pattern = '['\n" + END, "bad_pattern", 4),
+        (ASK + "pattern = '(a{999}){999}'\n" + END, "bad_pattern", 4),
+        (ASK + "pattern = 'a{99999999999}'\n" + END, "bad_pattern", 4),
+        (ASK + "pattern = '((a{9,}){9,}x{,9999}){ 9 , 99 }'\n" + END, "bad_pattern", 4),
         (ASK + "type = 'cpf'\npattern = 'x'\n" + END, "pattern_of_text", 5),
         (ASK + "min_length = 9\nmax_length = 3\n" + END, "bad_limits", 4),
         (ASK + "type = 'date'\nmin = 'soon'\n" + END, "bad_limits", 5),
@@ -117,6 +122,16 @@ def test_a_warning_is_told_and_the_flow_can_be_used(text: str, code: str, line: 
 def test_all_steps_that_are_wrong_are_told_at_once() -> None:
     _, problems = check_flow("[steps.a]\nkind = 'x'\n[steps.b]\nkind = 'ask'\n[steps.c]\nkind = 'goto'\n")
     assert [(problem.step, problem.line) for problem in problems] == [("a", 2), ("b", 3), ("c", 5)]
+
+
+def test_a_flow_of_the_greatest_size_is_checked_in_time() -> None:
+    steps = "".join(f"[steps.s{n}]\nkind = 'say'\ntext = '{{contact.name}}'\n" for n in range(MAX_STEPS - 1))
+    began = time.monotonic()
+    flow, problems = check_flow(steps + END)
+    assert (flow is not None, problems) == (True, [])
+    back = steps + "[steps.z]\nkind = 'goto'\nto = 's0'\n"
+    assert len([p for p in check_flow(back)[1] if p.code == "loop_without_input"]) == MAX_STEPS
+    assert time.monotonic() - began < 10
 
 
 def test_a_question_that_is_asked_again_is_no_loop() -> None:
