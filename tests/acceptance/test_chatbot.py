@@ -133,7 +133,7 @@ async def test_a_contact_fills_in_a_form_on_the_phone(tmp_path: Path, shop: Shop
             assert (await phone.says("25/12/2026"))["text"] == "Pedido 42 para 25/12/2026, CPF 529.982.247-25."
             assert shop.requests == [("/orders/52998224725", {"day": "2026-12-25", "who": "Ana Lima"})]
             await phone.says("outro pedido")
-            assert (await phone.says("falar com alguém"))["text"] == "Já chamo alguém."
+            assert (await phone.says("Falar com alguém", choiceId="what:person"))["text"] == "Já chamo alguém."
             await _is_a_persons(gateway)
 
 
@@ -149,6 +149,11 @@ async def _configure(gateway: httpx.AsyncClient, flow: str) -> None:
     memory = tried.json()["memory"]
     again = await gateway.post("/api/chatbot/preview", json={"flow": flow, "memory": memory, "choice": "what:person"})
     assert again.json()["events"] == [{"kind": "hand_over", "detail": "Pediu uma pessoa"}]
+    first = (await gateway.post("/api/automations/try", json={"text": "pedido", "plugin": "chatbot"})).json()
+    assert [answer["text"] for answer in first["answers"]] == ["Olá, Ana! O que deseja?"], first
+    body = {"text": "1", "plugin": "chatbot", "memory": first["memory"]}
+    second = (await gateway.post("/api/automations/try", json=body)).json()
+    assert [answer["text"] for answer in second["answers"]] == ["Qual o seu CPF?"], second
     async with httpx.AsyncClient(verify=False) as stranger:
         refused = await stranger.post(f"{gateway.base_url}/api/chatbot/preview", json={})
     assert refused.status_code == 401
