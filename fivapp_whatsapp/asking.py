@@ -12,7 +12,7 @@ import msgspec
 
 from .choices import chosen
 from .decisions import Decisions
-from .models import Contact, Conversation, Group, Message, Session
+from .models import Contact, Conversation, Group, Message, OutgoingMessage, Session
 from .plugins import Hook
 from .ports import Clock, Store
 from .runner import Result, Runner
@@ -129,6 +129,14 @@ async def with_choice(store: Store, clock: Clock, tenant_id: str, message: Messa
     offered = next((each for each in recent if each.direction == "outgoing" and each.choices), None)
     choice = None if offered is None else chosen(text, offered.choices)
     return message if choice is None else msgspec.structs.replace(message, choice=choice)
+
+
+def sound(message: OutgoingMessage) -> OutgoingMessage:
+    """Return a message that a plugin made. Raises TypeError for one whose fields are not of their types."""
+    try:
+        return msgspec.convert(msgspec.to_builtins(message), OutgoingMessage)
+    except msgspec.ValidationError:
+        raise TypeError("a field of this OutgoingMessage has another type") from None
 
 
 class Asking:

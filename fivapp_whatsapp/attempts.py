@@ -142,8 +142,8 @@ class Attempts:
 
         return await self._tries(subscriber.name, handle, subscriber.paused, failure, strict=subscriber.strict)
 
-    async def timer(self, timer: Timer, handle: Callable[[int], Awaitable[None]], paused: Callable[[], Any]) -> None:
-        """Have a timer handled, or kept as a failure."""
+    async def timer(self, timer: Timer, handle: Callable[[int], Awaitable[None]]) -> None:
+        """Have a timer handled, or kept as a failure. Raises HookPaused: it is due later, in nobody's way."""
 
         def failure(reason: str, hook: str, attempts: int) -> PluginFailure:
             where = timer.conversation_id
@@ -151,23 +151,26 @@ class Attempts:
                 timer.tenant_id, timer.plugin, hook, reason, attempts, conversation_id=where, timer=timer
             )
 
-        await self._tries(timer.plugin, handle, paused, failure, strict=False)
+        await self._tries(timer.plugin, handle, None, failure, strict=False)
 
     async def _tries(
         self,
         plugin: str,
         handle: Callable[[int], Awaitable[T]],
-        paused: Callable[[], Any],
+        paused: Callable[[], Any] | None,
         failure: Callable[[str, str, int], PluginFailure],
         *,
         strict: bool,
     ) -> T | None:
         attempt = 1
         while True:
-            await self.until(lambda: not paused())
+            if paused is not None:
+                await self.until(lambda: not paused())
             try:
                 done = await handle(attempt)
             except HookPaused:
+                if paused is None:
+                    raise
                 await self.rest(_PAUSE_LOOK_SECONDS)
                 continue
             except StoreError as exc:
@@ -198,6 +201,10 @@ class Attempts:
                 await self._store.add_failure(failure)
             except StoreError as exc:
                 _log.warning("failure_not_stored", plugin=failure.plugin, error=exc.code)
+                await asyncio.sleep(_STORE_RETRY_SECONDS)
+            except Exception:
+                # A defect of ours: its conversation stands still, and the log says so, but nothing is lost.
+                _log.exception("failure_not_stored", plugin=failure.plugin)
                 await asyncio.sleep(_STORE_RETRY_SECONDS)
             else:
                 break

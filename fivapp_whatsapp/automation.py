@@ -141,13 +141,19 @@ class Automation:
             return None
         turn.attempt = attempt
         burst = Burst(turn)
-        await self._bursts.asked(turn.key)
-        older = self._bursts.take(turn.key)
+        older = None
+        if about is None:  # a reaction, or a message of long ago, says nothing about what was just written
+            await self._bursts.asked(turn.key)
+            older = self._bursts.take(turn.key)
         if older is not None:
             burst.older.append(older)
             turn.message_ids = [*older.turn.message_ids, message.id]
         try:
             done = await self._go_on(turn, about=about)
+        except asyncio.CancelledError:
+            if older is not None:
+                older.done.cancel()
+            raise
         except Exception:
             if older is not None:
                 self._bursts.wait(older)
@@ -207,7 +213,7 @@ class Automation:
             automation=await self._decisions.automation(turn.tenant_id),
             now=now,
             limits=self.limits,
-            quotes_us=conversation.is_group and await self._quotes_us(turn),
+            quotes_us=conversation.is_group and await self._speaks_to_us(turn),
         )
         rule = silencing(facts)
         if rule not in (None, "human_answers"):
@@ -233,7 +239,10 @@ class Automation:
         """Note that the conversation says already that people answer there."""
         await self._memory((tenant_id, conversation_id)).set("human_answers", True)
 
-    async def _quotes_us(self, turn: Turn) -> bool:
+    async def _speaks_to_us(self, turn: Turn) -> bool:
+        """Tell whether a message quotes one of ours, or goes on from one that waits for its answer."""
+        if len(turn.message_ids) > 1:
+            return True
         quoted = turn.message.quoted_message_id
         found = None if quoted is None else await self._store.message(turn.tenant_id, quoted)
         return found is not None and found.direction == "outgoing"

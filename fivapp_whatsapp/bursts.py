@@ -80,21 +80,26 @@ class Bursts:
         return burst.done
 
     def _broken_off(self, key: _Key, burst: Burst) -> None:
-        """The lane went to another process: it waits there."""
+        """The lane went to another process: it waits there, with all that it took over."""
         if self._bursts.get(key) is burst:
             self.take(key)
+        for older in burst.older:
+            older.done.cancel()
 
     async def _run(self, key: _Key, burst: Burst) -> None:
         turn = burst.turn
         while True:
             while turn.wait_until is not None and (left := turn.wait_until - self._clock.now()).total_seconds() > 0:
                 await self._clock.sleep(left.total_seconds())
+            done = False
             burst.free.clear()
-            with self._attempts.activity.busy():
-                done = await self._ask(turn)
-            if done and self._bursts.get(key) is burst:
-                del self._bursts[key]
-            burst.free.set()
+            try:
+                with self._attempts.activity.busy():
+                    done = await self._ask(turn)
+            finally:  # also when it is broken off: somebody may wait for its end
+                if done and self._bursts.get(key) is burst:
+                    del self._bursts[key]
+                burst.free.set()
             if done:
                 burst.end()
                 return

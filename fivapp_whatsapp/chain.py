@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from .asking import Asking, Context, View
+from .asking import Asking, Context, View, sound
 from .decisions import Decisions
 from .errors import GatewayError, Hold, StoreError
 from .models import Conversation, Message, OutgoingMessage, Session
@@ -21,6 +21,8 @@ from .tenant import Scope
 from .told import reason
 
 HOOK = "reply_to"
+# A contact gets no more at once, whatever the budget.
+MOST_ANSWERS = 10
 _UNANSWERED = 50
 _UNANSWERED_HOURS = 24
 # Makes an answer ready to be queued; raises GatewayError for one that cannot be sent.
@@ -147,7 +149,7 @@ class Chain:
 
     async def _ask(self, turn: Turn, bot: Bot, prepare: Prepare, view: View | None) -> Answer | None:
         key = f"{turn.event.seq}:{HOOK}" if bot.number == 0 else f"{turn.event.seq}:{HOOK}.{bot.number}"
-        scope = Scope(key=key, hook=HOOK, conversation_id=turn.message.conversation_id)
+        scope = Scope(key=key, hook=HOOK, conversation_id=turn.message.conversation_id, automatic=True)
         result = await self._asking.call(
             bot.hook, turn.context, scope, attempt=turn.attempt, view=view, check=answers_of
         )
@@ -185,10 +187,12 @@ def answers_of(value: Any) -> list[OutgoingMessage] | None:
     if value is None:
         return None
     found = list(value) if isinstance(value, list | tuple) else [value]
+    if len(found) > MOST_ANSWERS:
+        raise TypeError(f"reply_to returned {len(found)} messages, more than {MOST_ANSWERS}")
     messages = []
     for each in found:
         message = OutgoingMessage(text=each) if isinstance(each, str) else each
         if not isinstance(message, OutgoingMessage):
             raise TypeError(f"reply_to returned {type(value).__name__}, not a text or an OutgoingMessage")
-        messages.append(message)
+        messages.append(sound(message))
     return messages

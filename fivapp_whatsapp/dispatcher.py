@@ -25,6 +25,7 @@ _LOOK_SECONDS = 1.0
 _IDLE_SECONDS = 30.0
 _PAGE = 200
 _LANES = 2_000
+_CLAIMED = 100
 _READS_AT_ONCE = 8
 _Key = tuple[str, str]
 
@@ -162,7 +163,9 @@ class Dispatcher:
     async def _claim(self) -> None:
         self._claim_at = time.monotonic() + self._look_seconds
         await self._welcome()
-        limit = min(100, _LANES - len(self._ways))
+        if len(self._ways) >= _LANES:
+            await self._make_room()
+        limit = min(_CLAIMED, _LANES - len(self._ways))
         if limit <= 0 or not self.subscribers:
             return
         lanes = await self._store.claim_lanes(self.owner, tuple(self.subscribers), self._lease_seconds, limit=limit)
@@ -175,6 +178,12 @@ class Dispatcher:
         if len(new) == limit:
             self._claim_at = 0.0
             self._news.set()
+
+    async def _make_room(self) -> None:
+        """Give up lanes that have nothing to do, the longest idle first: others may have waited as long."""
+        heads = self._heads
+        ready = [key for key, way in self._ways.items() if not way.open and way.read >= heads.get(key[0], way.read + 1)]
+        await self._give_up(sorted(ready, key=lambda key: self._moved[key])[:_CLAIMED])
 
     async def _keep(self) -> None:
         """Save the places that moved, hold on to the rest in time, and let go of lanes without news."""

@@ -107,7 +107,17 @@ class Failures:
         elif failure.event is not None and (subscriber := self._subscribers.get(failure.plugin)) is not None:
             rest = await subscriber.handle(failure.tenant_id, failure.event, failure.attempts)
             if rest is not None:
-                await rest
+                await self._rest(rest)
+
+    async def _rest(self, rest: asyncio.Future[None]) -> None:
+        """Wait for a bot that waits. Raises HookPaused when that was broken off with the lane of a newer message."""
+        try:
+            await rest
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if not rest.cancelled() or (task is not None and task.cancelling()):
+                raise
+            raise HookPaused from None
 
     async def _end(self, failure: PluginFailure, outcome: str, next_at: datetime | None, error: str | None) -> None:
         try:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import msgspec
 
 from . import addresses
-from .asking import Asking, Context
+from .asking import Asking, Context, sound
 from .choices import render
 from .decisions import Decisions
 from .errors import CapabilityMissing, Hold, InvalidInput, RecipientMismatch, SessionNotConnected
@@ -133,6 +133,8 @@ def _after(hook: Hook, result: Result, message: OutgoingMessage) -> OutgoingMess
 
 
 def _message_or_none(value: object) -> OutgoingMessage | None:
-    if value is None or isinstance(value, OutgoingMessage):
-        return value
+    if value is None:
+        return None
+    if isinstance(value, OutgoingMessage):
+        return sound(value)
     raise TypeError(f"outgoing_message returned {type(value).__name__}, not an OutgoingMessage")

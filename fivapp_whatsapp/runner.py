@@ -234,7 +234,9 @@ class Runner:
         # What a listener to failures does wrong would go round in a circle.
         listens = hook.name == "plugin_failed"
         where = f"{kind} at {trace[-1] if trace else hook.location}"
-        self._records.failed(hook.plugin, where, late=outcome == "late", pauses=not listens)
+        # Nor is a plugin paused for all because one conversation has had its share of automatic messages.
+        pauses = not listens and not isinstance(error, Hold)
+        self._records.failed(hook.plugin, where, late=outcome == "late", pauses=pauses)
         if not listens:
             self._tell(hook.plugin, hook.name, error)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from .asking import Asking, Context
-from .attempts import Attempts
+from .attempts import Attempts, HookPaused
 from .decisions import Decisions
 from .errors import StoreError
 from .observe import get_logger
@@ -21,6 +21,7 @@ _log = get_logger(__name__)
 _LEASE_SECONDS = 120.0
 _LOOK_SECONDS = 1.0
 _AT_ONCE = 50
+_PAUSED_SECONDS = 5.0
 
 
 class Timers:
@@ -126,7 +127,7 @@ class Timers:
 
     def _begin(self, timer: Timer) -> None:
         if timer.id in self._tasks:
-            return  # it took longer than its lease, or its plugin is paused
+            return  # it took longer than its lease
         task = self._tasks[timer.id] = asyncio.create_task(self._run(timer), name=f"timer {timer.plugin}")
         task.add_done_callback(lambda _: self._ended(timer))
 
@@ -140,12 +141,17 @@ class Timers:
             await self.handle(timer, attempt)
 
         with self._attempts.activity.busy():
-            await self._attempts.timer(timer, handle, lambda: self.paused(timer.plugin))
-            await self._end(timer)
+            due_at = None
+            try:
+                await self._attempts.timer(timer, handle)
+            except HookPaused:
+                # Its place is for the timers of others meanwhile, and for a process where its plugin does well.
+                due_at = self._clock.now() + timedelta(seconds=_PAUSED_SECONDS)
+            await self._end(timer, due_at)
 
-    async def _end(self, timer: Timer) -> None:
+    async def _end(self, timer: Timer, due_at: datetime | None) -> None:
         try:
-            await self._store.end_timer(timer, self._owner)
+            await self._store.end_timer(timer, self._owner, due_at=due_at)
         except StoreError as exc:
             # Its lease runs out, and it runs again: what it sends is keyed.
             _log.warning("timer_not_ended", plugin=timer.plugin, error=exc.code)

@@ -23,6 +23,7 @@ from fivapp_whatsapp.models import (
     SessionStatus,
 )
 from fivapp_whatsapp.plugin_ports import AnswerDraft, AnswerTrail
+from fivapp_whatsapp.tenant import TenantGateway
 from fivapp_whatsapp.testing.connector import FakeConnector
 
 from .bots import BIA, GROUP, PHONE, World, plugin, world
@@ -141,6 +142,40 @@ async def test_an_answer_that_cannot_be_sent_is_a_failure_of_its_bot(sqlite_url:
             "capability_missing",
             "to_mismatch",
         ]
+
+
+WRONG: list[Any] = [
+    OutgoingMessage(text=42),  # type: ignore[arg-type]
+    OutgoingMessage(text="oi", kind="poem"),  # type: ignore[arg-type]
+    OutgoingMessage(text="oi", choices=[3]),  # type: ignore[list-item]
+    OutgoingMessage(text="oi", media=object()),  # type: ignore[arg-type]
+    ["oi"] * 11,
+    ["oi", None],
+]
+
+
+@pytest.mark.parametrize("value", WRONG, ids=["text", "kind", "choices", "media", "eleven", "none among texts"])
+async def test_nonsense_is_its_bots_failure_and_the_next_bot_is_asked(
+    sqlite_url: str, clock: MovingClock, value: Any
+) -> None:
+    async with world(sqlite_url, clock, bot("a", lambda _: value), says("b")) as here:
+        trail = await here.trail(await here.says())
+        assert [(step.plugin, step.outcome) for step in trail.steps] == [("a", "failed"), ("b", "answered")]
+        assert here.sent == ["pong"]
+        health = here.gateway.runner.health("a")
+        assert (health.failures, (health.last_error or "").partition(" ")[0]) == (1, "TypeError")
+
+
+async def test_what_a_bot_sends_beside_its_answer_is_within_the_budget(sqlite_url: str, clock: MovingClock) -> None:
+    @hookimpl
+    async def reply_to(message: Message, gateway: TenantGateway) -> None:
+        for number in range(20):
+            await gateway.send(message.conversation_id, f"{number}")
+
+    async with world(sqlite_url, clock, plugin("a", reply_to)) as here:
+        trail = await here.trail(await here.says())
+        assert here.sent == [str(number) for number in range(10)]
+        assert [step.outcome for step in trail.steps] == ["failed"]
 
 
 async def test_a_bot_that_takes_too_long_is_left_behind(sqlite_url: str, clock: MovingClock) -> None:
@@ -577,6 +612,33 @@ async def test_a_person_who_writes_ends_a_burst_without_an_answer(sqlite_url: st
         await here.move(6)
         assert here.sent == ["oi!"]
         assert (await here.trail(message)).rule == "human_answers"
+
+
+async def test_a_reaction_or_an_old_message_does_not_silence_a_bot_that_waits(
+    sqlite_url: str, clock: MovingClock
+) -> None:
+    async with world(sqlite_url, clock, gathers("a")) as here:
+        asked = await here.says("qual o preço?")
+        await here.move(3)
+        reaction = await here.says("👍", kind=MessageKind.REACTION)
+        old = await here.says("de ontem", at=clock.now() - timedelta(days=1))
+        await here.move(2.5)
+        assert here.sent == ["qual o preço?"]
+        assert (await here.trail(asked)).plugin == "a"
+        assert (await here.trail(reaction)).rule == "reaction"
+        assert (await here.trail(old)).rule == "too_old"
+
+
+async def test_what_follows_a_mention_belongs_to_it_while_the_bot_waits(sqlite_url: str, clock: MovingClock) -> None:
+    async with world(sqlite_url, clock, gathers("a")) as here:
+        await here.automation(group_bots="mentioned")
+        mention = f"oi @{PHONE}"
+        await here.says(mention, chat=GROUP)
+        await here.move(3)
+        await here.says("qual o preço?", chat=GROUP)
+        await here.move(6)
+        assert here.sent == [f"{mention} / qual o preço?"]
+        assert (await here.trail(await here.says("e nada mais", chat=GROUP))).rule == "not_mentioned"
 
 
 async def test_other_conversations_do_not_wait_for_a_burst(sqlite_url: str, clock: MovingClock) -> None:

@@ -394,6 +394,44 @@ async def test_what_plugins_are_told_is_counted(sqlite_url: str, clock: MovingCl
 # --- crashes, several processes --------------------------------------------------------------------
 
 
+async def test_lanes_that_are_too_many_for_a_process_take_turns(
+    sqlite_url: str, clock: MovingClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fivapp_whatsapp.dispatcher._LANES", 2)
+    ears = [Heard(f"ear{number}") for number in range(6)]
+    async with world(sqlite_url, clock, *(ear.plugin() for ear in ears)) as here:
+        await here.tell_text("oi")
+        async with asyncio.timeout(30):
+            while any(ear.texts != ["oi"] for ear in ears):
+                assert len(here.gateway.dispatcher._ways) <= 2
+                await asyncio.sleep(0.02)
+
+
+async def test_a_failure_whose_wait_is_broken_off_is_tried_again_and_the_others_go_on(
+    sqlite_url: str, clock: MovingClock
+) -> None:
+    ear = Heard()
+    ear.fail = {"bad"}
+    async with world(sqlite_url, clock, ear.plugin()) as here:
+        await here.says("bad")
+        await here.move(2)
+        [failure] = await failures(here)
+        host = here.gateway._host
+        rest = asyncio.get_running_loop().create_future()
+        subscriber = host.dispatcher.subscribers["ear"]
+
+        async def waits(*_: Any) -> Any:
+            asyncio.get_running_loop().call_later(0.05, rest.cancel)
+            return rest
+
+        subscriber.handle = waits  # type: ignore[method-assign]
+        await clock.move(6)
+        await host.failures.try_due()
+        assert rest.cancelled()
+        [again] = await failures(here)
+        assert (again.id, again.state, again.error) == (failure.id, "retrying", failure.error)
+
+
 async def test_what_is_told_while_a_read_is_on_its_way_is_read_as_well(
     sqlite_url: str, clock: MovingClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -389,6 +389,18 @@ async def test_five_failures_within_a_minute_pause_a_plugin_for_a_minute() -> No
     assert (await bench.call("reply_to")).outcome == "failed"
 
 
+async def test_what_was_held_back_pauses_no_plugin() -> None:
+    @hookimpl
+    async def message_sent() -> Any:
+        raise Hold("enough for now")
+
+    bench = Bench(message_sent)
+    for _ in range(8):
+        assert (await bench.call("message_sent")).outcome == "failed"
+    assert bench.runner.paused("bot") is None
+    assert bench.runner.health("bot").failures == 8
+
+
 async def test_failures_that_are_far_apart_pause_nothing() -> None:
     @hookimpl
     async def reply_to() -> Any:

@@ -153,6 +153,43 @@ async def test_the_timers_of_a_paused_plugin_wait(sqlite_url: str, clock: Moving
         assert len(rang) == 1
 
 
+async def test_the_timers_of_a_plugin_that_is_being_paused_hold_up_no_other(
+    sqlite_url: str, clock: MovingClock
+) -> None:
+    rang: list[str] = []
+    begun, go = asyncio.Event(), asyncio.Event()
+
+    @hookimpl
+    async def timer(key: str) -> None:
+        if len(rang) < 5:
+            begun.set()
+            await go.wait()
+            rang.append(key)
+            raise LookupError(key)
+        rang.append(key)
+
+    bad = plugin("bad", timer)
+
+    @hookimpl
+    async def timer(key: str) -> None:  # type: ignore[no-redef]
+        rang.append(key)
+
+    async with world(sqlite_url, clock, bad, plugin("good", timer)) as here:
+        for number in range(60):
+            await here.gateway.as_plugin("acme", "bad").later(f"bad {number}", timedelta(seconds=1))
+        await clock.move(2)
+        await begun.wait()
+        await here.gateway.as_plugin("acme", "good").later("good", timedelta(seconds=1))
+        go.set()
+        await here.idle()
+        assert here.gateway.runner.paused("bad") == "failing"
+        before = len(rang)
+        await here.move(3)
+        assert rang[before:] == ["good"]
+        await here.move(70)
+        assert {f"bad {number}" for number in range(60)} <= set(rang)
+
+
 async def test_two_processes_ring_each_timer_once(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = MovingClock()
     clock.install(monkeypatch)
