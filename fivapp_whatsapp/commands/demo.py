@@ -235,9 +235,14 @@ def _welcome(ready: Ready, password: str) -> str:
     return f"""
   The demo runs. Ctrl-C ends it.
 
+    Inbox       {ready.gateway}/conversations
+    Settings    {ready.gateway}/whatsapp-settings
     Gateway     {ready.gateway}/schema
     Phone       {ready.simulator}/
     Login       tenant {TENANT}, login {LOGIN}, password {password}
+
+  In a browser: open Settings, log in, connect; scan the code on the Phone page; answer in the Inbox.
+  With curl:
 
   1. Connect: ask for a QR code.
 

@@ -1,4 +1,35 @@
+import { QueryClientProvider } from "@tanstack/react-query";
+import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
+import { Router } from "wouter";
+import { queryClient } from "./api/queries";
+import { takeToken } from "./api/token";
+import { App } from "./app";
+import { base } from "./base";
+import { SpeechProvider } from "./i18n";
+import { startTheme } from "./lib/theme";
+import { watchChunks } from "./layout/newer";
+import { Toasts } from "./parts/toasts";
+import "./styles/base.css";
+import "./styles/parts.css";
+import "./styles/shell.css";
+
+takeToken();
+startTheme();
+watchChunks();
 
 const root = document.getElementById("root");
-if (root) createRoot(root).render(<p>Fi.VApp</p>);
+if (root !== null) {
+  createRoot(root).render(
+    <StrictMode>
+      <QueryClientProvider client={queryClient}>
+        <SpeechProvider>
+          <Router base={base}>
+            <App />
+          </Router>
+          <Toasts />
+        </SpeechProvider>
+      </QueryClientProvider>
+    </StrictMode>,
+  );
+}

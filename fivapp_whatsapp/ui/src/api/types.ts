@@ -17,6 +17,7 @@ export type Sending = Schemas["Sending"];
 export type SendMessage = Schemas["SendMessage"];
 export type Session = Schemas["Session"];
 export type SessionDetail = Schemas["SessionDetail"];
+export type SessionStatus = NonNullable<Session["status"]>;
 export type SessionState = Schemas["SessionState"];
 export type StatusChange = Schemas["StatusChange"];
 

@@ -1,0 +1,108 @@
+import { QueryClient, useInfiniteQuery, useQuery, type QueryKey } from "@tanstack/react-query";
+import type { Filter } from "../live/belongs";
+import { listQuery } from "../live/belongs";
+import { catchUpList, catchUpThread } from "../live/news";
+import { api, ask } from "./client";
+import { keys } from "./keys";
+import { problemOf } from "./problem";
+
+const MINUTE = 60_000;
+
+export const queryClient = new QueryClient({
+  defaultOptions: {
+    queries: {
+      // The socket tells what changes: nothing is asked again by itself.
+      staleTime: Infinity,
+      gcTime: 30 * MINUTE,
+      refetchOnWindowFocus: false,
+      refetchOnReconnect: false,
+      retry: (count, error) => problemOf(error).passing && count < 3,
+      retryDelay: (count) => Math.min(8_000, 500 * 2 ** count),
+      networkMode: "always",
+    },
+    mutations: { networkMode: "always" },
+  },
+});
+
+export function useMe() {
+  return useQuery({ queryKey: keys.me, queryFn: () => ask(api.GET("/api/me")) });
+}
+
+export function useSessions() {
+  return useQuery({
+    queryKey: keys.sessions,
+    queryFn: async () => (await ask(api.GET("/api/sessions", { params: { query: { limit: 200 } } }))).items,
+  });
+}
+
+export function useConversations(filter: Filter, userId: string) {
+  return useInfiniteQuery({
+    queryKey: keys.list(filter),
+    queryFn: async ({ pageParam, signal }) => {
+      const query = { ...listQuery(filter), limit: 50, ...(pageParam === null ? {} : { cursor: pageParam }) };
+      const page = await ask(api.GET("/api/conversations", { params: { query }, signal }));
+      return catchUpList(page, filter, userId);
+    },
+    initialPageParam: null as string | null,
+    getNextPageParam: (last) => last.nextCursor,
+    staleTime: filter.query === "" ? Infinity : 10_000,
+    gcTime: filter.query === "" ? 30 * MINUTE : MINUTE,
+  });
+}
+
+export function useConversation(id: string) {
+  return useQuery({
+    queryKey: keys.conversation(id),
+    queryFn: () => ask(api.GET("/api/conversations/{conversationId}", { params: { path: { conversationId: id } } })),
+  });
+}
+
+/** Reads a thread, newest page first; the first page holds at least `first` messages. */
+export function useThread(id: string, first = 50) {
+  return useInfiniteQuery({
+    queryKey: keys.thread(id),
+    queryFn: async ({ pageParam, signal }) => {
+      const limit = pageParam === null ? Math.min(200, Math.max(50, first)) : 100;
+      const query = { limit, ...(pageParam === null ? {} : { cursor: pageParam }) };
+      const page = await ask(
+        api.GET("/api/conversations/{conversationId}/messages", {
+          params: { path: { conversationId: id }, query },
+          signal,
+        }),
+      );
+      return catchUpThread(page, id);
+    },
+    initialPageParam: null as string | null,
+    getNextPageParam: (last) => last.nextCursor,
+  });
+}
+
+export function useTimeline(messageId: string) {
+  return useQuery({
+    queryKey: keys.timeline(messageId),
+    queryFn: async () =>
+      (await ask(api.GET("/api/messages/{messageId}/timeline", { params: { path: { messageId } } }))).items,
+    staleTime: 0,
+  });
+}
+
+export function useQuickReplies() {
+  return useQuery({
+    queryKey: keys.quickReplies,
+    queryFn: async () => (await ask(api.GET("/api/quick-replies"))).items,
+    staleTime: MINUTE,
+  });
+}
+
+export function useAccounts() {
+  return useQuery({
+    queryKey: keys.accounts,
+    queryFn: async () => (await ask(api.GET("/api/accounts"))).items,
+    staleTime: MINUTE,
+  });
+}
+
+/** Asks again for what may not be true any more. */
+export function refresh(...names: QueryKey[]): void {
+  for (const queryKey of names) void queryClient.invalidateQueries({ queryKey });
+}

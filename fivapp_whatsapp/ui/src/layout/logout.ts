@@ -1,0 +1,35 @@
+import { api, whenLoggedOut } from "../api/client";
+import { queryClient } from "../api/queries";
+import { forgetToken } from "../api/token";
+import { base } from "../base";
+import * as outgoing from "../live/outgoing";
+import { wipe } from "../lib/storage";
+
+const channel = typeof BroadcastChannel === "undefined" ? null : new BroadcastChannel("fivapp.login");
+
+/** Logs out here and in every other tab; what was written and not sent goes with it. */
+export async function logOut(): Promise<void> {
+  await api.POST("/api/auth/logout").catch(() => undefined);
+  forgetToken();
+  wipe("fivapp.draft.");
+  wipe("fivapp.outgoing.");
+  channel?.postMessage("out");
+  leave("");
+}
+
+function leave(query: string): void {
+  outgoing.clear();
+  queryClient.clear();
+  location.assign(`${base}/login${query}`);
+}
+
+/** Follows a log-out in another tab, and a login that ended: drafts stay for the next login of the same user. */
+export function followLogOut(): void {
+  if (channel !== null) channel.onmessage = () => leave("");
+  whenLoggedOut(() => {
+    if (location.pathname !== `${base}/login` && queryClient.getQueryData(["me"]) !== undefined) {
+      const next = encodeURIComponent(location.pathname.slice(base.length) + location.search);
+      location.assign(`${base}/login?ended=1&next=${next}`);
+    }
+  });
+}

@@ -1,0 +1,130 @@
+/** The frames of this tab, and what they do to the query cache. */
+import type { QueryClient } from "@tanstack/react-query";
+import { api, ask } from "../api/client";
+import { keys } from "../api/keys";
+import type { Conversation, ConversationPage, Message, MessagePage, Session } from "../api/types";
+import {
+  applyToConversation,
+  applyToList,
+  applyToThread,
+  insert,
+  upsert,
+  type ListData,
+  type ThreadData,
+} from "./apply";
+import { belongsTo, type Filter } from "./belongs";
+import type { EventFrame } from "./frames";
+import { Recent } from "./recent";
+
+export const recent = new Recent();
+
+/** Brings a page of a list up to the frames that came while it was on its way; `seq` 0 asks for it anew. */
+export function catchUpList(page: ConversationPage, filter: Filter, userId: string): ConversationPage {
+  const belongs = belongsTo(filter, userId) ?? (() => true);
+  let data: ListData = { pages: [page], pageParams: [null] };
+  for (const frame of recent.after(page.seq) ?? []) data = applyToList(data, frame, belongs).data;
+  return data.pages[0] ?? page;
+}
+
+export function catchUpThread(page: MessagePage, conversationId: string): MessagePage {
+  let data: ThreadData = { pages: [page], pageParams: [null] };
+  for (const frame of recent.after(page.seq) ?? [])
+    if (frame.conversationId === conversationId) data = applyToThread(data, frame);
+  return data.pages[0] ?? page;
+}
+
+/** Puts a frame into everything that is cached. */
+export function applyFrame(client: QueryClient, frame: EventFrame, userId: string): void {
+  recent.add(frame);
+  if (frame.type === "session.updated") {
+    applyToSessions(client, frame.data);
+    return;
+  }
+  const id = frame.conversationId;
+  if (id === undefined) return;
+  applyToLists(client, frame, userId);
+  client.setQueryData<ThreadData>(keys.thread(id), (data) => data && applyToThread(data, frame));
+  client.setQueryData<Conversation>(keys.conversation(id), (found) => found && applyToConversation(found, frame));
+}
+
+function applyToSessions(client: QueryClient, session: Session): void {
+  client.setQueryData<Session[]>(keys.sessions, (all) => {
+    if (all === undefined) return all;
+    const known = all.some((one) => one.id === session.id);
+    return known ? all.map((one) => (one.id === session.id ? { ...one, ...session } : one)) : [session, ...all];
+  });
+  void client.invalidateQueries({ queryKey: keys.session(session.id) });
+}
+
+function applyToLists(client: QueryClient, frame: EventFrame, userId: string): void {
+  for (const query of client.getQueryCache().findAll({ queryKey: keys.lists })) {
+    const data = query.state.data as ListData | undefined;
+    if (data === undefined) continue;
+    const filter = query.queryKey[1] as Filter;
+    const applied = applyToList(data, frame, belongsTo(filter, userId) ?? (() => true));
+    client.setQueryData(query.queryKey, applied.data);
+    if (applied.missing !== null && filter.query === "") readMissing(client, applied.missing, userId);
+  }
+}
+
+const reading = new Set<string>();
+
+/** Reads a conversation that lists should show but do not know, once for all of them. */
+function readMissing(client: QueryClient, id: string, userId: string): void {
+  if (reading.has(id)) return;
+  reading.add(id);
+  void ask(api.GET("/api/conversations/{conversationId}", { params: { path: { conversationId: id } } }))
+    .then((conversation) => insertEverywhere(client, conversation, userId))
+    .catch(() => client.invalidateQueries({ queryKey: keys.lists }))
+    .finally(() => reading.delete(id));
+}
+
+/** Puts a conversation into every list that it belongs to. */
+export function insertEverywhere(client: QueryClient, conversation: Conversation, userId: string): void {
+  for (const query of client.getQueryCache().findAll({ queryKey: keys.lists })) {
+    const belongs = belongsTo(query.queryKey[1] as Filter, userId);
+    if (belongs === null) continue;
+    client.setQueryData<ListData>(query.queryKey, (data) => data && insert(data, conversation, belongs));
+  }
+  client.setQueryData(keys.conversation(conversation.id), conversation);
+}
+
+/** Shows a conversation as it is after it was changed here, before its frame comes. */
+export function showConversation(client: QueryClient, conversation: Conversation, userId: string): void {
+  client.setQueryData(keys.conversation(conversation.id), conversation);
+  for (const query of client.getQueryCache().findAll({ queryKey: keys.lists })) {
+    const data = query.state.data as ListData | undefined;
+    if (data === undefined) continue;
+    const belongs = belongsTo(query.queryKey[1] as Filter, userId) ?? (() => true);
+    const pages = data.pages.map((page) => ({
+      ...page,
+      items: page.items.flatMap((one) =>
+        one.id !== conversation.id ? [one] : belongs(conversation) ? [conversation] : [],
+      ),
+    }));
+    client.setQueryData(query.queryKey, insert({ ...data, pages }, conversation, belongs));
+  }
+}
+
+/** Shows a message that an answer brought; its frame may have come before, or comes later. */
+export function showMessage(client: QueryClient, message: Message): void {
+  client.setQueryData<ThreadData>(keys.thread(message.conversationId), (data) => {
+    if (data === undefined) return data;
+    const first = data.pages[0];
+    // Newer than all that is known, but no frame: pages keep their seq, so that the frame still counts.
+    return first === undefined ? data : upsert(data, message, first.seq + 0.5);
+  });
+}
+
+/** Asks again for pages that were read before the socket could tell of what came after. */
+export function refreshOlderThan(client: QueryClient, seq: number): void {
+  for (const queryKey of [keys.lists, keys.threads]) {
+    void client.invalidateQueries({
+      queryKey,
+      predicate: (query) => {
+        const data = query.state.data as ListData | ThreadData | undefined;
+        return data !== undefined && data.pages.some((page) => page.seq < seq);
+      },
+    });
+  }
+}

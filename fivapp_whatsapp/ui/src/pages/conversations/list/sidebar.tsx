@@ -1,0 +1,168 @@
+import { useQueryClient } from "@tanstack/react-query";
+import { ChevronDown, Plus, Search, X } from "lucide-react";
+import { useEffect, useRef, useState, type KeyboardEvent } from "react";
+import type { View } from "../../../api/types";
+import { useSpeech } from "../../../i18n";
+import { watched, useWatched } from "../../../lib/external";
+import { Menu, MenuChoice } from "../../../parts/menu";
+import type { Filter } from "../../../live/belongs";
+import { newConversation } from "../new-conversation-state";
+import { ConversationList, shownOrder } from "./list";
+import { knownLabels } from "./labels";
+import { useLocation } from "wouter";
+
+const FIRST: readonly (View | null)[] = [null, "to_answer", "mine"];
+const MORE: readonly View[] = ["unassigned", "groups", "bots", "closed"];
+const PAUSE = 220;
+
+/** Asks for the focus on the search field: Ctrl+K. */
+export const searchWanted = watched(0);
+
+export function Sidebar({ selected }: { selected: string | null }) {
+  const { t } = useSpeech();
+  const [view, setView] = useState<View | null>(null);
+  const [label, setLabel] = useState<string | null>(null);
+  const [typed, setTyped] = useState("");
+  const query = useSettled(typed.trim());
+  const filter: Filter = query === "" ? { view, label, query: "" } : { view: null, label: null, query };
+  return (
+    <aside className="sidebar" aria-label={t("inbox.title")}>
+      <header className="sidebar-head">
+        <h1>{t("inbox.title")}</h1>
+        <button
+          type="button"
+          className="icon-button main"
+          aria-label={t("inbox.new")}
+          title={t("inbox.new")}
+          onClick={() => newConversation.set({ to: "" })}
+        >
+          <Plus size={20} aria-hidden />
+        </button>
+      </header>
+      <SearchField value={typed} onChange={setTyped} />
+      {query === "" && (
+        <Filters
+          view={view}
+          label={label}
+          onChange={(next, nextLabel) => {
+            setView(next);
+            setLabel(nextLabel);
+          }}
+        />
+      )}
+      <ConversationList filter={filter} selected={selected} />
+    </aside>
+  );
+}
+
+/** Returns a text once nothing was typed for a moment. */
+function useSettled(text: string): string {
+  const [settled, setSettled] = useState(text);
+  useEffect(() => {
+    const timer = setTimeout(() => setSettled(text), text === "" ? 0 : PAUSE);
+    return () => clearTimeout(timer);
+  }, [text]);
+  return settled;
+}
+
+function SearchField({ value, onChange }: { value: string; onChange: (text: string) => void }) {
+  const { t } = useSpeech();
+  const field = useRef<HTMLInputElement>(null);
+  const wanted = useWatched(searchWanted);
+  const [, go] = useLocation();
+  useEffect(() => {
+    if (wanted > 0) field.current?.select();
+  }, [wanted]);
+
+  function onKeyDown(event: KeyboardEvent<HTMLInputElement>) {
+    if (event.key === "Escape") {
+      onChange("");
+      field.current?.blur();
+      event.stopPropagation();
+    }
+    const first = shownOrder.get()[0];
+    if (event.key === "Enter" && !event.nativeEvent.isComposing && first !== undefined) go(`/conversations/${first}`);
+  }
+
+  return (
+    <div className="search">
+      <Search size={18} aria-hidden />
+      <input
+        ref={field}
+        type="search"
+        className="input"
+        value={value}
+        maxLength={200}
+        placeholder={t("inbox.search")}
+        aria-label={t("inbox.search")}
+        onChange={(event) => onChange(event.target.value)}
+        onKeyDown={onKeyDown}
+      />
+      {value !== "" && (
+        <button
+          type="button"
+          className="icon-button slim"
+          aria-label={t("inbox.clearSearch")}
+          onClick={() => onChange("")}
+        >
+          <X size={16} aria-hidden />
+        </button>
+      )}
+    </div>
+  );
+}
+
+interface FilterProps {
+  view: View | null;
+  label: string | null;
+  onChange: (view: View | null, label: string | null) => void;
+}
+
+function Filters({ view, label, onChange }: FilterProps) {
+  const { t } = useSpeech();
+  const inMore = view !== null && !FIRST.includes(view);
+  const name = view === "label" ? t("inbox.filter.label", { label: label ?? "" }) : t(`inbox.filter.${view ?? "all"}`);
+  return (
+    <div className="filters" role="group" aria-label={t("inbox.filters")}>
+      {FIRST.map((one) => (
+        <button
+          key={one ?? "all"}
+          type="button"
+          className="filter"
+          aria-pressed={view === one}
+          onClick={() => onChange(one, null)}
+        >
+          {t(`inbox.filter.${one ?? "all"}`)}
+        </button>
+      ))}
+      <Menu
+        trigger={
+          <button type="button" className="filter" aria-pressed={inMore}>
+            {inMore ? name : <span className="hidden">{t("inbox.filters")}</span>}
+            <ChevronDown size={16} aria-hidden />
+          </button>
+        }
+      >
+        <MoreFilters view={view} label={label} onChange={onChange} />
+      </Menu>
+    </div>
+  );
+}
+
+function MoreFilters({ view, label, onChange }: FilterProps) {
+  const { t } = useSpeech();
+  const client = useQueryClient();
+  const [labels] = useState(() => knownLabels(client));
+  const options = [
+    ...MORE.map((one) => [one as string, t(`inbox.filter.${one}`)] as const),
+    ...labels.map((one) => [`label:${one}`, t("inbox.filter.label", { label: one })] as const),
+  ];
+  return (
+    <MenuChoice
+      label={t("inbox.filters")}
+      value={view === "label" ? `label:${label ?? ""}` : (view ?? "")}
+      options={options}
+      onChange={(next) => (next.startsWith("label:") ? onChange("label", next.slice(6)) : onChange(next as View, null))}
+    />
+  );
+}

@@ -1,0 +1,34 @@
+import { lazy, Suspense, useEffect, useMemo } from "react";
+import type { Message } from "../../../api/types";
+import { mediaUrl } from "../../../lib/media";
+import { following } from "../../../live/audio";
+
+const Lightbox = lazy(() => import("./lightbox"));
+
+interface Props {
+  messages: readonly Message[];
+  shown: string | null;
+  onShow: (messageId: string | null) => void;
+}
+
+/** Opens the pictures of a thread large; says which voice note follows which. */
+export function LightboxHost({ messages, shown, onShow }: Props) {
+  const pictures = useMemo(
+    () => messages.filter((message) => message.kind === "image" && mediaUrl(message) !== null),
+    [messages],
+  );
+  useEffect(() => {
+    following.set(() => (id: string) => {
+      const place = messages.findIndex((message) => message.id === id);
+      const next = place < 0 ? undefined : messages[place + 1];
+      const url = next?.kind === "audio" ? mediaUrl(next) : null;
+      return next !== undefined && url !== null ? { id: next.id, url } : null;
+    });
+  }, [messages]);
+  if (shown === null) return null;
+  return (
+    <Suspense fallback={null}>
+      <Lightbox pictures={pictures} shown={shown} onShow={onShow} />
+    </Suspense>
+  );
+}

@@ -1,0 +1,72 @@
+import { Dialog as Base } from "@base-ui/react/dialog";
+import { ChevronLeft, ChevronRight, Download, X } from "lucide-react";
+import { type KeyboardEvent } from "react";
+import type { Message } from "../../../api/types";
+import { useSpeech } from "../../../i18n";
+import { mediaUrl } from "../../../lib/media";
+
+interface Props {
+  pictures: readonly Message[];
+  shown: string;
+  onShow: (messageId: string | null) => void;
+}
+
+/** A picture, large; arrows lead to the others of the thread. */
+export default function Lightbox({ pictures, shown, onShow }: Props) {
+  const { t } = useSpeech();
+  const place = pictures.findIndex((picture) => picture.id === shown);
+  const picture = pictures[place];
+  const go = (step: number) => {
+    const next = pictures[place + step];
+    if (next !== undefined) onShow(next.id);
+  };
+
+  function onKeyDown(event: KeyboardEvent) {
+    if (event.key === "ArrowLeft") go(-1);
+    if (event.key === "ArrowRight") go(1);
+  }
+
+  if (picture === undefined) return null;
+  return (
+    <Base.Root open onOpenChange={(open) => !open && onShow(null)}>
+      <Base.Portal>
+        <Base.Backdrop className="dialog-back dark" />
+        <Base.Popup className="lightbox" onKeyDown={onKeyDown}>
+          <Base.Title className="hidden">{t("lightbox.title")}</Base.Title>
+          <img src={mediaUrl(picture) ?? ""} alt={picture.text || t("message.photo")} />
+          {picture.text && <p className="lightbox-text">{picture.text}</p>}
+          <div className="lightbox-tools">
+            <a
+              className="icon-button"
+              href={mediaUrl(picture, "download") ?? ""}
+              download={picture.media?.filename ?? true}
+              target="_blank"
+              rel="noopener noreferrer"
+              aria-label={t("message.download")}
+            >
+              <Download size={20} aria-hidden />
+            </a>
+            <Base.Close className="icon-button" aria-label={t("common.close")}>
+              <X size={22} aria-hidden />
+            </Base.Close>
+          </div>
+          {place > 0 && (
+            <button
+              type="button"
+              className="icon-button previous"
+              aria-label={t("lightbox.previous")}
+              onClick={() => go(-1)}
+            >
+              <ChevronLeft size={28} aria-hidden />
+            </button>
+          )}
+          {place < pictures.length - 1 && (
+            <button type="button" className="icon-button next" aria-label={t("lightbox.next")} onClick={() => go(1)}>
+              <ChevronRight size={28} aria-hidden />
+            </button>
+          )}
+        </Base.Popup>
+      </Base.Portal>
+    </Base.Root>
+  );
+}

@@ -1,0 +1,62 @@
+import { Clock3, CircleAlert } from "lucide-react";
+import { useSpeech } from "../../../i18n";
+import { clock } from "../../../lib/time";
+import { remove, type Local } from "../../../live/outgoing";
+import { useLive } from "../../../live/provider";
+import { sentence } from "../../../parts/problems";
+import { useThreadActions } from "./context";
+import { Text } from "./text";
+
+/** A message that is on its way to the gateway: it looks as it will, with what holds it up. */
+export function LocalBubble({ local }: { local: Local }) {
+  const { t, language } = useSpeech();
+  const { sender } = useLive();
+  const { edit } = useThreadActions();
+  const failed = local.state === "failed";
+  const word = t(failed ? "message.failed" : local.state === "waiting" ? "message.waiting" : "message.sending");
+  const Sign = failed ? CircleAlert : Clock3;
+  return (
+    <article className="bubble-line mine first last">
+      <div className="bubble" data-local={local.state}>
+        <h3 className="hidden">{t("common.you")}</h3>
+        {local.media != null && <p className="soft">{local.media.filename}</p>}
+        {local.text !== "" && <Text text={local.text} />}
+        <span className="bubble-foot">
+          <time dateTime={local.at}>{clock(local.at, language)}</time>
+          <span className={`status${failed ? " bad" : ""}`} title={word} data-status={local.state}>
+            <Sign size={15} aria-hidden />
+            <span className="hidden">{word}</span>
+          </span>
+        </span>
+      </div>
+      {failed && (
+        <p className="trouble-line">
+          <span>{sentence(t, local.code, local.detail)}</span>
+          <button type="button" onClick={() => sender.again(local.key)}>
+            {t("message.retry")}
+          </button>
+          <button
+            type="button"
+            onClick={() => {
+              edit(local.text);
+              remove(local.key);
+            }}
+          >
+            {t("message.edit")}
+          </button>
+          <button type="button" onClick={() => remove(local.key)}>
+            {t("message.discard")}
+          </button>
+        </p>
+      )}
+      {local.state === "waiting" && (
+        <p className="trouble-line calm">
+          <span>{t("message.waiting")}</span>
+          <button type="button" onClick={() => remove(local.key)}>
+            {t("message.cancel")}
+          </button>
+        </p>
+      )}
+    </article>
+  );
+}

@@ -1,0 +1,171 @@
+import { Download, FileText, ImageOff, MapPin, RotateCw, UserRound } from "lucide-react";
+import { lazy, Suspense, useState } from "react";
+import type { Message } from "../../../api/types";
+import { currentToken } from "../../../api/token";
+import { address } from "../../../base";
+import { useSpeech, type Key } from "../../../i18n";
+import { box, mediaUrl } from "../../../lib/media";
+import { fileSize } from "../../../lib/time";
+import { useThreadActions } from "./context";
+
+const Player = lazy(() => import("./player"));
+
+/** A message's file, in the way of its kind; nothing for a message without one. */
+export function Media({ message }: { message: Message }) {
+  const { t } = useSpeech();
+  switch (message.kind) {
+    case "image":
+    case "sticker":
+      return <Picture message={message} />;
+    case "video":
+      return <Video message={message} />;
+    case "audio":
+      return mediaUrl(message) === null ? (
+        <Absent message={message} />
+      ) : (
+        <Suspense fallback={<div className="player" />}>
+          <Player message={message} />
+        </Suspense>
+      );
+    case "document":
+      return <Document message={message} />;
+    case "location":
+      return <Location message={message} />;
+    case "contact":
+      return (
+        <p className="card-line">
+          <UserRound size={20} aria-hidden />
+          <span>{t("message.contact")}</span>
+        </p>
+      );
+    default:
+      return null;
+  }
+}
+
+function Picture({ message }: { message: Message }) {
+  const { t } = useSpeech();
+  const { showImage } = useThreadActions();
+  const [failed, setFailed] = useState(false);
+  const url = mediaUrl(message, "preview");
+  if (url === null || failed) return <Absent message={message} failed={failed} onRetry={() => setFailed(false)} />;
+  const size = box(message.media?.width, message.media?.height);
+  return (
+    <button
+      type="button"
+      className={`picture ${message.kind}`}
+      style={{ width: size.width, height: size.height }}
+      aria-label={t("message.openImage")}
+      onClick={() => showImage(message.id)}
+    >
+      <img
+        src={url}
+        width={size.width}
+        height={size.height}
+        alt={message.text || t("message.photo")}
+        loading="lazy"
+        decoding="async"
+        onError={() => setFailed(true)}
+      />
+    </button>
+  );
+}
+
+function Video({ message }: { message: Message }) {
+  const url = mediaUrl(message);
+  if (url === null) return <Absent message={message} />;
+  const size = box(message.media?.width ?? 320, message.media?.height ?? 220);
+  // What a customer films has no captions.
+  return (
+    <video
+      className="film"
+      src={url}
+      width={size.width}
+      height={size.height}
+      controls
+      preload="metadata"
+      poster={message.media?.preview ? (mediaUrl(message, "preview") ?? undefined) : undefined}
+    />
+  );
+}
+
+function Document({ message }: { message: Message }) {
+  const { t, language } = useSpeech();
+  const url = mediaUrl(message, "download");
+  const name = message.media?.filename || t("message.document");
+  const size = message.media?.size;
+  return (
+    <div className="file">
+      <FileText size={28} strokeWidth={1.4} aria-hidden />
+      <span className="file-name">
+        <span dir="auto">{name}</span>
+        {size != null && <span className="soft small">{fileSize(size, language)}</span>}
+        {url === null && <span className="soft small">{t("message.mediaNone")}</span>}
+      </span>
+      {url !== null && (
+        <a
+          className="icon-button slim"
+          href={url}
+          download={name}
+          target="_blank"
+          rel="noopener noreferrer"
+          aria-label={`${t("message.download")}: ${name}`}
+        >
+          <Download size={18} aria-hidden />
+        </a>
+      )}
+    </div>
+  );
+}
+
+function Location({ message }: { message: Message }) {
+  const { t } = useSpeech();
+  const found = /(-?\d{1,2}\.\d+)[,\s]+(-?\d{1,3}\.\d+)/.exec(message.text ?? "");
+  const name = (message.text ?? "").replace(found?.[0] ?? "", "").trim();
+  return (
+    <div className="card-line">
+      <MapPin size={22} aria-hidden />
+      <span>
+        <span dir="auto">{name || t("message.location")}</span>
+        {found !== null && (
+          <a
+            href={`https://www.openstreetmap.org/?mlat=${found[1]}&mlon=${found[2]}#map=16/${found[1]}/${found[2]}`}
+            target="_blank"
+            rel="noopener noreferrer"
+          >
+            {t("message.openMap")}
+          </a>
+        )}
+      </span>
+    </div>
+  );
+}
+
+const STATES: Record<string, Key> = { fetching: "message.mediaFetching", failed: "message.mediaFailed" };
+
+/** What stands for a file that is not here: why, and the button that asks for it again. */
+function Absent({ message, failed = false, onRetry }: { message: Message; failed?: boolean; onRetry?: () => void }) {
+  const { t } = useSpeech();
+  const state = message.media?.state ?? null;
+  const key = failed ? "message.mediaFailed" : (state !== null && STATES[state]) || "message.mediaNone";
+  const again = async () => {
+    if (state !== null) {
+      const token = currentToken();
+      const headers: Record<string, string> = token === null ? {} : { Authorization: `Bearer ${token}` };
+      const path = `/api/media/${encodeURIComponent(message.id)}/retry`;
+      await fetch(address(path), { method: "POST", headers }).catch(() => undefined);
+    }
+    onRetry?.();
+  };
+  return (
+    <div className="absent">
+      {state === "fetching" ? <span className="spinner" aria-hidden /> : <ImageOff size={22} aria-hidden />}
+      <span>{t(key)}</span>
+      {(failed || (state !== null && state !== "fetching")) && (
+        <button type="button" className="icon-button slim" aria-label={t("common.retry")} onClick={() => void again()}>
+          <RotateCw size={16} aria-hidden />
+        </button>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,121 @@
+import { useEffect, useMemo, useRef, useState } from "react";
+import { MessageCircleOff } from "lucide-react";
+import { problemOf } from "../../../api/problem";
+import { useConversation, useThread } from "../../../api/queries";
+import type { Conversation, Message } from "../../../api/types";
+import { useSpeech } from "../../../i18n";
+import { draftOf, setDraft } from "../../../lib/drafts";
+import { useWatched } from "../../../lib/external";
+import { buildRows, firstUnread } from "../../../lib/rows";
+import { locals } from "../../../live/outgoing";
+import { Empty, Loading } from "../../../parts/empty";
+import { Problems } from "../../../parts/problems";
+import { Composer } from "../composer/composer";
+import { Header } from "./header";
+import { Messages } from "./messages";
+import { Panel } from "./panel";
+import { Spoken } from "./spoken";
+import { ThreadContext, type ThreadActions } from "./context";
+import { Details } from "./details";
+import { useReading } from "./reading";
+import { LightboxHost } from "./lightbox-host";
+
+/** One conversation: its head, its messages, the field to answer, and what is known of the contact. */
+export function Thread({ id, target }: { id: string; target: string | null }) {
+  const { t } = useSpeech();
+  const conversation = useConversation(id);
+  if (conversation.isPending) return <Loading label={t("app.loading")} />;
+  if (conversation.isError) {
+    if (problemOf(conversation.error).status === 404) return <Empty icon={MessageCircleOff} title={t("thread.gone")} />;
+    return (
+      <Problems title={t("thread.failed")} error={conversation.error} onRetry={() => void conversation.refetch()} />
+    );
+  }
+  return <OpenThread key={id} conversation={conversation.data} target={target} />;
+}
+
+/** Returns a thread's messages, oldest first. */
+function useMessages(pages: readonly { items: readonly Message[] }[] | undefined): readonly Message[] {
+  return useMemo(() => (pages ?? []).flatMap((page) => [...page.items]).reverse(), [pages]);
+}
+
+function OpenThread({ conversation, target }: { conversation: Conversation; target: string | null }) {
+  const { t } = useSpeech();
+  // How many were unread when it was opened: the line that tells of them stays until it is left.
+  const [unreadAtOpen] = useState(conversation.unreadCount);
+  const thread = useThread(conversation.id, unreadAtOpen + 20);
+  const messages = useMessages(thread.data?.pages);
+  const mine = useWatched(locals);
+  const [unread, setUnread] = useState<ReturnType<typeof firstUnread> | undefined>(undefined);
+  if (unread === undefined && thread.data !== undefined) setUnread(firstUnread(messages, unreadAtOpen));
+  const rows = useMemo(
+    () =>
+      buildRows({
+        messages,
+        locals: mine.filter((one) => one.conversationId === conversation.id),
+        unread: unread ?? null,
+      }),
+    [messages, mine, conversation.id, unread],
+  );
+  const [panel, setPanel] = useState(false);
+  const [details, setDetails] = useState<Message | null>(null);
+  const [shownImage, setShownImage] = useState<string | null>(null);
+  const field = useRef<HTMLTextAreaElement>(null);
+  const reading = useReading(conversation, messages);
+  const actions = useMemo<ThreadActions>(
+    () => ({
+      title: conversation.title,
+      isGroup: conversation.isGroup,
+      quote: (message) => {
+        setDraft(conversation.id, { ...draftOf(conversation.id), quoted: message, note: false });
+        field.current?.focus();
+      },
+      edit: (text) => {
+        const draft = draftOf(conversation.id);
+        setDraft(conversation.id, { ...draft, text: draft.text.trim() === "" ? text : `${draft.text}\n${text}` });
+        field.current?.focus();
+      },
+      showDetails: setDetails,
+      showImage: setShownImage,
+    }),
+    [conversation.id, conversation.title, conversation.isGroup],
+  );
+
+  useEffect(() => {
+    // A finger does not want the keyboard to jump up.
+    if (matchMedia("(hover: hover)").matches) field.current?.focus({ preventScroll: true });
+  }, []);
+
+  return (
+    <ThreadContext value={actions}>
+      <section className="thread" aria-label={conversation.title}>
+        <Header
+          conversation={conversation}
+          panel={panel}
+          onPanel={() => setPanel(!panel)}
+          onMarkUnread={reading.markUnread}
+        />
+        {thread.isPending ? (
+          <Loading label={t("app.loading")} />
+        ) : thread.isError && thread.data === undefined ? (
+          <Problems title={t("thread.failed")} error={thread.error} onRetry={() => void thread.refetch()} />
+        ) : (
+          <Messages
+            conversation={conversation}
+            rows={rows}
+            target={target}
+            hasOlder={thread.hasNextPage}
+            loadingOlder={thread.isFetchingNextPage}
+            onOlder={() => void thread.fetchNextPage()}
+            onSeen={reading.seen}
+          />
+        )}
+        <Spoken conversation={conversation} />
+        <Composer conversation={conversation} messages={messages} field={field} />
+      </section>
+      {panel && <Panel conversation={conversation} onClose={() => setPanel(false)} />}
+      <Details message={details} onClose={() => setDetails(null)} />
+      <LightboxHost messages={messages} shown={shownImage} onShow={setShownImage} />
+    </ThreadContext>
+  );
+}
