@@ -1,24 +1,8 @@
 import { useEffect, useState } from "react";
 import { useSpeech } from "../i18n";
 import { useWatched } from "../lib/external";
-import { connection, type Connection } from "../live/provider";
-
-const QUIET = 2_000;
-const LONG = 10_000;
-const BACK = 2_500;
-
-export type Note = { kind: "reconnecting" | "offline" } | { kind: "back"; missed: number } | null;
-
-/** Returns what to say of the connection: nothing for two seconds, and shortly when it is back. */
-export function noteOf(state: Connection, now: number, told: boolean): Note {
-  if (state.downSince !== null) {
-    const away = now - state.downSince;
-    if (away < QUIET) return null;
-    return { kind: away < LONG ? "reconnecting" : "offline" };
-  }
-  if (told && state.backAt !== null && now - state.backAt < BACK) return { kind: "back", missed: state.missed };
-  return null;
-}
+import { connection } from "../live/provider";
+import { BACK, LONG, noteOf, QUIET } from "./note";
 
 /** Says quietly that the connection is away, and that nothing was lost when it is back. */
 export function ConnectionNote() {

@@ -8,14 +8,8 @@ import type { ThreadData } from "../../live/apply";
 import { useLive } from "../../live/provider";
 import { useChange, useClose } from "./changes";
 import { shownOrder } from "./list/list";
+import { neighbour } from "./neighbour";
 import { searchWanted } from "./list/sidebar";
-
-/** Returns the neighbour of a conversation in the list; the first, where none is open. */
-export function neighbour(order: readonly string[], selected: string | null, step: 1 | -1): string | null {
-  const place = selected === null ? -1 : order.indexOf(selected);
-  if (place < 0) return order[0] ?? null;
-  return order[Math.min(order.length - 1, Math.max(0, place + step))] ?? null;
-}
 
 function focusField(): void {
   document.querySelector<HTMLTextAreaElement>(".composer textarea")?.focus();

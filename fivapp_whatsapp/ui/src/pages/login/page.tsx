@@ -9,6 +9,7 @@ import { useMe } from "../../api/queries";
 import { useSpeech, type Key } from "../../i18n";
 import { Logo } from "../../layout/logo";
 import { Field } from "../../parts/field";
+import { nextPath } from "./next";
 import { Languages } from "./languages";
 import "./login.css";
 
@@ -18,12 +19,6 @@ const SENTENCES: Record<string, Key> = {
   rate_limited: "login.tooMany",
   offline: "login.offline",
 };
-
-/** Returns where to go on: a path of ours, never an address of somebody else. */
-export function nextPath(search: string): string {
-  const next = new URLSearchParams(search).get("next") ?? "";
-  return /^\/(?![/\\])/.test(next) ? next : "/conversations";
-}
 
 export default function Login() {
   const { t } = useSpeech();

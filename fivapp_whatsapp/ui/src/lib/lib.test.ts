@@ -1,0 +1,122 @@
+import { describe, expect, it } from "vitest";
+import { initials } from "../parts/avatar";
+import { fold, holds } from "./fold";
+import { box, kindOf, mediaUrl, nameOf } from "./media";
+import { addressText, phone, typedNumber } from "./phones";
+import { fillIn, firstVariable, matching, slashQuery, unfilled } from "./quick";
+import { snoozes } from "./snooze";
+import { clock, dayName, duration, fileSize, length, shortTime } from "./time";
+import { message } from "../testing/make";
+
+describe("times", () => {
+  const now = new Date(2026, 2, 18, 15, 30);
+  const short = (date: Date) => shortTime(date.toISOString(), now, "pt-BR", "ontem");
+  it("are as short as they stay clear", () => {
+    expect(short(new Date(2026, 2, 18, 14, 5))).toBe("14:05");
+    expect(short(new Date(2026, 2, 17, 23, 59))).toBe("ontem");
+    expect(short(new Date(2026, 2, 16, 9, 0))).toBe("seg.");
+    expect(short(new Date(2026, 2, 10, 9, 0))).toBe("10/03");
+    expect(short(new Date(2025, 2, 12, 9, 0))).toBe("12/03/25");
+  });
+  it("of days are words", () => {
+    const day = (date: Date) => dayName(date.toISOString(), now, "en", "today", "yesterday");
+    expect(day(new Date(2026, 2, 18, 0, 1))).toBe("today");
+    expect(day(new Date(2026, 2, 17, 0, 1))).toBe("yesterday");
+    expect(day(new Date(2026, 2, 14))).toBe("Saturday");
+    expect(day(new Date(2026, 0, 5))).toBe("5 January");
+    expect(clock(now, "en")).toBe("15:30");
+  });
+  it("that last are short too", () => {
+    expect([4, 61, 3000].map(duration)).toEqual(["4 min", "1 h", "2 d"]);
+    expect([7.4, 65, 3725].map(length)).toEqual(["0:07", "1:05", "1:02:05"]);
+  });
+  it("to which a conversation is put off lie ahead, in the morning", () => {
+    for (const { until } of snoozes(now)) expect(until.getTime()).toBeGreaterThan(now.getTime());
+    expect(snoozes(now)[2]?.until.getDay()).toBe(1);
+    expect(snoozes(new Date(2026, 2, 16, 7))[2]?.until.getDate()).toBe(23);
+  });
+});
+
+describe("phones", () => {
+  it("are written as people write them", () => {
+    expect(phone("5511988887777")).toBe("+55 11 98888-7777");
+    expect(phone("14155550100")).toBe("+14155550100");
+    expect(addressText("5511988887777@c.us")).toBe("+55 11 98888-7777");
+    expect(addressText("120363041112223330@g.us")).toBe("");
+  });
+  it("are taken in any spelling", () => {
+    expect(typedNumber("11 98888-7777")).toBe("5511988887777");
+    expect(typedNumber("(11) 3333-4444")).toBe("551133334444");
+    expect(typedNumber("+1 415 555 0100")).toBe("14155550100");
+    expect(typedNumber("Rita")).toBeNull();
+    expect(typedNumber("123")).toBeNull();
+  });
+});
+
+describe("quick replies", () => {
+  const replies = [
+    { shortcut: "horario", text: "Abrimos das 8h às 18h, {nome}." },
+    { shortcut: "pix", text: "Nossa chave é {chave}." },
+  ];
+  it("open with a slash as the first character only", () => {
+    expect(slashQuery("/ho")).toBe("ho");
+    expect(slashQuery("/")).toBe("");
+    expect(slashQuery("a/ho")).toBeNull();
+    expect(slashQuery("/ho ra")).toBeNull();
+  });
+  it("are found by shortcut first, then by text, without accents", () => {
+    expect(matching(replies, "horário").map((one) => one.shortcut)).toEqual(["horario"]);
+    expect(matching(replies, "chave").map((one) => one.shortcut)).toEqual(["pix"]);
+  });
+  it("show what is still to be filled in", () => {
+    expect(fillIn(replies[0]?.text ?? "", { nome: "Rita" })).toBe("Abrimos das 8h às 18h, Rita.");
+    const text = fillIn(replies[1]?.text ?? "", { nome: "Rita" });
+    expect(unfilled(text)).toEqual(["chave"]);
+    expect(text.slice(...(firstVariable(text) ?? [0, 0]))).toBe("{chave}");
+    expect(fillIn("{nome}", { nome: "" })).toBe("{nome}");
+  });
+});
+
+describe("files", () => {
+  it("are of the kind that their type says, and everything else is a document", () => {
+    expect(["image/png", "video/mp4", "audio/ogg", "application/pdf", "image/svg+xml", ""].map(kindOf)).toEqual([
+      "image",
+      "video",
+      "audio",
+      "document",
+      "document",
+      "document",
+    ]);
+  });
+  it("that were pasted get a name", () => {
+    const pasted = new File(["x"], "image.png", { type: "image/png" });
+    expect(nameOf(pasted, new Date("2026-11-26T12:00:00Z"))).toBe("imagem-2026-11-26-12-00-00.png");
+    expect(nameOf(new File(["x"], "nota.pdf"))).toBe("nota.pdf");
+  });
+  it("reserve their space", () => {
+    expect(box(1000, 500)).toEqual({ width: 320, height: 160 });
+    expect(box(null, null)).toEqual({ width: 260, height: 195 });
+  });
+  it("are read from the gateway where it keeps them, and no odd address is ever opened", () => {
+    const image = (media: object) => message({ id: "m", kind: "image", media: media as never });
+    expect(mediaUrl(image({ state: "ready", url: "http://x" }))).toBe("/api/media/m");
+    expect(mediaUrl(image({ state: "ready", preview: true }), "preview")).toBe("/api/media/m?preview=true");
+    expect(mediaUrl(image({ state: "fetching", url: "http://x" }))).toBeNull();
+    expect(mediaUrl(image({ url: "http://x/y.jpg" }))).toBe("http://x/y.jpg");
+    expect(mediaUrl(image({ url: "javascript:alert(1)" }))).toBeNull();
+  });
+  it("have sizes that people read", () => {
+    expect(fileSize(820, "en")).toBe("820 B");
+    expect(fileSize(3_500_000, "pt-BR")).toBe("3,3 MB");
+  });
+});
+
+it("words are found without case and accents", () => {
+  expect(fold("ÀÉÎõü Ç")).toBe("aeiou c");
+  expect(holds("João da Conceição", "conceicao joao")).toBe(true);
+  expect(holds("João", "maria")).toBe(false);
+});
+
+it("initials are letters of a name", () => {
+  expect(["Rita de Souza", "rita", "+55 11", "🙂 Ana Lima"].map(initials)).toEqual(["RS", "R", "#", "AL"]);
+});

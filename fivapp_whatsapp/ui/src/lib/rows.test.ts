@@ -1,0 +1,81 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import * as outgoing from "../live/outgoing";
+import { message, mine } from "../testing/make";
+import { buildRows, firstUnread, type Row } from "./rows";
+
+const build = (messages: ReturnType<typeof message>[], unread: Parameters<typeof buildRows>[0]["unread"] = null) =>
+  buildRows({ messages, locals: [], unread });
+const kinds = (rows: readonly Row[]) => rows.map((row) => row.type);
+
+beforeEach(outgoing.clear);
+
+it("a day begins with its name", () => {
+  const rows = build([message({ at: "2026-11-24T12:00:00Z" }), message({ at: "2026-11-25T12:00:00Z" })]);
+  expect(kinds(rows)).toEqual(["day", "message", "day", "message"]);
+});
+
+it("messages of one author stand together, and a pause or a note parts them", () => {
+  const at = (time: string) => ({ at: `2026-11-26T${time}Z` });
+  const rows = build([
+    message(at("12:00:00")),
+    message(at("12:01:00")),
+    message(at("12:30:00")),
+    mine({ ...at("12:31:00"), kind: "note" }),
+    mine(at("12:31:30")),
+  ]).filter((row) => row.type === "message");
+  expect(rows.map((row) => [row.first, row.last])).toEqual([
+    [true, false],
+    [false, true],
+    [true, true],
+    [true, true],
+    [true, true],
+  ]);
+});
+
+it("a reaction stands at its message, the last of each person, and is gone when it was taken back", () => {
+  const target = message();
+  const react = (text: string, name: string) =>
+    message({ kind: "reaction", text, quotedMessageId: target.id, author: { kind: "contact", id: name, name } });
+  const rows = build([target, react("👍", "Rita"), react("❤️", "Rita"), react("😂", "Rui"), react("", "Rui")]);
+  expect(kinds(rows)).toEqual(["day", "message"]);
+  expect(rows[1]).toMatchObject({ reactions: [{ emoji: "❤️", name: "Rita" }] });
+});
+
+it("a message that was sent again stands in the old one's row", () => {
+  const failed = mine({ status: "failed" });
+  const again = mine({ retryOf: failed.id });
+  outgoing.replaceRow(failed.id, again.id);
+  const rows = build([failed, again]);
+  expect(rows.map((row) => row.key).slice(1)).toEqual([failed.id]);
+});
+
+it("what is on its way stands at the end, under its own key", () => {
+  const local = {
+    key: "k",
+    conversationId: "c1",
+    text: "x",
+    quoted: null,
+    media: null,
+    kind: "text",
+    at: "2026-11-26T12:00:00Z",
+    state: "sending",
+  } as const;
+  const rows = buildRows({ messages: [message({ at: "2026-11-26T11:00:00Z" })], locals: [local], unread: null });
+  expect(rows[rows.length - 1]).toMatchObject({ type: "local", key: "k" });
+});
+
+describe("the line of new messages", () => {
+  it("stands before the first of them", () => {
+    const messages = [message(), mine(), message(), message()];
+    const unread = firstUnread(messages, 2);
+    expect(unread).toEqual({ firstId: messages[2]?.id, count: 2 });
+    expect(kinds(build(messages, unread))).toEqual(["day", "message", "message", "unread", "message", "message"]);
+  });
+  it("is not there when all was read", () => {
+    expect(firstUnread([message()], 0)).toBeNull();
+  });
+  it("stands at the beginning when more are unread than were loaded", () => {
+    const messages = [mine(), message()];
+    expect(firstUnread(messages, 9)).toEqual({ firstId: messages[1]?.id, count: 9 });
+  });
+});

@@ -1,0 +1,103 @@
+import { describe, expect, it } from "vitest";
+import { changed, conversation, created, list, message, mine, thread, updated } from "../testing/make";
+import { applyToConversation, applyToList, applyToThread, insert, upsert } from "./apply";
+import { ALL, belongsTo } from "./belongs";
+
+const always = () => true;
+const open = belongsTo(ALL, "ana") ?? always;
+
+describe("a message in a list", () => {
+  it("from a customer comes on top, is unread, and makes the customer wait from the first one on", () => {
+    const before = list(10, conversation({ id: "a" }), conversation({ id: "b" }));
+    const first = message({ conversationId: "b" });
+    const second = message({ conversationId: "b" });
+    let data = applyToList(before, created(11, first), open).data;
+    data = applyToList(data, created(12, second), open).data;
+    const [top, below] = data.pages[0]?.items ?? [];
+    expect(top).toMatchObject({ id: "b", unreadCount: 2, waitingSince: first.at, lastMessage: { id: second.id } });
+    expect(below?.id).toBe("a");
+  });
+
+  it("of ours ends the waiting and leaves unread what is unread", () => {
+    const before = list(10, conversation({ unreadCount: 2, waitingSince: "2026-11-26T11:00:00Z" }));
+    const after = applyToList(before, created(11, mine()), open).data.pages[0]?.items[0];
+    expect(after).toMatchObject({ unreadCount: 2 });
+    expect(after?.waitingSince).toBeUndefined();
+  });
+
+  it("counts once however often its frame comes, and not at all when the list knew it already", () => {
+    const frame = created(11, message());
+    const once = applyToList(list(10, conversation()), frame, open).data;
+    expect(applyToList(once, frame, open).data).toBe(once);
+    const newer = list(11, conversation({ unreadCount: 1 }));
+    expect(applyToList(newer, frame, open).data).toBe(newer);
+  });
+
+  it("of a kind that is only for us moves and counts nothing", () => {
+    const before = list(10, conversation({ id: "a" }), conversation({ id: "b" }));
+    const after = applyToList(before, created(11, message({ conversationId: "b", kind: "note" })), open).data;
+    expect(after.pages[0]?.items.map((one) => one.id)).toEqual(["a", "b"]);
+    expect(after.pages[0]?.items[1]?.unreadCount).toBe(0);
+  });
+
+  it("of a conversation that the list does not know asks for it", () => {
+    const applied = applyToList(list(10, conversation({ id: "a" })), created(11, message()), open);
+    expect(applied.missing).toBe("c1");
+    expect(applyToList(list(11), created(11, message()), open).missing).toBeNull();
+  });
+});
+
+describe("a conversation in a list", () => {
+  it("that was closed leaves the open ones, and comes to the closed ones", () => {
+    const closed = conversation({ status: "closed", lastMessage: message() });
+    expect(applyToList(list(10, conversation()), changed(11, closed), open).data.pages[0]?.items).toEqual([]);
+    const view = belongsTo({ ...ALL, view: "closed" }, "ana") ?? always;
+    expect(applyToList(list(10), changed(11, closed), view).data.pages[0]?.items).toEqual([closed]);
+  });
+
+  it("is inserted where its last activity puts it, and behind what is loaded not at all", () => {
+    const at = (time: string) => message({ at: `2026-11-26T${time}:00Z` });
+    const data = list(
+      10,
+      conversation({ id: "a", lastMessage: at("12:00") }),
+      conversation({ id: "b", lastMessage: at("10:00") }),
+    );
+    const between = conversation({ id: "x", lastMessage: at("11:00") });
+    expect(insert(data, between, always).pages[0]?.items.map((one) => one.id)).toEqual(["a", "x", "b"]);
+    const more = { ...data, pages: data.pages.map((page) => ({ ...page, nextCursor: "next" })) };
+    expect(insert(more, conversation({ id: "y", lastMessage: at("09:00") }), always)).toBe(more);
+  });
+});
+
+describe("a thread", () => {
+  it("gets a new message in front, once", () => {
+    const old = message();
+    const next = message();
+    const frame = created(11, next);
+    const after = applyToThread(thread(10, old), frame);
+    expect(after.pages[0]?.items).toEqual([next, old]);
+    expect(applyToThread(after, frame)).toBe(after);
+  });
+
+  it("shows how far a message has come, and an older word takes nothing back", () => {
+    const sent = mine({ status: "pending" });
+    const read = { ...sent, status: "read" as const };
+    let data = applyToThread(thread(10, sent), updated(12, read));
+    expect(data.pages[0]?.items[0]?.status).toBe("read");
+    data = upsert(data, { ...sent, status: "accepted" }, 99);
+    expect(data.pages[0]?.items[0]?.status).toBe("read");
+  });
+
+  it("keeps a message that an answer brought when its older frame comes after", () => {
+    const accepted = mine({ status: "accepted" });
+    const data = upsert(thread(10), accepted, 10.5);
+    const after = applyToThread(data, created(11, { ...accepted, status: "pending" }));
+    expect(after.pages[0]?.items).toHaveLength(1);
+    expect(after.pages[0]?.items[0]?.status).toBe("accepted");
+  });
+});
+
+it("a frame about another conversation changes nothing", () => {
+  const one = conversation({ id: "a" });
+  expect(applyToConversation(one, created(11, message({ conversationId: "b" })))).toBe(one);
+});

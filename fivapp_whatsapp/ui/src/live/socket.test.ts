@@ -1,0 +1,147 @@
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { created, message } from "../testing/make";
+import type { EventFrame } from "./frames";
+import { LiveSocket, type Cursor, type SocketState } from "./socket";
+
+class FakeSocket {
+  static all: FakeSocket[] = [];
+  onopen: (() => void) | null = null;
+  onmessage: ((event: { data: string }) => void) | null = null;
+  onclose: (() => void) | null = null;
+  closed = false;
+  readonly url: string;
+
+  constructor(url: string) {
+    this.url = url;
+    FakeSocket.all.push(this);
+  }
+
+  close() {
+    if (this.closed) return;
+    this.closed = true;
+    this.onclose?.();
+  }
+
+  say(frame: unknown) {
+    this.onmessage?.({ data: JSON.stringify(frame) });
+  }
+
+  begin(seq: number, epoch = "e1") {
+    this.onopen?.();
+    this.say({ type: "hello", data: { epoch, seq } });
+    this.say({ type: "live", data: { seq } });
+  }
+}
+
+const heard: EventFrame[] = [];
+const states: SocketState[] = [];
+const cursors: (Cursor | null)[] = [];
+const begins: number[] = [];
+let missed: number[] = [];
+let resyncs = 0;
+let socket: LiveSocket;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  vi.stubGlobal("WebSocket", FakeSocket);
+  for (const all of [heard, states, cursors, begins, FakeSocket.all]) all.length = 0;
+  missed = [];
+  resyncs = 0;
+  socket = new LiveSocket({
+    open: (cursor) => {
+      cursors.push(cursor);
+      return Promise.resolve("ws://gateway.test/api/ws");
+    },
+    onState: (state) => states.push(state),
+    onBegin: (seq) => begins.push(seq),
+    onEvent: (frame) => heard.push(frame),
+    onResync: () => (resyncs += 1),
+    onLive: (count) => missed.push(count),
+  });
+});
+
+afterEach(() => {
+  socket.stop();
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
+
+async function open(): Promise<FakeSocket> {
+  await vi.advanceTimersByTimeAsync(20_000);
+  return FakeSocket.all[FakeSocket.all.length - 1] as FakeSocket;
+}
+
+async function started(): Promise<FakeSocket> {
+  socket.start();
+  await vi.advanceTimersByTimeAsync(0);
+  return FakeSocket.all[0] as FakeSocket;
+}
+
+it("begins at the head of the log and passes on what comes", async () => {
+  const first = await started();
+  first.begin(41);
+  first.say(created(42, message()));
+  expect(begins).toEqual([41]);
+  expect(heard.map((frame) => frame.seq)).toEqual([42]);
+  expect(states[states.length - 1]).toBe("live");
+});
+
+it("comes back with its cursor, and counts what it had missed", async () => {
+  (await started()).begin(41);
+  FakeSocket.all[0]?.say(created(42, message()));
+  FakeSocket.all[0]?.close();
+  const second = await open();
+  expect(cursors[1]).toEqual({ seq: 42, epoch: "e1" });
+  second.onopen?.();
+  second.say({ type: "hello", data: { epoch: "e1", seq: 44 } });
+  second.say(created(43, message()));
+  second.say(created(44, message()));
+  second.say({ type: "live", data: { seq: 44 } });
+  expect(missed).toEqual([0, 2]);
+  expect(heard.map((frame) => frame.seq)).toEqual([42, 43, 44]);
+});
+
+it("passes nothing on twice", async () => {
+  const first = await started();
+  first.begin(41);
+  const frame = created(42, message());
+  first.say(frame);
+  first.say(frame);
+  expect(heard).toHaveLength(1);
+});
+
+it("reads everything again when its cursor is of no use", async () => {
+  const first = await started();
+  first.begin(41);
+  first.say({ type: "resync_required", data: { reason: "retention", epoch: "e2", seq: 900 } });
+  expect(resyncs).toBe(1);
+  expect(socket.place).toEqual({ seq: 900, epoch: "e2" });
+  expect(begins).toEqual([41, 900]);
+});
+
+it("drops its socket when the browser is offline, and opens one at once when it is back", async () => {
+  const first = await started();
+  first.begin(41);
+  dispatchEvent(new Event("offline"));
+  expect(first.closed).toBe(true);
+  expect(states[states.length - 1]).toBe("waiting");
+  dispatchEvent(new Event("online"));
+  await vi.advanceTimersByTimeAsync(0);
+  expect(FakeSocket.all).toHaveLength(2);
+});
+
+it("says nothing more once it is stopped", async () => {
+  const first = await started();
+  first.begin(41);
+  socket.stop();
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(FakeSocket.all).toHaveLength(1);
+});
+
+it("what is no frame is passed over", async () => {
+  const first = await started();
+  first.onmessage?.({ data: "no json" });
+  first.onmessage?.({ data: "5" });
+  first.begin(1);
+  expect(states[states.length - 1]).toBe("live");
+});
