@@ -13,7 +13,7 @@ DIST := $(UI)/dist/index.html
 NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix $(UI)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv ui api demo test check format
+.PHONY: help venv ui api demo test bench check format
 .DELETE_ON_ERROR:
 
 help: ## Say what can be made
@@ -55,6 +55,9 @@ demo: $(STAMP) $(DIST) ## Run a gateway with a simulated connection service; ARG
 # A process a core; the tests of one file stay together, for they share servers.
 test: $(STAMP) $(DIST) ## Run all tests; ARGS go to pytest
 	@exec $(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
+
+bench: $(STAMP) ## Measure ours against yardsticks; ARGS='--short --json', or the names of rows
+	@exec $(BIN)/python -m benchmarks $(ARGS)
 
 check: $(STAMP) $(DIST) ## Format, lint, types, import contracts; the pages' checks, tests and size
 	$(BIN)/ruff format --check .
