@@ -22,10 +22,8 @@ class PluginQueries:
 
     async def answers(self, tenant_id: str, message_ids: Sequence[str]) -> list[AnswerRow]:
         """Read marks of messages."""
-        if not message_ids:
-            return []
-        named = self._queries.column(AnswerRow, "message_id").is_in(sorted(set(message_ids)))
-        return await self._queries.rows(AnswerRow, named, self._queries.equal(AnswerRow, tenant_id=tenant_id))
+        found = await self._queries.by_keys(AnswerRow, ((message_id,) for message_id in message_ids))
+        return [row for row in found if row.tenant_id == tenant_id]
 
     async def failures(
         self, tenant_id: str | None, plugin: str | None, state: str | None, after: str | None, limit: int
@@ -49,8 +47,8 @@ class PluginQueries:
 
     async def state(self, key: tuple[str, str, str, str], now: int) -> StateRow | None:
         """Read a value whose time is not over."""
-        names = dict(zip(StateRow.primary_key, key, strict=True))
-        return await self._queries.row(StateRow, self._queries.equal(StateRow, **names), self._alive(now))
+        row = await self._queries.by_key(StateRow, *key)
+        return row if row is not None and (row.expires_at is None or row.expires_at > now) else None
 
     async def states(self, owner: tuple[str, str, str], prefix: str, now: int, limit: int) -> list[StateRow]:
         """Read the values whose keys begin with a prefix, in the order of keys."""

@@ -49,10 +49,11 @@ async def _drive(connection: asyncpg.Connection[Any], make: MakeWork[T]) -> T:
         except StopIteration as end:
             result: T = end.value
             return result
-        rows = await _run(connection, statement)
+        rows = await run_on_postgres(connection, statement)
 
 
-async def _run(connection: asyncpg.Connection[Any], statement: Statement) -> list[Any]:
+async def run_on_postgres(connection: asyncpg.Connection[Any], statement: Statement) -> list[Any]:
+    """Run one statement and return its rows."""
     match statement:
         case Lookup(row=row, by=by, keys=keys, lock=lock):
             found = await connection.fetch(_select(row, by, lock), *_arrays(keys, len(by)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any, TypeAlias, TypeVar
 
 import msgspec
@@ -15,6 +16,7 @@ from fivapp_whatsapp.ports import ConversationFilter
 
 from . import tables
 from .engine import Engine
+from .lookups import make_lookups
 from .operations.claiming import Due
 from .refusals import translate_refusals
 from .row import Row
@@ -33,7 +35,9 @@ from .rows import (
     TenantRow,
 )
 from .search import phone_patterns, text_matches, title_matches
+from .statements import Lookup
 from .tables import bound
+from .together import Together
 
 R = TypeVar("R", bound=Row)
 Condition: TypeAlias = And | Or | Where | WhereRaw
@@ -46,6 +50,8 @@ class Queries:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._sqlite = engine.engine_type == "sqlite"
+        self.lookups = make_lookups(engine)
+        self._together: dict[type[Row], Together[tuple[Any, ...], Any]] = {}
 
     def _table(self, kind: type[Row]) -> type[Table]:
         return bound(_CLASSES[kind.table], self._engine)
@@ -75,13 +81,30 @@ class Queries:
         found = await self.rows(kind, *conditions, limit=1)
         return found[0] if found else None
 
+    async def by_key(self, kind: type[R], *key: Any) -> R | None:
+        """Read a row by its primary key, in one statement with all that are wanted of its table at this moment."""
+        together = self._together.get(kind)
+        if together is None:
+            together = self._together[kind] = Together(partial(self._load, kind))
+        found: R | None = await together.get(key)
+        return found
+
+    async def by_keys(self, kind: type[R], keys: Iterable[tuple[Any, ...]]) -> list[R]:
+        """Read rows by their primary keys, those that are there."""
+        wanted = sorted(set(keys))
+        if len(wanted) == 1:
+            row = await self.by_key(kind, *wanted[0])
+            return [] if row is None else [row]
+        return list((await self._load(kind, wanted)).values()) if wanted else []
+
     async def by_ids(self, kind: type[R], ids: Iterable[str]) -> dict[str, R]:
-        """Read rows by their column `id`."""
-        wanted = sorted(set(ids))
-        if not wanted:
-            return {}
-        found = await self.rows(kind, self.column(kind, "id").is_in(wanted))
+        """Read rows of a table whose key is `id`, by it."""
+        found = await self.by_keys(kind, ((id,) for id in ids))
         return {row.id: row for row in found}  # type: ignore[attr-defined]  # all tables asked here have an id
+
+    async def _load(self, kind: type[R], keys: Sequence[tuple[Any, ...]]) -> dict[tuple[Any, ...], R]:
+        rows = await self.lookups.run([Lookup(kind, kind.primary_key, sorted(keys))])
+        return {row.identity: row for row in rows}
 
     def column(self, kind: type[Row], name: str) -> Column:
         """Return a column of a table, for conditions."""
@@ -121,7 +144,8 @@ class Queries:
 
     async def session(self, session_id: str) -> SessionRow | None:
         """Read a session that was not deleted, of any tenant."""
-        return await self.row(SessionRow, self.equal(SessionRow, id=session_id, deleted=False))
+        row = await self.by_key(SessionRow, session_id)
+        return None if row is None or row.deleted else row
 
     async def sessions(self, **where: Any) -> list[SessionRow]:
         """Read sessions that were not deleted."""
@@ -129,8 +153,8 @@ class Queries:
 
     async def contact(self, tenant_id: str, contact_id: str) -> tuple[ContactRow, list[str]] | None:
         """Read a contact and its addresses."""
-        row = await self.row(ContactRow, self.equal(ContactRow, id=contact_id, tenant_id=tenant_id))
-        if row is None:
+        row = await self.by_key(ContactRow, contact_id)
+        if row is None or row.tenant_id != tenant_id:
             return None
         aliases = await self.rows(AliasRow, self.equal(AliasRow, tenant_id=tenant_id, contact_id=contact_id))
         return row, sorted(alias.address for alias in aliases)
@@ -139,7 +163,8 @@ class Queries:
 
     async def conversation(self, tenant_id: str, conversation_id: str) -> ConversationRow | None:
         """Read a conversation."""
-        return await self.row(ConversationRow, self.equal(ConversationRow, id=conversation_id, tenant_id=tenant_id))
+        row = await self.by_key(ConversationRow, conversation_id)
+        return None if row is None or row.tenant_id != tenant_id else row
 
     async def conversations(
         self, tenant_id: str, where: ConversationFilter, before: int | None, limit: int, now: int
@@ -200,7 +225,8 @@ class Queries:
 
     async def message(self, tenant_id: str, message_id: str) -> MessageRow | None:
         """Read a message."""
-        return await self.row(MessageRow, self.equal(MessageRow, id=message_id, tenant_id=tenant_id))
+        row = await self.by_key(MessageRow, message_id)
+        return None if row is None or row.tenant_id != tenant_id else row
 
     async def messages(self, conversation_id: str, before: int | None, limit: int) -> list[MessageRow]:
         """Read a page of a conversation's messages, newest first."""

@@ -26,7 +26,7 @@ from .failures import translate_errors
 BUSY_SECONDS = 5.0
 READERS = 4
 _ONE_SERVER = "end it, name another file in DATABASE_URL (the demo: another --data folder), or use PostgreSQL."
-_DETECT_TYPES = sqlite3.PARSE_DECLTYPES | sqlite3.PARSE_COLNAMES
+DETECT_TYPES = sqlite3.PARSE_DECLTYPES | sqlite3.PARSE_COLNAMES
 # What a PRAGMA must answer after it was set; busy_timeout comes first, so that the others wait for a lock.
 _PRAGMAS: dict[str, tuple[str | int, str | int]] = {
     "busy_timeout": (int(BUSY_SECONDS * 1000), int(BUSY_SECONDS * 1000)),
@@ -121,7 +121,7 @@ class SQLiteEngine(piccolo_sqlite.SQLiteEngine):
 
     async def _connect(self, *, read_only: bool = False) -> aiosqlite.Connection:
         def connect() -> sqlite3.Connection:
-            connection = connect_sqlite(self.path, read_only=read_only, detect_types=_DETECT_TYPES)
+            connection = connect_sqlite(self.path, read_only=read_only, detect_types=DETECT_TYPES)
             connection.row_factory = piccolo_sqlite.dict_factory
             return connection
 

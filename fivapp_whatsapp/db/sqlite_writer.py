@@ -103,10 +103,11 @@ def _drive(connection: sqlite3.Connection, make: MakeWork[T]) -> T:
         except StopIteration as end:
             result: T = end.value
             return result
-        rows = _run(connection, statement)
+        rows = run_on_sqlite(connection, statement)
 
 
-def _run(connection: sqlite3.Connection, statement: Statement) -> list[Any]:
+def run_on_sqlite(connection: sqlite3.Connection, statement: Statement) -> list[Any]:
+    """Run one statement and return its rows."""
     match statement:
         case Lookup(row=row, by=by, keys=keys):
             sql = _select(row, by)

@@ -70,6 +70,7 @@ class DatabaseStore(TenantTables, SessionTables, SendTables, PluginTables):
         try:
             await migrate(self._engine)
             await self._engine.start_connection_pool()
+            self._read.lookups.start()
             if isinstance(self._database, SQLiteWriterDatabase):
                 await self._database.start()
             self._changes.publish(await self._read.heads())
@@ -94,6 +95,7 @@ class DatabaseStore(TenantTables, SessionTables, SendTables, PluginTables):
     async def _close_database(self) -> None:
         if isinstance(self._database, SQLiteWriterDatabase):
             await self._database.close()
+        await self._read.lookups.close()
         await self._engine.close_connection_pool()
         if self._lock is not None:
             self._lock.close()
