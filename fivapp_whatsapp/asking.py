@@ -125,8 +125,8 @@ async def with_choice(store: Store, clock: Clock, tenant_id: str, message: Messa
     if message.choice is not None or not text or len(text) > _LONGEST_CHOICE:
         return message
     since = clock.now() - timedelta(hours=_CHOICE_HOURS)
-    recent = await store.recent_messages(tenant_id, message.conversation_id, since, _CHOICE_MESSAGES)
-    offered = next((each for each in recent if each.direction == "outgoing" and each.choices), None)
+    sent = await store.outgoing_messages(tenant_id, message.conversation_id, since, _CHOICE_MESSAGES)
+    offered = next((each for each in sent if each.choices), None)
     choice = None if offered is None else chosen(text, offered.choices)
     return message if choice is None else msgspec.structs.replace(message, choice=choice)
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 
 from .asking import Asking, with_choice
 from .attempts import Attempts
-from .belt import HOUR, RULES, TOLD, Facts, Limits, about_message, over_budget, silencing
+from .belt import HOUR, RULES, TOLD, Facts, Limits, about_message, may_loop, over_budget, silencing
 from .bursts import Burst, Bursts
 from .chain import HOOK, Answer, Chain, Turn, TurnContext
 from .decisions import Decisions
@@ -40,6 +40,7 @@ _STORE_RETRY_SECONDS = 1.0
 _RECENT = 1_000
 # What a bot is when it could not answer: others may have had nothing to say, these would have.
 _GONE = frozenset({"failed", "late", "paused"})
+_SILENT = frozenset({"repeated", "silenced", "unanswered"})
 _NEVER_ANSWERED = frozenset({MessageKind.NOTE, MessageKind.SYSTEM})
 
 
@@ -103,8 +104,8 @@ class Automation:
     async def check_budget(self, tenant_id: str, conversation_id: str) -> None:
         """Raise Hold when a conversation has had all the automatic messages that it may get for now."""
         now = self._clock.now()
-        recent = await self._store.recent_messages(tenant_id, conversation_id, now - HOUR, _RECENT)
-        if rule := over_budget(recent, self.limits, now):
+        sent = await self._store.outgoing_messages(tenant_id, conversation_id, now - HOUR, _RECENT)
+        if rule := over_budget(sent, self.limits, now):
             raise Hold(rule_line(rule, "en"))
 
     async def try_(
@@ -219,9 +220,9 @@ class Automation:
         if rule not in (None, "human_answers"):
             return rule, None
         memory = self._memory(turn.key)
-        told = await memory.items()
+        told = await _told(memory)
         if rule is None:
-            recent = await self._store.recent_messages(turn.tenant_id, message.conversation_id, now - HOUR, _RECENT)
+            recent = await self._recent(turn, now)
             rule = silencing(msgspec.structs.replace(facts, recent=recent, looping="loop" in told))
         if rule != "human_answers" and "human_answers" in told:
             await memory.delete("human_answers")
@@ -230,6 +231,12 @@ class Automation:
         # So long the bots pause, or nobody is told again.
         await memory.set(rule, True, expires=TOLD[rule])
         return rule, rule_line(rule, self._language)
+
+    async def _recent(self, turn: Turn, now: datetime) -> Sequence[Message]:
+        """Return what the rules look back on; what came in only where bots answered often enough to be in a loop."""
+        where = (turn.tenant_id, turn.message.conversation_id, now - HOUR, _RECENT)
+        sent = await self._store.outgoing_messages(*where)
+        return await self._store.recent_messages(*where) if may_loop(sent, now) else sent
 
     def _memory(self, key: tuple[str, str]) -> State:
         tenant_id, conversation_id = key
@@ -309,7 +316,9 @@ class Automation:
     def _tell(self, turn: Turn, draft: AnswerDraft, answered: Answered) -> None:
         outcome = _outcome(draft, answered)
         seconds = time.perf_counter() - turn.started
-        _log.info(
+        # Why nobody answered stands in the trail; a line for each such message would bury the others.
+        write = _log.debug if outcome in _SILENT else _log.info
+        write(
             "reply_chain",
             outcome=outcome,
             rule=draft.trail.rule,
@@ -324,6 +333,12 @@ class Automation:
         decided = Decided(turn.tenant_id, turn.message, draft.trail, draft.answers, outcome, seconds)
         for listener in self.listeners:
             listener(decided)
+
+
+async def _told(memory: State) -> set[str]:
+    """Return the rules that a conversation was told of."""
+    values = await asyncio.gather(*(memory.get(rule) for rule in TOLD))
+    return {rule for rule, value in zip(TOLD, values, strict=True) if value is not None}
 
 
 def _author(plugin: Plugin) -> Author:

@@ -155,6 +155,11 @@ def over_budget(recent: Sequence[Message], limits: Limits, now: datetime) -> str
     return "rate_minute" if sum(at > now - MINUTE for at in sent) >= limits.per_minute else None
 
 
+def may_loop(sent: Sequence[Message], now: datetime) -> bool:
+    """Tell whether bots answered often enough within the last minute that `loops` can be true."""
+    return sum(each.author.kind == "plugin" and each.at > now - MINUTE for each in sent) >= _LOOP_TIMES
+
+
 def loops(text: str | None, recent: Sequence[Message], now: datetime) -> bool:
     """Tell whether within the last minute this text got one and the same answer five times from bots."""
     answers: Counter[str] = Counter()

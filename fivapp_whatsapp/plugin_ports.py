@@ -200,6 +200,12 @@ class PluginStore(Protocol):
         """Return a conversation's messages stored since a time, newest first, notes and system lines left out."""
         ...
 
+    async def outgoing_messages(
+        self, tenant_id: str, conversation_id: str, since: datetime, limit: int
+    ) -> list[Message]:
+        """Return of the recent messages of a conversation those that went out, whoever wrote them."""
+        ...
+
     # failures
     async def add_failure(self, failure: PluginFailure) -> None:
         """Keep a failure; the same event and hook of a plugin is kept once."""

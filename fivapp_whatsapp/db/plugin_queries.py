@@ -3,13 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from piccolo.columns import Or
 
 from .plugin_rows import AnswerRow, AutomationRow, FailureRow, PluginSettingRow, PresenceRow, StateRow
 from .queries import Condition, Queries
+from .rows import MessageRow
+from .statements import Sql
+from .together import Together
 
+# In the words of its index, for both databases use one with a condition only where they find it again.
+_OUTGOING = """
+SELECT {columns} FROM fivapp_message AS m
+WHERE m.conversation_id = {conversation} AND m.received_at >= {since}
+  AND m.direction = 'outgoing' AND m.kind NOT IN ('note', 'system')
+ORDER BY m.received_at DESC, m.seq DESC LIMIT $3
+"""
+_COLUMNS = ", ".join(f'm."{name}"' for name in MessageRow.__struct_fields__)
+_OUTGOING_SQLITE = _OUTGOING.format(columns=f"$2, {_COLUMNS}", conversation="$1", since="$2")
+_OUTGOING_POSTGRESQL = (
+    "SELECT k.since, m.* FROM unnest($1::text[], $2::bigint[]) AS k(conversation_id, since) CROSS JOIN LATERAL ("  # noqa: S608
+    + _OUTGOING.format(columns=_COLUMNS, conversation="k.conversation_id", since="k.since")
+    + ") AS m"
+)
 # Stands after every character that a key may hold.
 _LAST = "\U0010ffff"
 
@@ -19,11 +37,34 @@ class PluginQueries:
 
     def __init__(self, queries: Queries) -> None:
         self._queries = queries
+        self._outgoing: dict[int, Together[tuple[str, int], list[MessageRow]]] = {}
 
     async def answers(self, tenant_id: str, message_ids: Sequence[str]) -> list[AnswerRow]:
         """Read marks of messages."""
         found = await self._queries.by_keys(AnswerRow, ((message_id,) for message_id in message_ids))
         return [row for row in found if row.tenant_id == tenant_id]
+
+    async def outgoing(self, conversation_id: str, since: int, limit: int) -> list[MessageRow]:
+        """Read what went out in a conversation since a time, newest first, notes and system lines left out."""
+        together = self._outgoing.get(limit)
+        if together is None:
+            together = self._outgoing[limit] = Together(partial(self._load_outgoing, limit))
+        return await together.get((conversation_id, since)) or []
+
+    async def _load_outgoing(
+        self, limit: int, keys: Sequence[tuple[str, int]]
+    ) -> dict[tuple[str, int], list[MessageRow]]:
+        found: dict[tuple[str, int], list[MessageRow]] = {}
+        for since, *values in await self._queries.lookups.run(self._outgoing_statements(limit, keys)):
+            row = MessageRow.of(values)
+            found.setdefault((row.conversation_id, since), []).append(row)
+        return found
+
+    def _outgoing_statements(self, limit: int, keys: Sequence[tuple[str, int]]) -> list[Sql]:
+        if self._queries.sqlite:
+            return [Sql(_OUTGOING_SQLITE, (conversation_id, since, limit)) for conversation_id, since in keys]
+        conversations, times = zip(*keys, strict=True)
+        return [Sql(_OUTGOING_POSTGRESQL, (conversations, times, limit))]
 
     async def failures(
         self, tenant_id: str | None, plugin: str | None, state: str | None, after: str | None, limit: int

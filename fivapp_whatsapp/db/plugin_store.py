@@ -116,6 +116,13 @@ class PluginTables(Part):
                 return found
             before = rows[-1].seq
 
+    async def outgoing_messages(
+        self, tenant_id: str, conversation_id: str, since: datetime, limit: int
+    ) -> list[Message]:
+        """Return of the recent messages of a conversation those that went out, newest first."""
+        rows = await self._plugins.outgoing(conversation_id, convert.to_ms(since), limit)
+        return [convert.message(row) for row in rows if row.tenant_id == tenant_id]
+
     # --- failures ----------------------------------------------------------------------------------
 
     async def add_failure(self, failure: PluginFailure) -> None:

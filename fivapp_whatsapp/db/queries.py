@@ -49,7 +49,7 @@ class Queries:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._sqlite = engine.engine_type == "sqlite"
+        self.sqlite = engine.engine_type == "sqlite"
         self.lookups = make_lookups(engine)
         self._together: dict[type[Row], Together[tuple[Any, ...], Any]] = {}
 
@@ -203,7 +203,7 @@ class Queries:
                 unpaused = And(self.equal(ConversationRow, answered_by="bot"), paused.is_null())
                 found.append(Or(unpaused, paused <= now))
         if where.label is not None:
-            holds = "instr(labels, {}) > 0" if self._sqlite else "strpos(labels, {}) > 0"
+            holds = "instr(labels, {}) > 0" if self.sqlite else "strpos(labels, {}) > 0"
             found.append(WhereRaw(holds, _json(where.label)))
         return found
 

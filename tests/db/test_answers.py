@@ -222,3 +222,25 @@ async def test_recent_messages_are_those_since_a_time_without_notes(store: Datab
     later = datetime.now(UTC) + timedelta(seconds=1)
     assert await store.recent_messages("acme", conversation.id, later, 100) == []
     assert await store.recent_messages("globex", conversation.id, start, 100) == []
+
+
+async def test_outgoing_messages_are_those_of_each_conversation_since_its_time(store: DatabaseStore) -> None:
+    start = datetime.now(UTC) - timedelta(seconds=1)
+    first = await chat(store)
+    second = await store.open_conversation("acme", "acme", "5511977776666@s.whatsapp.net")
+    await asked(store, "n1")
+    for conversation, texts in ((first, ("a", "b")), (second, ("c",))):
+        await store.add_note("acme", conversation.id, "note", BOT)
+        for text in texts:
+            await accept(store, (await send(store, conversation, text)).item, f"w-{text}")
+
+    async def outgoing(conversation: Conversation, since: datetime, limit: int = 100) -> list[str | None]:
+        found = await store.outgoing_messages("acme", conversation.id, since, limit)
+        return [message.text for message in found]
+
+    later = datetime.now(UTC) + timedelta(seconds=1)
+    together = await asyncio.gather(
+        outgoing(first, start), outgoing(second, start), outgoing(first, later), outgoing(first, start, 1)
+    )
+    assert together == [["b", "a"], ["c"], [], ["b"]]
+    assert await store.outgoing_messages("globex", first.id, start, 100) == []

@@ -57,6 +57,7 @@ INDEXES = {
     ("fivapp_conversation", ("tenant_id", "activity_seq")),
     ("fivapp_conversation", ("snoozed_until",)),
     ("fivapp_message", ("conversation_id", "seq")),
+    ("fivapp_message", ("conversation_id", "received_at")),
     ("fivapp_quarantine", ("state", "session_id")),
     ("fivapp_outbox", ("state", "not_before")),
     ("fivapp_outbox", ("conversation_id", "seq")),

@@ -50,11 +50,12 @@ class CommitAnswer:
         self._hand_over_until = optional_ms(draft.hand_over_until)
 
     def needs(self, needs: Needs) -> None:
-        """Need the marks, the conversation with its unfinished sends, and its session."""
+        """Need the marks, the conversation and its session, for answers also its unfinished sends."""
         needs.tenant(self._tenant_id)
         needs.row(ConversationRow, self._draft.conversation_id)
         needs.row(SessionRow, self._session_id)
-        needs.sends(self._draft.conversation_id)
+        if self._answers:
+            needs.sends(self._draft.conversation_id)
         for message_id in self._draft.message_ids:
             needs.row(AnswerRow, message_id)
         for answer in self._answers:
