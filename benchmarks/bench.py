@@ -88,11 +88,11 @@ class Bench:
             yield server
 
     @contextlib.contextmanager
-    def ours(self, name: str, kind: str, *options: str, conversations: int = 0) -> Iterator[Site]:
+    def ours(self, name: str, kind: str, *plugins: Path, conversations: int = 0) -> Iterator[Site]:
         """Run `serve` on a database of its own; what it acknowledged is looked for afterwards."""
         url, opened = asyncio.run(self._databases.new(kind, name, conversations=conversations))
         port = free_port()
-        arguments = ["fivapp_whatsapp", "serve", "--port", str(port), *options]
+        arguments = ["benchmarks.ours", str(port), *map(str, plugins)]
         with running(name, arguments, self.folder, self._environment(url), port=port) as server:
             site = Site(server, url, opened)
             yield site

@@ -5,7 +5,6 @@ from __future__ import annotations
 import mmap
 import struct
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 # Where a plugin tells how many calls it had and when the last returned, by the machine's monotonic clock.
@@ -116,11 +115,6 @@ def idle(folder: Path, count: int) -> list[Path]:
 def misbehaving(folder: Path) -> list[Path]:
     """Write one of each plugin that does what it must not."""
     return [_write(folder, name, source) for name, source in MISBEHAVING.items()]
-
-
-def options(files: Sequence[Path]) -> list[str]:
-    """Return the options of `serve` for plugins' files."""
-    return [word for file in files for word in ("--plugin", str(file))]
 
 
 def _write(folder: Path, name: str, source: str) -> Path:

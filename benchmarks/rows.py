@@ -40,8 +40,7 @@ def _webhook(bench: Bench, name: str, kind: str, budget: float) -> Result:
 def hooks(bench: Bench) -> Result:
     """Rate with five plugins that hear of messages, until the last has returned ÷ none, on PostgreSQL."""
     listeners = bots.Listeners(bench.folder, _PLUGINS)
-    options = bots.options(listeners.files)
-    with bench.ours("hooks", "postgresql", *options) as ours, bench.ours("hooks_none", "postgresql") as none:
+    with bench.ours("hooks", "postgresql", *listeners.files) as ours, bench.ours("hooks_none", "postgresql") as none:
         count = bench.count(5_000)
         until = partial(listeners.until, seconds=_HOOK_SECONDS)
         found = bench.compare(
@@ -52,8 +51,8 @@ def hooks(bench: Bench) -> Result:
 
 def hooks_idle(bench: Bench) -> Result:
     """Rate with five plugins without hooks for messages ÷ none, on PostgreSQL."""
-    options = bots.options(bots.idle(bench.folder, _PLUGINS))
-    with bench.ours("hooks_idle", "postgresql", *options) as ours, bench.ours("idle_none", "postgresql") as none:
+    files = bots.idle(bench.folder, _PLUGINS)
+    with bench.ours("hooks_idle", "postgresql", *files) as ours, bench.ours("idle_none", "postgresql") as none:
         count = bench.count(10_000)
         found = bench.compare(
             {"5 plugins": partial(bench.webhooks, ours, count), "none": partial(bench.webhooks, none, count)}
@@ -63,8 +62,8 @@ def hooks_idle(bench: Bench) -> Result:
 
 def hooks_paused(bench: Bench) -> Result:
     """Webhook p99 with four misbehaving plugins after their pause ÷ without them; reported."""
-    options = bots.options(bots.misbehaving(bench.folder))
-    with bench.ours("paused", "sqlite", *options) as ours, bench.ours("paused_none", "sqlite") as none:
+    files = bots.misbehaving(bench.folder)
+    with bench.ours("paused", "sqlite", *files) as ours, bench.ours("paused_none", "sqlite") as none:
         _provoke(bench, ours)
         count = bench.count(3_000)
         found = bench.compare(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -12,6 +14,7 @@ from .plugin_config import parse_config
 from .plugin_ports import AutomationSettings, PluginSetting
 from .plugins import Plugin, Plugins
 from .ports import Store
+from .together import Together
 
 # What another process decided holds here a second later; one's own at once.
 _SECONDS = 1.0
@@ -44,6 +47,9 @@ class Decisions:
         self._store = store
         self._plugins = plugins
         self._tenants: dict[str, _Remembered] = {}
+        # When a second is over all events of a tenant ask again at once: they share one read.
+        self._reads: Together[str, _Remembered] = Together(self._read)
+        self._forgotten = 0
 
     async def automation(self, tenant_id: str) -> AutomationSettings:
         """Return what a tenant decided about all bots; those of a suspended tenant are off."""
@@ -67,6 +73,7 @@ class Decisions:
 
     def forget(self, tenant_id: str | None = None) -> None:
         """Read again what a tenant decided, or all of them."""
+        self._forgotten += 1
         if tenant_id is None:
             self._tenants.clear()
         else:
@@ -76,15 +83,27 @@ class Decisions:
         known = self._tenants.get(tenant_id)
         if known is not None and known.until > time.monotonic():
             return known
+        found = await self._reads.get(tenant_id)
+        assert found is not None  # noqa: S101  # _read leaves nobody out
+        return found
+
+    async def _read(self, tenant_ids: Sequence[str]) -> Mapping[str, _Remembered]:
+        forgotten = self._forgotten
+        read = await asyncio.gather(*map(self._read_one, tenant_ids))
+        found = dict(zip(tenant_ids, read, strict=True))
+        if len(self._tenants) + len(found) > _MAX_TENANTS:
+            self._tenants.clear()
+        if forgotten == self._forgotten:  # else it may be from before the write
+            self._tenants.update(found)
+        return found
+
+    async def _read_one(self, tenant_id: str) -> _Remembered:
         automation = await self._store.automation_settings(tenant_id)
         tenant = await self._store.tenant(tenant_id)
         if tenant is not None and tenant.suspended:
             automation = msgspec.structs.replace(automation, enabled=False)
         settings = await self._store.plugin_settings(tenant_id)
-        if len(self._tenants) >= _MAX_TENANTS:
-            self._tenants.clear()
-        new = self._tenants[tenant_id] = _Remembered(time.monotonic() + _SECONDS, automation, settings)
-        return new
+        return _Remembered(time.monotonic() + _SECONDS, automation, settings)
 
 
 def decide(plugin: Plugin, setting: PluginSetting | None) -> Decision:

@@ -37,10 +37,15 @@ def serve(host: str | None, port: int | None, plugin_files: tuple[Path, ...]) ->
     """
     given: dict[str, Any] = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
     settings = load_settings(**given)
+    run_server(settings, Plugins.load(files=plugin_files, names=settings.plugins))
+
+
+def run_server(settings: Settings, plugins: Plugins) -> None:
+    """Serve until SIGTERM or Ctrl-C. Raises SettingsError for settings that are not safe."""
     if found := safety.problems(settings):
         raise SettingsError(problems=found)
     configure_logging(settings)
-    run(_serve(settings, Plugins.load(files=plugin_files, names=settings.plugins)))
+    run(_serve(settings, plugins))
 
 
 async def _serve(settings: Settings, plugins: Plugins) -> None:

@@ -8,11 +8,12 @@ from typing import Any
 
 from piccolo.columns import Or
 
+from fivapp_whatsapp.together import Together
+
 from .plugin_rows import AnswerRow, AutomationRow, FailureRow, PluginSettingRow, PresenceRow, StateRow
 from .queries import Condition, Queries
 from .rows import MessageRow
 from .statements import Sql
-from .together import Together
 
 # In the words of its index, for both databases use one with a condition only where they find it again.
 _OUTGOING = """
@@ -79,7 +80,7 @@ class PluginQueries:
 
     async def automation(self, tenant_id: str) -> AutomationRow | None:
         """Read what a tenant decided about all bots."""
-        return await self._queries.row(AutomationRow, self._queries.equal(AutomationRow, tenant_id=tenant_id))
+        return await self._queries.by_key(AutomationRow, tenant_id)
 
     async def settings(self, tenant_id: str) -> list[PluginSettingRow]:
         """Read what a tenant decided about plugins."""

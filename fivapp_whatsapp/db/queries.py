@@ -13,6 +13,7 @@ from piccolo.querystring import QueryString
 from piccolo.table import Table
 
 from fivapp_whatsapp.ports import ConversationFilter
+from fivapp_whatsapp.together import Together
 
 from . import tables
 from .engine import Engine
@@ -37,7 +38,6 @@ from .rows import (
 from .search import phone_patterns, text_matches, title_matches
 from .statements import Lookup
 from .tables import bound
-from .together import Together
 
 R = TypeVar("R", bound=Row)
 Condition: TypeAlias = And | Or | Where | WhereRaw

@@ -1,4 +1,4 @@
-"""Group reads: reads by key that are wanted at the same time share a statement, as writes in flight share a commit.
+"""Group reads: reads that are wanted at the same time share a statement, as writes in flight share a commit.
 
 There is no timer: a read takes all that wait, and starts at once when none of its kind is under way. What is
 returned was read after it was asked for.
@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Generic, TypeVar
 
-from fivapp_whatsapp.errors import StoreUnavailable
+from .errors import StoreUnavailable
 
 K = TypeVar("K")
 V = TypeVar("V")

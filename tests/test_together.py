@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from fivapp_whatsapp.db.together import Together
 from fivapp_whatsapp.errors import InvalidInput, StoreUnavailable
+from fivapp_whatsapp.together import Together
 
 pytestmark = pytest.mark.anyio
 
