@@ -57,7 +57,13 @@ class Notify(msgspec.Struct, frozen=True):
     heads: dict[str, int]
 
 
-Statement = Lookup | Write | Delete | Sql | Notify
+class Many(msgspec.Struct, frozen=True):
+    """Run statements of which none needs another's rows, and no two touch one row; answers with the rows of each."""
+
+    statements: Sequence[Lookup | Write | Delete | Sql | Notify]
+
+
+Statement = Lookup | Write | Delete | Sql | Notify | Many
 Work = Generator[Statement, list[Any], T]
 MakeWork = Callable[[], Work[T]]
 

@@ -7,7 +7,7 @@ database behind. All writers of a tenant hold the lock of its cursor first, so w
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol, TypeVar, cast
 
 import msgspec
@@ -136,10 +136,18 @@ class Unit:
 
     # --- loading and writing, by the writer -----------------------------------------------------
 
-    def loads(self, needs: Needs) -> Iterable[Lookup]:
-        """Say what is to be read, the locks first and in one order for all processes."""
+    def loads(self, needs: Needs) -> Iterable[Sequence[Lookup]]:
+        """Say what is to be read together, the locks first and in one order for all processes."""
         if needs.tenants:
-            yield Lookup(CursorRow, ("tenant_id",), [(t,) for t in sorted(needs.tenants)], lock=True)
+            yield [Lookup(CursorRow, ("tenant_id",), [(t,) for t in sorted(needs.tenants)], lock=True)]
+        yield list(self._lookups(needs))
+        # The sends have been loaded meanwhile: now their messages can be named.
+        messages = {(send,) for conversation_id in needs.texts_of for send in self._sends[conversation_id]}
+        if messages := messages - needs.rows[MessageRow]:
+            yield [Lookup(MessageRow, ("id",), sorted(messages))]
+
+    @staticmethod
+    def _lookups(needs: Needs) -> Iterable[Lookup]:
         for kind, keys in needs.rows.items():
             yield Lookup(kind, kind.primary_key, sorted(keys))
         if needs.natives:
@@ -150,10 +158,6 @@ class Unit:
             yield Lookup(AccountRow, ("tenant_id", "login"), sorted(needs.accounts))
         if needs.sends_of:
             yield Lookup(OutboxRow, ("conversation_id",), sorted((c,) for c in needs.sends_of))
-        # The sends have been loaded meanwhile: now their messages can be named.
-        messages = {(send,) for conversation_id in needs.texts_of for send in self._sends[conversation_id]}
-        if messages := messages - needs.rows[MessageRow]:
-            yield Lookup(MessageRow, ("id",), sorted(messages))
 
     def counted(self, conversation_id: str, seq: int, count: int) -> None:
         """Take a count of unread messages that was read."""

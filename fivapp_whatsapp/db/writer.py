@@ -18,7 +18,7 @@ from fivapp_whatsapp.ports import Metrics
 
 from .needs import Needs
 from .refusals import Collision
-from .statements import MakeWork, Sql, Work
+from .statements import MakeWork, Many, Sql, Work
 from .unit import Operation, Unit
 
 _log = structlog.get_logger(__name__)
@@ -147,8 +147,10 @@ def apply_all(operations: list[Operation[Any]]) -> Work[tuple[Unit, list[Any]]]:
     for operation in operations:
         operation.needs(needs)
     unit = Unit()
-    for lookup in unit.loads(needs):
-        unit.loaded((yield lookup))
+    for lookups in unit.loads(needs):
+        if lookups:
+            for rows in (yield Many(lookups)):
+                unit.loaded(rows)
     for conversation_id, seq in needs.unread:
         [(count,)] = yield Sql(UNREAD, (conversation_id, seq))
         unit.counted(conversation_id, seq, count)
@@ -158,7 +160,8 @@ def apply_all(operations: list[Operation[Any]]) -> Work[tuple[Unit, list[Any]]]:
             results.append(operation.apply(unit))
         except GatewayError as exc:
             results.append(_Failed(exc))
-    yield from unit.writes()
+    if writes := list(unit.writes()):
+        yield Many(writes)
     return unit, results
 
 

@@ -12,7 +12,7 @@ from fivapp_whatsapp.db.operations.sessions import AddSession, ChangeSession
 from fivapp_whatsapp.db.operations.tenants import AddTenant
 from fivapp_whatsapp.db.row import Row
 from fivapp_whatsapp.db.rows import MessageRow
-from fivapp_whatsapp.db.statements import Delete, Lookup, MakeWork, Sql, Write
+from fivapp_whatsapp.db.statements import Delete, Lookup, MakeWork, Many, Sql, Write
 from fivapp_whatsapp.db.unit import Operation
 from fivapp_whatsapp.db.writer import UNREAD, apply_all
 from fivapp_whatsapp.models import SessionStatus, SessionUpdate
@@ -64,6 +64,8 @@ class MemoryDatabase:
                 wanted = set(keys)
                 found = (row for row in self.tables[kind].values())
                 return [copy.copy(row) for row in found if tuple(getattr(row, name) for name in by) in wanted]
+            case Many(statements=statements):
+                return [self._answer(each) for each in statements]
             case Write(row=kind, rows=rows, conflict=conflict):
                 for row in rows:
                     self._write(kind, copy.copy(row), conflict)
