@@ -81,7 +81,12 @@ def show(flow: Flow, path: str, value: Any) -> str:
         return {"pt-BR": ("não", "sim"), "en": ("no", "yes")}[flow.language][value]
     if isinstance(value, int | float):
         return show_number(value, flow)
-    return _SHOWN[asked.type](value) if isinstance(asked, Ask) and asked.type in _SHOWN else str(value)
+    if not isinstance(asked, Ask) or asked.type not in _SHOWN:
+        return str(value)
+    try:
+        return _SHOWN[asked.type](value)
+    except (ValueError, phonenumbers.NumberParseException):  # a preview's memory may hold anything
+        return str(value)
 
 
 def show_number(value: float, flow: Flow) -> str:

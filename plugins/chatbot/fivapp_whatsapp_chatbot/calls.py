@@ -12,6 +12,7 @@ from fivapp_whatsapp import GatewayError, PluginLog
 from .memory import Call, Replied
 
 MAX_ANSWER = 65_536
+_JSON = {"Content-Type": "application/json"}
 
 
 async def call_service(http: httpx.AsyncClient, call: Call, key: str, log: PluginLog) -> Replied:
@@ -19,12 +20,14 @@ async def call_service(http: httpx.AsyncClient, call: Call, key: str, log: Plugi
 
     `key` goes along as Idempotency-Key: after a crash the same call may come again.
     """
+    # Not by httpx: TOML has dates and times, which JSON writes as texts.
+    body = None if call.json is None or call.method in ("GET", "DELETE") else msgspec.json.encode(call.json)
     try:
         response = await http.request(
             call.method,
             call.url,
-            headers={"Idempotency-Key": key, **call.headers},
-            json=None if call.method in ("GET", "DELETE") else call.json,
+            headers={"Idempotency-Key": key, **(_JSON if body else {}), **call.headers},
+            content=body,
             timeout=call.timeout,
             extensions={"max_body": MAX_ANSWER},
         )

@@ -39,7 +39,7 @@ MOST_BACK = 20
 
 def step(flow: Flow, memory: Memory | None, heard: Said | Replied, facts: Facts) -> Turn:
     """Say what comes of what was heard."""
-    if memory is not None and (memory.version != flow.version or memory.at not in flow.steps):
+    if memory is not None and not _is_of(memory, flow):
         return _restart(flow, memory, facts)
     if isinstance(heard, Replied):
         return Turn(ignored=True, memory=memory) if memory is None else _Walk(flow, memory, facts).replied(heard)
@@ -71,6 +71,11 @@ def words_of(flow: Flow, name: Literal["back", "cancel", "menu"]) -> tuple[str, 
     """Return the words that go back, cancel or go to the menu."""
     own: tuple[str, ...] | None = getattr(flow.words, name)
     return WORDS[flow.language][name] if own is None else own
+
+
+def _is_of(memory: Memory, flow: Flow) -> bool:
+    """Tell whether a memory was made by this very flow; a preview's may have been made by anybody."""
+    return memory.version == flow.version and {memory.at, *memory.trail} <= flow.steps.keys()
 
 
 def _restart(flow: Flow, memory: Memory, facts: Facts) -> Turn:

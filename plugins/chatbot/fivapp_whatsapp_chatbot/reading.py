@@ -36,6 +36,8 @@ def read_flow(text: str, *, language: Language = "pt-BR") -> tuple[Flow | None, 
         place = re.search(r"at line (\d+)", str(exc))
         line = int(place[1]) if place else text.count("\n") + 1
         return None, [Problem(severity="error", code="not_toml", detail=str(exc), line=line)]
+    except RecursionError:
+        return None, [Problem(severity="error", code="not_toml", detail="values are nested too deeply in each other")]
     return _Reader(data, find_lines(text)).read(language)
 
 

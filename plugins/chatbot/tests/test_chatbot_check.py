@@ -28,6 +28,8 @@ def test_the_examples_have_no_problem(name: str) -> None:
     [
         ("a = ", "not_toml", 1),
         ("name = 'x'\nb = [1,\nc = 2", "not_toml", 3),
+        ("a = " + "[" * 20_000, "not_toml", None),
+        ("a = " + "{b = " * 5_000, "not_toml", None),
         ("", "no_steps", None),
         ("steps = 3", "no_steps", None),
         ("[steps.A]\nkind = 'end'", "bad_name", 1),

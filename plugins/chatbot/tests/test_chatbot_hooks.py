@@ -303,12 +303,15 @@ text = "{{order.state}} {{order.number}}"
 async def test_a_service_is_called_with_the_answers_and_its_reply_is_told(chat: Chat, service: Service) -> None:
     service.replies({"state": "a caminho\0", "number": 42})
     await configured(
-        chat, calling(service.url + "/orders/{code}", json='{ code = "{code}", who = "{contact.first_name}" }')
+        chat,
+        calling(
+            service.url + "/orders/{code}", json='{ code = "{code}", who = "{contact.first_name}", on = 2026-12-25 }'
+        ),
     )
     await say(chat, "oi")
     assert await say(chat, "a/b?c") == ["a caminho\ufffd 42"]
     [(method, path, headers, body)] = service.requests
-    assert (method, path, body) == ("POST", "/orders/a%2Fb%3Fc", {"code": "a/b?c", "who": "Ana"})
+    assert (method, path, body) == ("POST", "/orders/a%2Fb%3Fc", {"code": "a/b?c", "who": "Ana", "on": "2026-12-25"})
     assert headers["Idempotency-Key"]
     await chat.runs_twice()
     assert len(service.requests) == 1

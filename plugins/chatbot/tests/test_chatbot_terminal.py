@@ -5,14 +5,16 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 from click.testing import CliRunner
 
 from fivapp_whatsapp_chatbot.__main__ import EXAMPLES, example_flow, main
+from fivapp_whatsapp_chatbot.check import check_flow
 from fivapp_whatsapp_chatbot.memory import Memory
-from fivapp_whatsapp_chatbot.preview import PreviewEvent, as_json, preview
+from fivapp_whatsapp_chatbot.preview import PreviewEvent, as_json, preview, try_flow
 
 pytestmark = pytest.mark.anyio
 
@@ -102,11 +104,18 @@ async def test_a_call_without_an_example_fails_in_the_preview_and_its_headers_ar
     assert found.events[1].kind == "hand_over"
 
 
-async def test_a_memory_that_somebody_made_up_harms_nothing() -> None:
-    flow = example_flow("pizzeria")
-    version = (await preview(flow, "oi")).memory
-    assert version is not None
-    for at in ("nowhere", "hours", "done", "person", "order_delivery"):
-        made_up = msgspec.structs.replace(version, at=at, answers={"size": ["x"], "contact": {"name": 1}})
-        found = await preview(flow, "1", made_up)
-        assert found.outputs
+@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize("said", ["1", "voltar", "sim", "menu"])
+async def test_a_memory_that_somebody_made_up_harms_nothing(name: str, said: str) -> None:
+    flow = example_flow(name)
+    first = (await preview(flow, "oi")).memory
+    assert first is not None
+    loaded, _ = check_flow(flow)
+    assert loaded is not None
+    nonsense: list[Any] = ["{x}", {"a": [1]}, [], 1e308, True, None, "9" * 5000]
+    for at in ("nowhere", *loaded.steps):
+        for value in nonsense:
+            answers = dict.fromkeys([*loaded.steps, "order", "day", "contact"], value)
+            for trail in ((), ("nowhere",), tuple(loaded.steps)):
+                made_up = msgspec.structs.replace(first, at=at, answers=answers, trail=trail, tries=-5, turn=2**62)
+                assert (await try_flow(loaded, said, made_up)).outputs
