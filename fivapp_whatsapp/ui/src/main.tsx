@@ -7,6 +7,7 @@ import { takeToken } from "./api/token";
 import { App } from "./app";
 import { base } from "./base";
 import { SpeechProvider } from "./i18n";
+import { aroundNav } from "./lib/leaving";
 import { startTheme } from "./lib/theme";
 import { watchChunks } from "./layout/newer";
 import { Toasts } from "./parts/toasts";
@@ -24,7 +25,7 @@ if (root !== null) {
     <StrictMode>
       <QueryClientProvider client={queryClient}>
         <SpeechProvider>
-          <Router base={base}>
+          <Router base={base} aroundNav={aroundNav}>
             <App />
           </Router>
           <Toasts />

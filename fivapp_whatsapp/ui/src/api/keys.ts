@@ -14,4 +14,7 @@ export const keys = {
   timeline: (id: string) => ["timeline", id] as const,
   quickReplies: ["quick-replies"] as const,
   accounts: ["accounts"] as const,
+  automations: ["automations"] as const,
+  plugins: ["plugins"] as const,
+  failures: ["plugin-failures"] as const,
 };

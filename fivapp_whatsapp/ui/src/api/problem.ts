@@ -5,6 +5,8 @@ export class Problem extends Error {
   readonly code: string;
   readonly status: number;
   readonly reason: string | undefined;
+  /** Where in the body it is wrong, as JSON pointers. */
+  readonly errors: readonly { pointer?: unknown; code?: unknown }[];
   /** The stored message that will not be sent as it is, where there is one. */
   readonly messageObject: Message | undefined;
 
@@ -15,6 +17,7 @@ export class Problem extends Error {
     this.code = code;
     this.status = status;
     this.reason = typeof body.reason === "string" ? body.reason : undefined;
+    this.errors = Array.isArray(body.errors) ? (body.errors as { pointer?: unknown }[]) : [];
     this.messageObject = body.messageObject as Message | undefined;
   }
 

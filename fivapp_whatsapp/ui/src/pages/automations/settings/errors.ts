@@ -1,0 +1,30 @@
+import type { ErrorSchema } from "@rjsf/utils";
+import type { Problem } from "../../../api/problem";
+
+const ROOT = "#/config";
+
+/** Returns the steps of a JSON pointer below the settings; null for one that leads elsewhere. */
+export function stepsOf(pointer: string): string[] | null {
+  if (pointer !== ROOT && !pointer.startsWith(`${ROOT}/`)) return null;
+  const rest = pointer.slice(ROOT.length + 1);
+  if (rest === "") return [];
+  return rest.split("/").map((step) => step.replace(/~1/g, "/").replace(/~0/g, "~"));
+}
+
+/** Returns what the server refused, beside the fields that it names, as the form wants it. */
+export function serverErrors(problem: Problem): ErrorSchema {
+  const root: Record<string, unknown> = {};
+  for (const error of problem.errors) {
+    const steps = typeof error.pointer === "string" ? stepsOf(error.pointer) : null;
+    if (steps === null || steps.length === 0) continue;
+    let place = root;
+    for (const step of steps) place = (place[step] ??= {}) as Record<string, unknown>;
+    place.__errors = [problem.message];
+  }
+  return root as ErrorSchema;
+}
+
+/** Tells whether any field has an error. */
+export function hasErrors(errors: unknown): boolean {
+  return typeof errors === "object" && errors !== null && Object.keys(errors).length > 0;
+}
