@@ -1,15 +1,23 @@
 import type { Plugin } from "../../api/types";
+import { translate, type Key } from "../../i18n";
 import type { Language } from "../../lib/time";
 
 type Words = Readonly<Record<string, unknown>>;
 
+// What comes with the gateway says what it is in the pages' own words.
+const KNOWN = new Set(["autoreply", "chatbot", "groups", "media", "push"]);
+
 /** Returns a plugin's title in a language: of its settings' own words where they have one, else what it says itself. */
 export function titleOf(plugin: Plugin, language: Language): string {
-  return wordOf(rootOf(plugin.schema), language, "title") ?? plugin.title;
+  if (plugin.source === "bundled" && KNOWN.has(plugin.name)) return translate(language, `known.${plugin.name}` as Key);
+  return translated(rootOf(plugin.schema), language, "title") ?? plugin.title;
 }
 
 export function descriptionOf(plugin: Plugin, language: Language): string | null {
-  return wordOf(rootOf(plugin.schema), language, "description");
+  if (plugin.source === "bundled" && KNOWN.has(plugin.name))
+    return translate(language, `known.${plugin.name}.text` as Key);
+  const root = rootOf(plugin.schema);
+  return translated(root, language, "description") ?? text(root.description);
 }
 
 function rootOf(schema: Words | null | undefined): Words {
@@ -18,7 +26,10 @@ function rootOf(schema: Words | null | undefined): Words {
   return { ...part, ...schema };
 }
 
-function wordOf(schema: Words, language: Language, word: string): string | null {
-  const found = (schema.i18n as Record<string, Words> | undefined)?.[language]?.[word];
-  return typeof found === "string" ? found : null;
+function translated(schema: Words, language: Language, word: string): string | null {
+  return text((schema.i18n as Record<string, Words> | undefined)?.[language]?.[word]);
+}
+
+function text(value: unknown): string | null {
+  return typeof value === "string" && value !== "" ? value : null;
 }
