@@ -128,7 +128,7 @@ class Dispatcher:
             self._heads.update(heads)
             await self.step()
             await self._attempts.activity.settled()
-            behind = [way for way in self._ways.values() if way.read < heads.get(way.tenant_id, 0) and way.room > 0]
+            behind = [way for way in self._ways.values() if way.read < heads.get(way.tenant_id, 0) and way.ready]
             done = not behind and self._claim_at > 0 and self._attempts.activity.count == 0
             if done and heads == await self._log_heads():
                 return
@@ -245,7 +245,7 @@ class Dispatcher:
         """Read for all lanes that are behind, tenant by tenant, some tenants at once."""
         behind: dict[str, list[Way]] = {}
         for way in self._ways.values():
-            if way.read < self._heads.get(way.tenant_id, way.read + 1) and way.room > 0:
+            if way.read < self._heads.get(way.tenant_id, way.read + 1) and way.ready:
                 behind.setdefault(way.tenant_id, []).append(way)
         slots = asyncio.Semaphore(_READS_AT_ONCE)
 

@@ -44,6 +44,11 @@ class Way:
         return OPEN_EVENTS - len(self._open)
 
     @property
+    def ready(self) -> bool:
+        """Tell whether more events may be opened; those of a paused subscriber wait in the log, not in memory."""
+        return self.room > 0 and not self.subscriber.paused()
+
+    @property
     def open(self) -> int:
         """Return how many events are read and not done."""
         return len(self._open)

@@ -304,6 +304,7 @@ async def test_a_paused_plugins_events_wait_and_are_no_failures(sqlite_url: str,
         await here.says("um")
         await here.says("dois")
         assert (ear.texts, other.texts) == ([], ["um", "dois"])
+        assert here.gateway.dispatcher._ways["acme", "ear"].open == 0  # they wait in the log
         await here.move(61)
         assert (ear.texts, ear.attempts) == (["um", "dois"], [1, 1])
         assert await failures(here) == []
