@@ -24,6 +24,8 @@ HOOK = "reply_to"
 # A contact gets no more at once, whatever the budget.
 MOST_ANSWERS = 10
 _UNANSWERED = 50
+# So many are read first: hardly ever does a contact write more before somebody answers.
+_MOSTLY = 8
 _UNANSWERED_HOURS = 24
 # Makes an answer ready to be queued; raises GatewayError for one that cannot be sent.
 Prepare = Callable[[OutgoingMessage], Awaitable[OutgoingMessage]]
@@ -92,8 +94,7 @@ class TurnContext(Context):
 
     async def _unanswered(self) -> Sequence[Message]:
         message: Message = self._known["message"]
-        since = self._clock.now() - timedelta(hours=_UNANSWERED_HOURS)
-        recent = await self._store.recent_messages(self.tenant_id, message.conversation_id, since, _UNANSWERED)
+        recent = await self._recent(message.conversation_id)
         found: list[Message] = []
         for each in recent:
             if each.direction == "outgoing":
@@ -102,6 +103,14 @@ class TurnContext(Context):
         # What came behind this one is another turn's; the one that is asked about stands last in any case.
         places = [place for place, each in enumerate(found) if each.id == message.id]
         return (*reversed(found[places[0] + 1 :]), message) if places else (message,)
+
+    async def _recent(self, conversation_id: str) -> Sequence[Message]:
+        since, recent = self._clock.now() - timedelta(hours=_UNANSWERED_HOURS), list[Message]()
+        for limit in (_MOSTLY, _UNANSWERED):
+            recent = await self._store.recent_messages(self.tenant_id, conversation_id, since, limit)
+            if len(recent) < limit or any(each.direction == "outgoing" for each in recent):
+                break
+        return recent
 
 
 class Chain:
