@@ -32,7 +32,7 @@ def main() -> int:
             made = Databases(stack.enter_context(postgres_server(durable=True)), folder)
             generator = Generator()
             stack.callback(generator.close)
-            rounds, scale = (3, 0.3) if arguments.short else (7, 1.0)
+            rounds, scale = (3, 0.2) if arguments.short else (7, 1.0)
             bench = Bench(folder, made, generator, rounds=arguments.rounds or rounds, scale=arguments.scale or scale)
             for name in names:
                 print(f"{name}: {ROWS[name].__doc__}")

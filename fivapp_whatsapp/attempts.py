@@ -140,7 +140,7 @@ class Attempts:
                 tenant_id, subscriber.name, hook, reason, attempts, conversation_id=event.conversation_id, event=event
             )
 
-        return await self._tries(subscriber.name, handle, subscriber.paused, failure, strict=subscriber.strict)
+        return await self._tries(subscriber.name, handle, subscriber.paused, failure, strict=lambda: subscriber.strict)
 
     async def timer(self, timer: Timer, handle: Callable[[int], Awaitable[None]]) -> None:
         """Have a timer handled, or kept as a failure. Raises HookPaused: it is due later, in nobody's way."""
@@ -151,7 +151,7 @@ class Attempts:
                 timer.tenant_id, timer.plugin, hook, reason, attempts, conversation_id=where, timer=timer
             )
 
-        await self._tries(timer.plugin, handle, None, failure, strict=False)
+        await self._tries(timer.plugin, handle, None, failure, strict=lambda: False)
 
     async def _tries(
         self,
@@ -160,11 +160,11 @@ class Attempts:
         paused: Callable[[], Any] | None,
         failure: Callable[[str, str, int], PluginFailure],
         *,
-        strict: bool,
+        strict: Callable[[], bool],
     ) -> T | None:
         attempt = 1
         while True:
-            if paused is not None:
+            if paused is not None and paused():
                 await self.until(lambda: not paused())
             try:
                 done = await handle(attempt)
@@ -186,7 +186,7 @@ class Attempts:
             else:
                 self._metrics.count("plugin_events_total", plugin=plugin, outcome="handled")
                 return done
-            if attempt >= len(self._quick) and not strict:
+            if attempt >= len(self._quick) and not strict():
                 await self._step_aside(failure(reason, hook, attempt))
                 return None
             self._metrics.count("plugin_events_total", plugin=plugin, outcome="retried")

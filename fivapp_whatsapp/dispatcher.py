@@ -263,7 +263,8 @@ class Dispatcher:
             # What was told as committed before the read is in it: beyond a short page there is nothing up to there.
             head = self._heads.get(tenant_id, 0)
             limit = min(_PAGE, *(way.room for way in together))
-            events = await self._store.stored_events(tenant_id, after, limit)
+            types = frozenset[str]().union(*(way.subscriber.types for way in together))
+            events = await self._store.stored_events(tenant_id, after, limit, types)
             upto = events[-1].seq if events else after
             full = len(events) == limit
             for way in together:

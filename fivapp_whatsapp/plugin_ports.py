@@ -5,7 +5,7 @@ It is the part of ports.Store that is there for them. Times are datetimes with z
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -177,8 +177,10 @@ class PluginStore(Protocol):
         """Put a lane at the head of the log: a plugin that was off begins with what comes."""
         ...
 
-    async def stored_events(self, tenant_id: str, after: int, limit: int) -> list[StoredEvent]:
-        """Read events after a seq, oldest first, without their contents; none is passed over."""
+    async def stored_events(
+        self, tenant_id: str, after: int, limit: int, types: Collection[str] | None = None
+    ) -> list[StoredEvent]:
+        """Read events after a seq, oldest first, of some types or of all; none of them is passed over."""
         ...
 
     # the reply chain

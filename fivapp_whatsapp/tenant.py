@@ -123,9 +123,13 @@ class TenantGateway:
     def __init__(self, gateway: Gateway, tenant_id: str, plugin: str, scope: Scope | None = None) -> None:
         self.tenant_id = tenant_id
         self.plugin = plugin
-        self.log: PluginLog = _Log(plugin, tenant_id)
         self._gateway = gateway
         self._scope = scope or Scope()
+
+    @property
+    def log(self) -> PluginLog:
+        """Return the plugin's log, whose lines name the tenant."""
+        return _Log(self.plugin, self.tenant_id)
 
     @property
     def state(self) -> State:

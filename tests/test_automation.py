@@ -489,6 +489,14 @@ def gathers(name: str, quiet_for: float = 5.0) -> ModuleType:
     return plugin(name, reply_to)
 
 
+async def test_a_bot_hears_of_all_that_nobody_answered_however_much_it_is(sqlite_url: str, clock: MovingClock) -> None:
+    async with world(sqlite_url, clock, gathers("a", 60.0)) as here:
+        for number in range(12):
+            await here.says(f"m{number}")
+        await here.move(61)
+        assert here.sent == [" / ".join(f"m{number}" for number in range(12))]
+
+
 async def test_a_patient_bot_is_asked_once_about_all_that_was_written(sqlite_url: str, clock: MovingClock) -> None:
     async with world(sqlite_url, clock, gathers("a")) as here:
         written = []

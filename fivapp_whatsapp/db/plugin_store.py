@@ -6,7 +6,7 @@ write no event: each is a small transaction of its own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -74,9 +74,12 @@ class PluginTables(Part):
         """Put a lane at the head of the log."""
         await self._database.transact(partial(self._claims.skip_lane, tenant_id, plugin))
 
-    async def stored_events(self, tenant_id: str, after: int, limit: int) -> list[StoredEvent]:
+    async def stored_events(
+        self, tenant_id: str, after: int, limit: int, types: Collection[str] | None = None
+    ) -> list[StoredEvent]:
         """Read events after a seq, oldest first, without their contents."""
-        return [plugin_convert.stored_event(row) for row in await self._read.events(tenant_id, after, limit)]
+        rows = await self._read.events(tenant_id, after, limit, types)
+        return [plugin_convert.stored_event(row) for row in rows]
 
     # --- the reply chain -------------------------------------------------------------------------
 

@@ -157,6 +157,16 @@ async def test_events_are_read_as_small_facts_and_none_is_passed_over(store: Dat
     assert {event.session_id for event in events if event.type == "session.updated"} == {"acme"}
 
 
+async def test_events_of_some_types_are_read_without_the_others(store: DatabaseStore) -> None:
+    await receive(store, *(incoming(f"n{number}") for number in range(3)))
+    await store.notify("acme", {"code": "hello"})
+    everything = await store.stored_events("acme", 0, 100)
+    for types in ({"notification"}, {"message.created", "notification"}, set[str]()):
+        wanted = [event for event in everything if event.type in types]
+        assert await store.stored_events("acme", 0, 100, types) == wanted
+    assert len(await store.stored_events("acme", 0, 2, {"message.created"})) == 2
+
+
 async def test_events_of_another_tenant_are_not_read(store: DatabaseStore) -> None:
     await add_connected(store, "globex")
     assert {event.tenant_id for event in await store.stored_events("globex", 0, 100)} == {"globex"}
