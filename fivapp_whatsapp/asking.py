@@ -15,7 +15,7 @@ from .decisions import Decisions
 from .models import Contact, Conversation, Group, Message, OutgoingMessage, Session
 from .plugins import Hook
 from .ports import Clock, Store
-from .runner import Result, Runner
+from .runner import Result, Runner, UnfitResult
 from .tenant import Scope, TenantGateway
 
 # So many calls of one hook of a plugin run at once in a process: a slow bot keeps others waiting, not the machine.
@@ -132,11 +132,11 @@ async def with_choice(store: Store, clock: Clock, tenant_id: str, message: Messa
 
 
 def sound(message: OutgoingMessage) -> OutgoingMessage:
-    """Return a message that a plugin made. Raises TypeError for one whose fields are not of their types."""
+    """Return a message that a plugin made. Raises UnfitResult for one whose fields are not of their types."""
     try:
         return msgspec.convert(msgspec.to_builtins(message), OutgoingMessage)
-    except msgspec.ValidationError:
-        raise TypeError("a field of this OutgoingMessage has another type") from None
+    except (msgspec.ValidationError, TypeError):  # the latter for what is no data at all
+        raise UnfitResult("a field of this OutgoingMessage has another type") from None
 
 
 class Asking:

@@ -16,7 +16,7 @@ from .models import Conversation, Message, OutgoingMessage, Session
 from .plugin_ports import AnswerStep, StepOutcome, StoredEvent
 from .plugins import Hook, Plugin
 from .ports import Clock, Store
-from .runner import Result
+from .runner import Result, UnfitResult
 from .tenant import Scope
 from .told import reason
 
@@ -192,16 +192,20 @@ class Chain:
 
 
 def answers_of(value: Any) -> list[OutgoingMessage] | None:
-    """Return what `reply_to` returned as messages, None for no answer. Raises TypeError for what is neither."""
+    """Return what `reply_to` returned as messages, None for no answer. Raises UnfitResult for what is neither."""
     if value is None:
         return None
     found = list(value) if isinstance(value, list | tuple) else [value]
     if len(found) > MOST_ANSWERS:
-        raise TypeError(f"reply_to returned {len(found)} messages, more than {MOST_ANSWERS}")
+        raise UnfitResult(f"reply_to returned {len(found)} messages, more than {MOST_ANSWERS}")
     messages = []
     for each in found:
         message = OutgoingMessage(text=each) if isinstance(each, str) else each
         if not isinstance(message, OutgoingMessage):
-            raise TypeError(f"reply_to returned {type(value).__name__}, not a text or an OutgoingMessage")
+            raise UnfitResult(f"reply_to returned {_kind(value, each)}, not a text or an OutgoingMessage")
         messages.append(sound(message))
     return messages
+
+
+def _kind(value: Any, each: Any) -> str:
+    return type(value).__name__ if each is value else f"a {type(value).__name__} with {type(each).__name__}"

@@ -14,7 +14,7 @@ from .errors import CapabilityMissing, Hold, InvalidInput, RecipientMismatch, Se
 from .models import Conversation, MessageKind, OutgoingMessage, Session
 from .plugins import Hook, Plugins
 from .ports import Clock, Connector, Store
-from .runner import Result
+from .runner import Result, UnfitResult
 from .tenant import Scope
 from .text import clean_text
 from .told import reason
@@ -137,4 +137,4 @@ def _message_or_none(value: object) -> OutgoingMessage | None:
         return None
     if isinstance(value, OutgoingMessage):
         return sound(value)
-    raise TypeError(f"outgoing_message returned {type(value).__name__}, not an OutgoingMessage")
+    raise UnfitResult(f"outgoing_message returned {type(value).__name__}, not an OutgoingMessage")

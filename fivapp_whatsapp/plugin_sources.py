@@ -149,6 +149,8 @@ def import_problem(candidate: Candidate, error: BaseException) -> str:
     if isinstance(error, SyntaxError):
         where = f"{Path(error.filename or candidate.origin).name}:{error.lineno}"
         return f"cannot be read: {error.msg} ({where})"
+    if isinstance(error, FileNotFoundError) and candidate.file is not None and not candidate.file.exists():
+        return "there is no such file"
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_theirs(frame.filename)]
     where = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
     if isinstance(error, SystemExit):

@@ -54,7 +54,7 @@ class Rehearsal:
 
     def note(self, what: str, plugin: str, **facts: Any) -> None:
         """Note an effect that was not made."""
-        given = {name: value for name, value in facts.items() if value is not None}
+        given = {_camel(name): value for name, value in facts.items() if value is not None}
         self.effects.append({"what": what, "plugin": plugin, **msgspec.to_builtins(given)})
 
 
@@ -225,3 +225,8 @@ def _states(value: Any) -> dict[str, dict[str, dict[str, Any]]]:
 def _copy(value: Any) -> Any:
     """Return a value as it would come back from the store: JSON, and nobody else's."""
     return msgspec.json.decode(msgspec.json.encode(value))
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)

@@ -26,7 +26,7 @@ from .plugins import Hook, Plugins
 from .ports import Clock, Metrics
 from .stalls import Stall, StallWatch
 
-__all__ = ["DEADLINE", "DEADLINES", "PluginHealth", "Result", "Runner"]
+__all__ = ["DEADLINE", "DEADLINES", "PluginHealth", "Result", "Runner", "UnfitResult"]
 
 _log = get_logger(__name__)
 
@@ -45,6 +45,10 @@ class Result(msgspec.Struct, frozen=True):
     value: Any = None
     error: BaseException | None = None
     seconds: float = 0.0
+
+
+class UnfitResult(TypeError):
+    """What a function returned is not what its hook takes; the words are ours and hold no values."""
 
 
 class Runner:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from time import monotonic
@@ -13,7 +14,7 @@ from .models import Message, MessageKind, MessageStatus
 from .plugin_ports import StoredEvent
 from .plugins import Hook, Plugins
 from .ports import Clock, Store
-from .runner import Result
+from .runner import Result, UnfitResult
 from .tenant import Scope
 
 # The event types that each hook comes from.
@@ -151,5 +152,21 @@ def reason(hook: Hook, result: Result) -> str:
         return f"it took longer than {result.seconds:.1f} s ({hook.location})"
     if result.outcome == "held":
         return getattr(result.error, "detail", "held")
+    if result.outcome == "paused":
+        return "it is paused"
+    if isinstance(result.error, UnfitResult):
+        return f"{result.error} ({hook.location})"
     kind = type(result.error).__name__ if result.error is not None else result.outcome
-    return f"{kind} in {hook.location}"
+    return f"{kind} in {_place(hook, result.error)}"
+
+
+def _place(hook: Hook, error: BaseException | None) -> str:
+    """Return the innermost line of the plugin's own that an error passed, else where its function begins."""
+    module = str(getattr(inspect.unwrap(hook.function), "__globals__", {}).get("__name__"))
+    package = module.rpartition(".")[0] or module
+    place, inner = hook.location, error.__traceback__ if error is not None else None
+    while inner is not None:
+        if f"{inner.tb_frame.f_globals.get('__name__')}.".startswith(f"{package}."):
+            place = f"{inner.tb_frame.f_code.co_filename.rpartition('/')[2]}:{inner.tb_lineno}"
+        inner = inner.tb_next
+    return place

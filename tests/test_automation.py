@@ -86,7 +86,8 @@ async def test_the_first_bot_that_answers_wins_and_every_step_is_noted(sqlite_ur
         # Where it failed is told, what it said is not: it may hold what a contact wrote.
         [failed] = [step for step in trail.steps if step.outcome == "failed"]
         assert failed.detail is not None
-        assert failed.detail.startswith("ValueError in test_automation.py:")
+        line = fails.__code__.co_firstlineno + 2
+        assert failed.detail == f"ValueError in test_automation.py:{line}"
 
 
 async def test_bots_are_asked_in_the_tenants_order_and_those_switched_off_are_noted(
@@ -125,7 +126,8 @@ async def test_what_is_no_answer_fails_with_its_type_and_its_place(
         [odd, _] = (await here.trail(message)).steps
         assert odd.outcome == "failed"
         assert odd.detail is not None
-        assert "test_automation.py:" in odd.detail
+        assert odd.detail.startswith("reply_to returned ")
+        assert "not a text or an OutgoingMessage (test_automation.py:" in odd.detail
         assert here.gateway.runner.health("odd").failures == 1
 
 
@@ -163,7 +165,7 @@ async def test_nonsense_is_its_bots_failure_and_the_next_bot_is_asked(
         assert [(step.plugin, step.outcome) for step in trail.steps] == [("a", "failed"), ("b", "answered")]
         assert here.sent == ["pong"]
         health = here.gateway.runner.health("a")
-        assert (health.failures, (health.last_error or "").partition(" ")[0]) == (1, "TypeError")
+        assert (health.failures, (health.last_error or "").partition(" ")[0]) == (1, "UnfitResult")
 
 
 async def test_what_a_bot_sends_beside_its_answer_is_within_the_budget(sqlite_url: str, clock: MovingClock) -> None:

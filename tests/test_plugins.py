@@ -150,7 +150,7 @@ def test_a_file_that_cannot_be_imported_is_told_with_its_line(tmp_path: Path) ->
     assert found["one"] == ("cannot be imported: ModuleNotFoundError: No module named 'fivapp_nothing' (one.py:1)",)
     assert found["two"][0].endswith("(two.py:2)")
     assert "ends the process" in found["three"][0]
-    assert "No such file" in found["four"][0]
+    assert found["four"] == ("there is no such file",)
     assert ".py" in found["five"][0]
     assert [plugin.name for plugin in plugins.items] == ["ping"]
     assert not [name for name in sys.modules if name.startswith("fivapp_whatsapp_file_one")]

@@ -218,6 +218,7 @@ async def test_a_rehearsal_has_no_effect_and_tells_what_it_would_have(sqlite_url
             assert [answer.text for answer in trial.answers] == ["1: escolha"]
             whats = ["send", "note", "later", "change_conversation", "hand_over"]
             assert [effect["what"] for effect in trial.effects] == whats
+            assert set(trial.effects[2]) == {"what", "plugin", "conversationId", "key", "dueAt", "data"}
             assert (trial.trail.plugin, trial.trail.rule) == ("clerk", None)
         await here.move(7200)
         assert await _snapshot(here) == before
@@ -316,6 +317,18 @@ async def test_a_function_that_fails_leaves_the_message_or_holds_it_as_it_declar
         assert here.sent == ["a"]
     async with world(sqlite_url, clock, filter_(wrong, timeout=0.05, on_failure="hold")) as here:
         with pytest.raises(Hold, match="filter could not look at this message"):
+            await here.gateway.send("acme", conversation.id, OutgoingMessage(text="b"))
+
+
+async def test_a_message_is_held_while_the_plugin_that_must_look_at_it_is_paused(
+    sqlite_url: str, clock: MovingClock
+) -> None:
+    async with world(sqlite_url, clock, filter_(_fail, on_failure="hold")) as here:
+        conversation = await here.gateway.open_conversation("acme", BIA)
+        for _ in range(5):
+            with pytest.raises(Hold, match=r"ValueError in test_tenant\.py"):
+                await here.gateway.send("acme", conversation.id, OutgoingMessage(text="b"))
+        with pytest.raises(Hold, match="it is paused"):
             await here.gateway.send("acme", conversation.id, OutgoingMessage(text="b"))
 
 

@@ -23,7 +23,7 @@ async def reload_on_change(plugins: Plugins, say: Callable[[str], None], *, ever
     while seen:
         await asyncio.sleep(every)
         for file, before in seen.items():
-            # One that is just being written is looked at again, and so is one that is gone for a moment.
+            # One that is gone or empty for a moment is just being written: it is looked at again.
             if (now := _stamp(file)) not in (before, None):
                 seen[file] = now
                 say(reload(plugins, file))
@@ -47,4 +47,4 @@ def _stamp(file: Path) -> tuple[int, int] | None:
         stat = file.stat()
     except OSError:
         return None
-    return stat.st_mtime_ns, stat.st_size
+    return (stat.st_mtime_ns, stat.st_size) if stat.st_size else None

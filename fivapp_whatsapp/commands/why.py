@@ -22,7 +22,7 @@ def _end(decided: Decided) -> str:
         return f"no answer, {decided.trail.rule}: {RULES[decided.trail.rule][1]}"
     match decided.outcome:
         case "answered":
-            return " + ".join(_quote(answer.text) for answer in decided.answers) or "an answer without words"
+            return " + ".join(_quote(answer.text) for answer in decided.answers) or _no_words(decided)
         case "overtaken":
             return f"no answer: {RULES['human_took_over'][1]}"
         case "handed_over":
@@ -30,6 +30,11 @@ def _end(decided: Decided) -> str:
         case "repeated":
             return "decided before"
     return "no bot had an answer"
+
+
+def _no_words(decided: Decided) -> str:
+    steps = decided.trail.steps
+    return "the answer is held back" if steps and steps[-1].outcome == "held" else "an answer without words"
 
 
 def _step(step: AnswerStep) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -122,12 +123,15 @@ def test_what_changes_only_at_the_start_is_said(tmp_path: Path) -> None:
     ]
 
 
-async def test_a_file_that_is_gone_for_a_moment_is_no_change(tmp_path: Path) -> None:
+@pytest.mark.parametrize("away", [Path.unlink, lambda file: file.write_text("")])
+async def test_a_file_that_is_gone_or_empty_for_a_moment_is_no_change(
+    tmp_path: Path, away: Callable[[Path], object]
+) -> None:
     file = write(tmp_path, "ping.py")
     said: list[str] = []
     task = asyncio.create_task(reload_on_change(load(file), said.append, every=0.01))
     await asyncio.sleep(0.05)
-    file.unlink()
+    away(file)
     await asyncio.sleep(0.05)
     assert said == []
     write(tmp_path, "ping.py", PING + "\n# more\n")

@@ -51,6 +51,11 @@ def decided(text: str | None = "ping", outcome: str = "answered", answers: Any =
             'why  "ping": ping failed in 2 ms (KeyError in ping.py:7); no bot could answer, people take over',
         ),
         (
+            decided(answers=(), steps=[AnswerStep(plugin="ping", outcome="held", ms=1, detail="Não.")]),
+            'why  "ping": ping held in 1 ms (Não.); the answer is held back',
+        ),
+        (decided(answers=(), steps=STEPS[1:]), 'why  "ping": ping answered in 1.25 ms; an answer without words'),
+        (
             decided(None, "unanswered", (), steps=[AnswerStep(plugin="ping", outcome="off")]),
             "why  (no text): ping off; no bot had an answer",
         ),

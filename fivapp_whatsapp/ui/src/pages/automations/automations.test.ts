@@ -88,7 +88,7 @@ it("a choice may be a text or a title with its id", () => {
 });
 
 it("of an effect the facts are shown, not again what it is and whose", () => {
-  expect(factsOf({ what: "note", plugin: "a", conversation_id: "c", text: "x" })).toBe('{"text":"x"}');
+  expect(factsOf({ what: "note", plugin: "a", conversationId: "c", text: "x" })).toBe('{"text":"x"}');
   expect(factsOf({ what: "give_back", plugin: "a" })).toBe("");
 });
 

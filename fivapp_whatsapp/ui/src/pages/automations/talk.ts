@@ -22,6 +22,6 @@ export function choicesOf(choices: readonly (Choice | string)[] | undefined): { 
 
 /** Returns the facts of an effect beside what it is and whose: as short JSON. */
 export function factsOf(effect: Readonly<Record<string, unknown>>): string {
-  const { what: _, plugin: __, conversationId: ___, conversation_id: ____, ...facts } = effect;
+  const { what: _, plugin: __, conversationId: ___, ...facts } = effect;
   return Object.keys(facts).length === 0 ? "" : JSON.stringify(facts);
 }
