@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,6 +18,10 @@ from .links import Link, Links
 from .previews import Facts, Previews
 
 MEGABYTE = 1024 * 1024
+# The key of the timer of an upload is this and the hash of its file.
+UPLOAD = "upload:"
+# Within the deadline of the hook, so that what becomes of the file is told.
+_FETCH_SECONDS = 100.0
 _SWEEP_EVERY = timedelta(days=1)
 _AT_ONCE = 500
 
@@ -76,12 +81,23 @@ class Keeper:
             return _file(spooled, facts, name)
 
     async def upload(self, gateway: TenantGateway, pieces: AsyncIterator[bytes], name: str | None) -> File:
-        """Keep a file that is to be sent. Raises TooLarge, Unprocessable."""
+        """Keep a file that is to be sent, until its link is over or for its message. Raises TooLarge, Unprocessable."""
         file = await self.take(gateway, pieces, self.settings.upload_bytes, kind="document", name=name)
         if file.width and file.height and file.width * file.height > self.settings.pixels:
+            await self._delete_unused(gateway, file.sha256)
             raise Unprocessable("The picture has too many pixels.", code="too_many_pixels")
-        await gateway.state.set(f"upload:{file.sha256}", msgspec.to_builtins(file))
+        lasts = timedelta(seconds=self.settings.upload_link_seconds)
+        # Its link holds it as a message does: the same bytes may be in an older message whose time is over.
+        await gateway.state.set(f"ref:{file.sha256}:upload", True, expires=lasts)
+        await gateway.state.set(f"{UPLOAD}{file.sha256}", msgspec.to_builtins(file))
+        await gateway.later(f"{UPLOAD}{file.sha256}", lasts)
         return file
+
+    async def end_upload(self, gateway: TenantGateway, sha256: str) -> None:
+        """Forget an upload whose link is over, with its file unless a message has it."""
+        await gateway.state.delete(f"ref:{sha256}:upload")
+        await self._delete_unused(gateway, sha256)
+        await gateway.state.delete(f"{UPLOAD}{sha256}")
 
     def link(self, gateway: TenantGateway, file: File, seconds: int, *, preview: bool = False) -> Link:
         """Return what opens a file, or its preview, for so many seconds. Raises FileNotKept without a preview."""
@@ -104,10 +120,13 @@ class Keeper:
             return
         await mark(gateway, message, "fetching")
         try:
-            await self._fetch(gateway, message, config)
-        except GatewayError as exc:
-            final = _FINAL.get(getattr(exc, "reason", exc.code))
+            async with asyncio.timeout(_FETCH_SECONDS):
+                await self._fetch(gateway, message, config)
+        except Exception as exc:  # a full disk or a store that does not answer must not leave it "fetching" for ever
+            final = _FINAL.get(getattr(exc, "reason", exc.code)) if isinstance(exc, GatewayError) else None
             await mark(gateway, await gateway.message(message.id), final or "failed")
+            if isinstance(exc, TimeoutError):
+                raise FileNotKept("The file did not come in time.") from exc
             if final is None:
                 raise
 
@@ -160,7 +179,7 @@ class Keeper:
             return file
         message = await gateway.message(message_id)
         link = self.own_link(gateway.tenant_id, message.media.url if message.media else None)
-        known = None if link is None else await gateway.state.get(f"upload:{link.sha256}")
+        known = None if link is None else await gateway.state.get(f"{UPLOAD}{link.sha256}")
         if known is None:
             raise FileNotKept
         return msgspec.convert(known, File)
@@ -186,11 +205,15 @@ class Keeper:
         file = await self.file(gateway, message_id)
         if file is not None:
             await gateway.state.delete(f"ref:{file.sha256}:{message_id}")
-            if not await gateway.state.items(f"ref:{file.sha256}:"):
-                await self.library.delete(gateway.tenant_id, file.sha256)
+            await self._delete_unused(gateway, file.sha256)
             await mark(gateway, await gateway.message(message_id), "expired")
             await gateway.state.delete(f"file:{message_id}")
         await gateway.state.delete(day_key)
+
+    async def _delete_unused(self, gateway: TenantGateway, sha256: str) -> None:
+        """Delete a file that neither a message nor an upload has."""
+        if not await gateway.state.items(f"ref:{sha256}:"):
+            await self.library.delete(gateway.tenant_id, sha256)
 
 
 def keeper_of(gateway: TenantGateway) -> Keeper:

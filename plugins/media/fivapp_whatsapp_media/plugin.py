@@ -9,7 +9,7 @@ from typing import Any
 from fivapp_whatsapp import Gateway, Message, Settings, TenantGateway, hookimpl
 
 from .config import MediaConfig, MediaSettings
-from .keeper import Keeper, keeper_of
+from .keeper import UPLOAD, FileNotKept, Keeper, keeper_of
 from .library import Library
 from .links import Links
 from .previews import Previews
@@ -62,12 +62,19 @@ async def message_sent(message: Message, gateway: TenantGateway, config: MediaCo
     """Keep the file of a message that was sent with a link of ours for as long as the message's own."""
     keeper = keeper_of(gateway)
     link = keeper.own_link(gateway.tenant_id, message.media.url if message.media else None)
-    if link is not None and await keeper.file(gateway, message.id) is None:
-        await keeper.remember(gateway, message, await keeper.file_to_show(gateway, message.id), config)
+    if link is None or await keeper.file(gateway, message.id) is not None:
+        return
+    try:
+        file = await keeper.file_to_show(gateway, message.id)
+    except FileNotKept:
+        return  # told so late that the upload is over
+    await keeper.remember(gateway, message, file, config)
 
 
 @hookimpl(timeout=_FETCH_SECONDS)
 async def timer(key: str, gateway: TenantGateway, config: MediaConfig) -> None:
-    """Delete what is too old."""
-    if key == "sweep":
+    """Delete what is too old, and uploads that nobody sent."""
+    if key.startswith(UPLOAD):
+        await keeper_of(gateway).end_upload(gateway, key.removeprefix(UPLOAD))
+    elif key == "sweep":
         await keeper_of(gateway).sweep(gateway, config, gateway.now())

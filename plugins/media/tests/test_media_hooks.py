@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import media_made as files
+import msgspec
+import pytest
 
-from fivapp_whatsapp import Gateway, Media, Message, MessageKind, OutgoingMessage
+from fivapp_whatsapp import Gateway, Media, Message, MessageKind, OutgoingMessage, Unprocessable
 from fivapp_whatsapp.testing import Chat
-from fivapp_whatsapp_media.keeper import Keeper
+from fivapp_whatsapp_media import keeper as keeping
+from fivapp_whatsapp_media.keeper import File, Keeper
 from fivapp_whatsapp_media.library import key_of
 
 DAY = 86_400
@@ -31,6 +36,26 @@ async def kept(chat: Chat, message: Message) -> bytes:
     file = await keeper(chat.gateway).file_to_show(view, message.id)
     pieces = keeper(chat.gateway).library.read(key_of("acme", file.sha256), 0, file.size)
     return b"".join([piece async for piece in pieces])
+
+
+async def uploaded(chat: Chat, data: bytes) -> File:
+    async def body() -> AsyncIterator[bytes]:
+        yield data
+
+    return await keeper(chat.gateway).upload(chat.gateway.as_plugin("acme", "media"), body(), "a.png")
+
+
+async def send(chat: Chat, file: File) -> Any:
+    chat.connector_can(media=True)
+    url = keeper(chat.gateway).url(chat.gateway.as_plugin("acme", "media"), file, 600)
+    media = Media(url=url, mime_type="image/png")
+    return await chat.gateway.send("acme", chat.conversation.id, OutgoingMessage(kind=MessageKind.IMAGE, media=media))
+
+
+async def stored(chat: Chat) -> list[str]:
+    """Return the keys of all files that are kept."""
+    found = keeper(chat.gateway).library._store.list()
+    return [one["path"] for part in found for one in part]
 
 
 async def test_a_picture_is_fetched_at_once_and_described_by_its_content(chat: Chat) -> None:
@@ -115,29 +140,73 @@ async def test_a_file_goes_after_its_days_unless_another_message_has_it(chat: Ch
         media = (await chat.gateway.message("acme", message.id)).media
         assert media is not None
         assert media.state == "expired"
-    library = keeper(chat.gateway).library
     view = chat.gateway.as_plugin("acme", "media")
     assert await view.state.items("ref:") == await view.state.items("file:") == {}
-    assert library is keeper(chat.gateway).library
+    assert await stored(chat) == []
 
 
 async def test_a_message_that_goes_out_has_the_file_that_was_uploaded(chat: Chat) -> None:
-    chat.connector_can(media=True)
-    view = chat.gateway.as_plugin("acme", "media")
-
-    async def body() -> Any:
-        yield files.picture()
-
-    mine = keeper(chat.gateway)
-    file = await mine.upload(view, body(), "a.png")
-    url = mine.url(view, file, 600)
-    sent = await chat.gateway.send(
-        "acme",
-        chat.conversation.id,
-        OutgoingMessage(kind=MessageKind.IMAGE, media=Media(url=url, mime_type="image/png")),
-    )
+    view, mine = chat.gateway.as_plugin("acme", "media"), keeper(chat.gateway)
+    file = await uploaded(chat, files.picture())
+    sent = await send(chat, file)
+    url = sent.message.media.url if sent.message.media else None
     assert (await mine.file_to_show(view, sent.message.id)).sha256 == file.sha256
     await chat.quiet()
     media = (await chat.gateway.message("acme", sent.message.id)).media
     assert media is not None
     assert (media.state, media.width, media.url) == ("ready", 640, url)
+
+
+async def test_an_upload_that_nobody_sends_goes_when_its_link_is_over(chat: Chat) -> None:
+    await uploaded(chat, files.picture())
+    await chat.clock.advance(DAY - 60)
+    assert len(await stored(chat)) == 2
+    await chat.clock.advance(120)
+    assert await stored(chat) == []
+    assert await chat.gateway.as_plugin("acme", "media").state.items() == {}
+
+
+async def test_an_upload_that_was_sent_stays_with_its_message(chat: Chat) -> None:
+    data = files.picture()
+    sent = await send(chat, await uploaded(chat, data))
+    await chat.quiet()
+    await chat.clock.advance(2 * DAY)
+    assert await kept(chat, sent.message) == data
+
+
+async def test_an_upload_outlives_an_older_message_with_the_same_bytes(chat: Chat) -> None:
+    await chat.configure("media", retentionDays=1)
+    data = files.picture()
+    old = await comes(chat, data)
+    await chat.clock.advance(1.5 * DAY)
+    file = await uploaded(chat, data)
+    await chat.clock.advance(0.9 * DAY)
+    media = (await chat.gateway.message("acme", old.id)).media
+    assert media is not None
+    assert media.state == "expired"
+    assert await keeper(chat.gateway).library.size(key_of("acme", file.sha256)) == len(data)
+
+
+async def test_an_upload_with_too_many_pixels_leaves_nothing_behind(chat: Chat) -> None:
+    mine = keeper(chat.gateway)
+    mine.settings = msgspec.structs.replace(mine.settings, pixels=100)
+    with pytest.raises(Unprocessable):
+        await uploaded(chat, files.picture())
+    assert await stored(chat) == []
+
+
+@pytest.mark.parametrize("problem", ["full", "hangs"])
+async def test_a_store_that_takes_no_file_leaves_none_that_seems_to_be_fetched(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch, problem: str
+) -> None:
+    async def keep(*_: Any) -> bool:
+        if problem == "full":
+            raise OSError("no space left on device")
+        await asyncio.Event().wait()
+        return False
+
+    monkeypatch.setattr(keeping, "_FETCH_SECONDS", 0.5 if problem == "hangs" else 60.0)
+    monkeypatch.setattr(keeper(chat.gateway).library, "keep", keep)
+    message = await comes(chat, b"words", kind="document")
+    assert message.media is not None
+    assert message.media.state == "failed"
