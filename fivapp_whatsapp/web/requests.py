@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import AsyncGenerator
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -50,10 +51,24 @@ class ApiRequest(Request[User, Credential | None, State]):
         except TimeoutError:
             raise BodyTooSlow from None
 
+    async def stream(self) -> AsyncGenerator[bytes, None]:
+        """Give the body in pieces. Raises BodyTooSlow when the next one is too long in coming."""
+        pieces = super().stream()
+        while (piece := await _next(pieces)) is not None:
+            yield piece
+
     async def json(self) -> Any:
         """Return the body as the type of the route's `data`. Raises InvalidBody."""
         field = self.route_handler.parsed_data_field
         return decode(await self.body(), Any if field is None else field.annotation)
+
+
+async def _next(pieces: AsyncGenerator[bytes, None]) -> bytes | None:
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            return await anext(pieces, None)
+    except TimeoutError:
+        raise BodyTooSlow from None
 
 
 def decode(body: bytes, kind: Any) -> Any:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from litestar import get
+import pytest
+from litestar import Request, get, post
 from litestar.di import NamedDependency
 
-from fivapp_whatsapp import Gateway, TenantGateway, User, hookimpl, load_settings
+from fivapp_whatsapp import Gateway, TenantGateway, User, hookimpl, load_settings, upload_route
 from fivapp_whatsapp.assemble import build_gateway
 from fivapp_whatsapp.plugins import Plugins
+from fivapp_whatsapp.web import requests
 from fivapp_whatsapp.web.plugin_routes import plugin_routers
+
+from .conftest import serving
+from .tools import assert_problem, make_token
 
 
 @get("/all")
@@ -60,3 +68,28 @@ def test_a_handler_that_cannot_be_served_breaks_its_own_plugin_alone() -> None:
 def test_the_routes_of_what_is_installed_are_served() -> None:
     gateway = build_gateway(load_settings({}, env_file=None, database_url="sqlite:///unused.db"))
     assert {"chatbot", "push"} <= plugin_routers(gateway).keys()
+
+
+@post("/", opt=upload_route, request_max_body_size=None)
+async def take(request: Request[Any, Any, Any]) -> int:
+    """Count the bytes of a file."""
+    return sum([len(piece) async for piece in request.stream()])
+
+
+@pytest.mark.anyio
+async def test_a_file_may_take_its_time_but_not_stand_still(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(requests, "BODY_SECONDS", 0.5)
+
+    async def body(*, stops: bool) -> AsyncIterator[bytes]:
+        for _ in range(8):
+            yield b"piece"
+            await asyncio.sleep(0.1)
+        if stops:
+            await asyncio.Event().wait()
+
+    login = {"Authorization": f"Bearer {make_token()}"}
+    async with serving(tmp_path, plugins=Plugins.load(modules={"routed": _plugin(take)}, installed=False)) as server:
+        whole = await server.client.post("/api/routed/", content=body(stops=False), headers=login)
+        assert (whole.status_code, whole.json()) == (201, 40)
+        broken = await server.client.post("/api/routed/", content=body(stops=True), headers=login)
+        assert_problem(broken, 408, "request_timeout")
