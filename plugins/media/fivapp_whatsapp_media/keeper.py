@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
 
-from fivapp_whatsapp import GatewayError, Media, MediaState, Message, NotFound, TenantGateway, Unprocessable
+from fivapp_whatsapp import Conflict, GatewayError, Media, MediaState, Message, NotFound, TenantGateway, Unprocessable
 
 from .config import MediaConfig, MediaSettings
 from .kinds import family_of, fits, safe_name
@@ -56,6 +56,12 @@ class FileNotKept(NotFound):
     """This message has no file that is kept here."""
 
     code = "file_not_kept"
+
+
+class StoreNotOpen(Conflict):
+    """The store of files could not be opened when the gateway started: see FIVAPP_MEDIA_STORE_URL and the log."""
+
+    code = "media_store_not_open"
 
 
 class Keeper:
@@ -216,9 +222,11 @@ class Keeper:
             await self.library.delete(gateway.tenant_id, sha256)
 
 
-def keeper_of(gateway: TenantGateway) -> Keeper:
-    """Return the keeper that the start of this gateway made."""
-    keeper: Keeper = gateway.shared["keeper"]
+def keeper_of(shared: Mapping[str, Any]) -> Keeper:
+    """Return the keeper that the start of this gateway made. Raises StoreNotOpen when it made none."""
+    keeper: Keeper | None = shared.get("keeper")
+    if keeper is None:
+        raise StoreNotOpen
     return keeper
 
 

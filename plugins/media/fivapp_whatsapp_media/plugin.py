@@ -54,13 +54,13 @@ async def message_received(message: Message, gateway: TenantGateway, config: Med
     """Fetch the file of a message at once, for its address does not last."""
     if message.media is None or message.media.url is None or not config.fetch:
         return
-    await keeper_of(gateway).fetch(gateway, message, config)
+    await keeper_of(gateway.shared).fetch(gateway, message, config)
 
 
 @hookimpl
 async def message_sent(message: Message, gateway: TenantGateway, config: MediaConfig) -> None:
     """Keep the file of a message that was sent with a link of ours for as long as the message's own."""
-    keeper = keeper_of(gateway)
+    keeper = keeper_of(gateway.shared)
     link = keeper.own_link(gateway.tenant_id, message.media.url if message.media else None)
     if link is None or await keeper.file(gateway, message.id) is not None:
         return
@@ -75,6 +75,6 @@ async def message_sent(message: Message, gateway: TenantGateway, config: MediaCo
 async def timer(key: str, gateway: TenantGateway, config: MediaConfig) -> None:
     """Delete what is too old, and uploads that nobody sent."""
     if key.startswith(UPLOAD):
-        await keeper_of(gateway).end_upload(gateway, key.removeprefix(UPLOAD))
+        await keeper_of(gateway.shared).end_upload(gateway, key.removeprefix(UPLOAD))
     elif key == "sweep":
-        await keeper_of(gateway).sweep(gateway, config, gateway.now())
+        await keeper_of(gateway.shared).sweep(gateway, config, gateway.now())

@@ -63,7 +63,7 @@ def handlers() -> list[Any]:
         download: Annotated[bool, QueryParameter(description="Save it instead of showing it.")] = False,
     ) -> Response[Any]:
         """Return a message's file, whole or the asked range of bytes; what a browser could run is a download."""
-        keeper = keeper_of(gateway)
+        keeper = keeper_of(gateway.shared)
         file = await keeper.file_to_show(gateway, _id_of(message_id))
         return await _serve(
             request, keeper, keeper.link(gateway, file, 0, preview=preview), file.size, download=download
@@ -72,14 +72,14 @@ def handlers() -> list[Any]:
     @get("/{message_id:str}/facts", operation_id="readMediaFacts", summary="What is known of a message's file")
     async def facts(gateway: View, message_id: FromPath[str]) -> File:
         """Return type, size, pixels, seconds, pages, and the loudness of a recording along the way."""
-        return await keeper_of(gateway).file_to_show(gateway, _id_of(message_id))
+        return await keeper_of(gateway.shared).file_to_show(gateway, _id_of(message_id))
 
     @get("/{message_id:str}/link", operation_id="linkMedia", summary="A link to a message's file")
     async def link(
         request: Request[Any, Any, Any], gateway: View, message_id: FromPath[str], preview: Preview = False
     ) -> MediaLink:
         """Return a link that opens the file without a login for some minutes: for programs, and for other windows."""
-        keeper = keeper_of(gateway)
+        keeper = keeper_of(gateway.shared)
         file = await keeper.file_to_show(gateway, _id_of(message_id))
         seconds = keeper.settings.link_seconds
         url = keeper.url(gateway, file, seconds, base=str(request.base_url), preview=preview)
@@ -93,7 +93,7 @@ def handlers() -> list[Any]:
         download: Annotated[bool, QueryParameter(description="Save it instead of showing it.")] = False,
     ) -> Response[Any]:
         """Return the file that a link opens, until its time is over."""
-        keeper: Keeper = host.shared("media")["keeper"]
+        keeper = keeper_of(host.shared("media"))
         found = keeper.links.read(token)
         size = None if found is None else await keeper.library.size(key_of(found.tenant_id, found.sha256))
         if found is None or size is None:
@@ -103,7 +103,7 @@ def handlers() -> list[Any]:
     @post("/{message_id:str}/retry", operation_id="retryMedia", summary="Fetch a file again", status_code=200)
     async def retry(gateway: View, config: Config, message_id: FromPath[str]) -> File:
         """Fetch the file of a message again, now."""
-        keeper = keeper_of(gateway)
+        keeper = keeper_of(gateway.shared)
         message = await gateway.message(_id_of(message_id))
         if message.direction == "incoming" and message.media is not None:
             await keeper.fetch(gateway, message, config)
@@ -116,7 +116,7 @@ def handlers() -> list[Any]:
         filename: Annotated[str | None, QueryParameter(max_length=255, description="Its name.")] = None,
     ) -> Upload:
         """Keep a file that is to be sent: the body is its bytes. The reply goes into `send-message`."""
-        keeper = keeper_of(gateway)
+        keeper = keeper_of(gateway.shared)
         file = await keeper.upload(gateway, request.stream(), filename)
         seconds = keeper.settings.upload_link_seconds
         url = keeper.url(gateway, file, seconds, base=str(request.base_url))

@@ -13,7 +13,7 @@ import pytest
 from fivapp_whatsapp import Gateway, Media, Message, MessageKind, OutgoingMessage, Unprocessable
 from fivapp_whatsapp.testing import Chat
 from fivapp_whatsapp_media import keeper as keeping
-from fivapp_whatsapp_media.keeper import File, Keeper
+from fivapp_whatsapp_media.keeper import File, Keeper, StoreNotOpen, keeper_of
 from fivapp_whatsapp_media.library import key_of
 
 DAY = 86_400
@@ -210,3 +210,9 @@ async def test_a_store_that_takes_no_file_leaves_none_that_seems_to_be_fetched(
     message = await comes(chat, b"words", kind="document")
     assert message.media is not None
     assert message.media.state == "failed"
+
+
+async def test_a_store_that_could_not_be_opened_is_named_to_whoever_asks_for_a_file(chat: Chat) -> None:
+    chat.gateway.shared("media").clear()
+    with pytest.raises(StoreNotOpen, match="FIVAPP_MEDIA_STORE_URL"):
+        keeper_of(chat.gateway.shared("media"))
