@@ -113,7 +113,10 @@ class Bench:
         kept, acknowledged = asyncio.run(databases.kept(site.url)), sum(site.acknowledged)
         if not kept.received == kept.distinct == kept.unread == acknowledged:
             raise AssertionError(f"{site.server.name}: acknowledged {acknowledged}, and {kept}")
-        print(f"  {site.server.name}: {acknowledged} webhooks acknowledged, {kept.received} messages kept, each once")
+        if acknowledged:
+            print(
+                f"  {site.server.name}: {acknowledged} webhooks acknowledged, {kept.received} messages kept, each once"
+            )
 
     # --- bursts --------------------------------------------------------------------------------
 
