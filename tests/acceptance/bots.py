@@ -47,7 +47,7 @@ from fivapp_whatsapp import hookimpl
 
 @hookimpl
 async def message_received(message):
-    time.sleep(1.3)
+    time.sleep(1.8)
 '''
 NONSENSE = '''
 """Returns nonsense."""

@@ -266,9 +266,9 @@ async def settled(gateway: httpx.AsyncClient, conversation_id: str) -> list[dict
     return list(await until(look))
 
 
-async def until(look: Callable[[], Awaitable[Any]], seconds: float = 60.0) -> Any:
+async def until(look: Callable[[], Awaitable[Any]], seconds: float = 60.0, *, every: float = 0.05) -> Any:
     """Look until there is something true to return."""
     async with asyncio.timeout(seconds):
         while not (found := await look()):
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(every)
     return found
