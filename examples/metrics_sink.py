@@ -27,6 +27,16 @@ def message_sent(message: Message, session: Session) -> None:
 
 
 @hookimpl
+def message_status_changed(message: Message, session: Session) -> None:
+    count("messages", session.tenant_id, message.status)
+
+
+@hookimpl
+def session_status_changed(session: Session) -> None:
+    count("sessions", session.tenant_id, session.status)
+
+
+@hookimpl
 def plugin_failed(plugin: str, hook: str, error: BaseException) -> None:
     count("plugin_failures", plugin, hook, type(error).__name__)
 

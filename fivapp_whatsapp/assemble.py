@@ -10,6 +10,7 @@ import msgspec
 
 from .connectors.connection_service import ConnectionServiceConnector
 from .db.store import DatabaseStore
+from .errors import SettingsError
 from .gateway import Gateway
 from .guarded import guarded_client
 from .metrics import LoopLag, PrometheusMetrics
@@ -25,7 +26,7 @@ def build_gateway(settings: Settings, *, plugins: Plugins | None = None, server:
     """Return a gateway that is not started yet; without `plugins` it has those that are installed.
 
     `server=False` is for a visit beside a running server. A plugin that cannot be loaded is told of, and stops
-    nothing. Raises SettingsError for a DATABASE_URL that names no database.
+    nothing. Raises SettingsError for a DATABASE_URL that names no database, or a FIVAPP_CONNECTOR that nobody brings.
     """
     plugins = Plugins.load(names=settings.plugins) if plugins is None else plugins
     plugins.tell()
@@ -38,11 +39,14 @@ def build_gateway(settings: Settings, *, plugins: Plugins | None = None, server:
         "connection_service": ConnectionServiceConnector.from_settings(settings, outside=http),
         **_connectors_of(plugins, settings),
     }
+    if settings.connector not in connectors:
+        raise SettingsError(problems=[f"FIVAPP_CONNECTOR: there is only {', '.join(sorted(connectors))}"])
     lag = LoopLag(metrics)
     gateway = Gateway(
         store,
         connectors,
         settings,
+        default_connector=settings.connector,
         metrics=metrics,
         companions={"loop lag": lag.run},
         http=http,

@@ -70,6 +70,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     rate_failed_logins: Count = 20
     trusted_proxies: list[str] = []
 
+    connector: str = "connection_service"
     connector_timeout: Seconds = 10.0
     connector_connections: Count = 64
     http_allow: list[str] = []

@@ -38,7 +38,7 @@ def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
 
 
 def test_every_example_is_run() -> None:
-    bots = {"echo", "llm_bot", "metrics_sink", "order_status", "support_hours"}  # tests/examples
+    bots = {"card_guard", "echo", "llm_bot", "metrics_sink", "order_status", "paper", "support_hours"}  # tests/examples
     assert {path.stem for path in EXAMPLES.glob("*.py")} == {"script", *MOUNTS, *bots}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 from pathlib import Path
@@ -58,3 +59,20 @@ def test_every_example_passes_the_check(tmp_path: Path, number: int) -> None:
 def test_the_groups_of_hooks_are_hooks() -> None:
     assert {*TOLD, *COLLECTED} < HOOKS.keys()
     assert {name for name, arguments in HOOKS.items() if not arguments} == set(COLLECTED)
+
+
+def _implemented(*folders: str) -> set[str]:
+    """Return the hooks that plugins in these places have."""
+    found = set()
+    for file in (file for folder in folders for file in sorted(ROOT.glob(folder))):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                found |= {node.name for mark in node.decorator_list if "hookimpl" in ast.unparse(mark)}
+    return found
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_every_hook_is_used_by_a_bundled_plugin_or_an_example_and_tested_by_its_name(hook: str) -> None:
+    assert hook in _implemented("plugins/*/fivapp*/**/*.py", "examples/*.py"), "nobody uses it"
+    tests = re.findall(r"^async def test_hook_(\w+)", (ROOT / "tests/test_hooks.py").read_text(encoding="utf-8"), re.M)
+    assert any(re.search(rf"(^|_and_){hook}(_|$)", name) for name in tests), "nobody tests it"

@@ -15,9 +15,9 @@ from . import bots
 from .cluster import Cluster, cluster, messages, post_webhook, service_client, until
 from .product import Product
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(900)]
 KILLS = 20
-PER_KILL = 12
+PER_KILL = 5
 CASES = [("sqlite", True), ("sqlite", False), ("postgresql", True), ("postgresql", False)]
 
 

@@ -14,7 +14,7 @@ from .cluster import until
 from .product import demo
 from .test_bots import answered, pair, reached, write
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(600)]
 MINUTE = 10
 
 

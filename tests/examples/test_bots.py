@@ -15,7 +15,8 @@ import pytest
 from click.testing import CliRunner
 
 from fivapp_whatsapp.cli import cli
-from fivapp_whatsapp.errors import InvalidInput
+from fivapp_whatsapp.errors import Hold, InvalidInput
+from fivapp_whatsapp.models import MessageStatus, SessionStatus, SessionUpdate, StatusUpdate
 from fivapp_whatsapp.testing import Chat
 from tests.processes import ROOT
 
@@ -25,6 +26,19 @@ async def test_echo_says_the_same(chat: Chat) -> None:
     await chat.says("olá")
     assert chat.replies == ["olá"]
     await chat.runs_twice()
+
+
+# --- card guard --------------------------------------------------------------------------------------
+
+
+@pytest.mark.plugin("examples/card_guard.py")
+async def test_a_card_number_is_not_sent_and_other_numbers_are(chat: Chat) -> None:
+    card = "4539 1488 0343 6467"  # a valid check digit, nobody's card
+    with pytest.raises(Hold, match="cartão"):
+        await chat.human_says(f"O cartão é {card}.")
+    for text in (f"O pedido é {card[:-1]}8.", "+55 11 98888-7777", "oi"):
+        await chat.human_says(text)
+    assert len(chat.connector.sends) == 3
 
 
 # --- support hours ---------------------------------------------------------------------------------
@@ -155,6 +169,18 @@ class TestSink:
         assert "fivapp.plugin_failures.failing.reply_to.OSError:1|c" in lines
         assert not [line for line in lines if secret in line]
 
+    async def test_what_becomes_of_messages_and_sessions_is_counted(self, chat: Chat, statsd: socket.socket) -> None:
+        await chat.says()
+        native_id = f"true_{chat.connector.sends[0].to}_1"
+        update = StatusUpdate(session_id="acme", native_id=native_id, status=MessageStatus.READ)
+        connector, gone = chat.connector, SessionUpdate(session_id="acme", status=SessionStatus.DISCONNECTED)
+        for told in (connector.webhook(update), connector.webhook(gone)):
+            await chat.gateway.receive(connector.name, connector.key, {}, told)
+        await chat.quiet()
+        lines = _received(statsd)
+        assert "fivapp.messages.acme.read:1|c" in lines
+        assert "fivapp.sessions.acme.disconnected:1|c" in lines
+
     async def test_a_sink_that_is_away_costs_nothing(self, chat: Chat, statsd: socket.socket) -> None:
         statsd.close()
         await chat.says("olá")
@@ -170,7 +196,9 @@ def _received(server: socket.socket) -> list[str]:
         return lines
 
 
-@pytest.mark.parametrize("name", ["echo", "llm_bot", "metrics_sink", "order_status", "support_hours"])
+@pytest.mark.parametrize(
+    "name", ["card_guard", "echo", "llm_bot", "metrics_sink", "order_status", "paper", "support_hours"]
+)
 def test_an_example_has_no_mistake_that_plugins_check_finds(name: str) -> None:
     done = CliRunner().invoke(cli, ["plugins", "check", str(ROOT / f"examples/{name}.py")])
     assert (done.exit_code, done.stdout.startswith(f"{name}: ok (")) == (0, True), done.output
