@@ -266,4 +266,8 @@ def _welcome(ready: Ready, password: str) -> str:
   Watch all of it happen:
 
     curl -N $GATEWAY/api/events -H "$AUTH"
+
+  Let a bot answer; this terminal then says of each message why it was answered, or not:
+
+    fivapp-whatsapp demo --plugin examples/echo.py
 """
