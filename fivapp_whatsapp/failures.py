@@ -121,7 +121,9 @@ class Failures:
 
     async def _end(self, failure: PluginFailure, outcome: str, next_at: datetime | None, error: str | None) -> None:
         try:
-            await self._store.end_failure(failure.id, self._owner, next_at=next_at, error=error)
+            # A pause must not use the tries up: what waited for its end was not tried.
+            tried = outcome != "paused"
+            await self._store.end_failure(failure.id, self._owner, next_at=next_at, error=error, tried=tried)
         except StoreError as exc:
             _log.warning("failure_not_stored", plugin=failure.plugin, error=exc.code)
             return

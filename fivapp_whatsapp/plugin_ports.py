@@ -220,9 +220,18 @@ class PluginStore(Protocol):
         ...
 
     async def end_failure(
-        self, failure_id: str, owner: str, *, next_at: datetime | None = None, error: str | None = None
+        self,
+        failure_id: str,
+        owner: str,
+        *,
+        next_at: datetime | None = None,
+        error: str | None = None,
+        tried: bool = True,
     ) -> None:
-        """Forget a failure that went well; with `error` it is kept: tried again at `next_at`, dead without."""
+        """Forget a failure that went well; with `error` it is kept: tried again at `next_at`, dead without.
+
+        `tried=False` takes back that the attempt was counted: it was not made.
+        """
         ...
 
     async def failures(

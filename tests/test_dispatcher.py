@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from fivapp_whatsapp.attempts import HookPaused
 from fivapp_whatsapp.errors import ConnectorRejected, StoreUnavailable
 from fivapp_whatsapp.hookspecs import hookimpl
 from fivapp_whatsapp.metrics import PrometheusMetrics
@@ -308,6 +309,25 @@ async def test_a_paused_plugins_events_wait_and_are_no_failures(sqlite_url: str,
         await here.move(61)
         assert (ear.texts, ear.attempts) == (["um", "dois"], [1, 1])
         assert await failures(here) == []
+
+
+async def test_a_pause_uses_up_no_tries(sqlite_url: str, clock: MovingClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    ear = Heard()
+    ear.fail.add("um")
+
+    async def paused(_: PluginFailure) -> None:
+        raise HookPaused
+
+    async with world(sqlite_url, clock, ear.plugin()) as here:
+        await here.says("um")
+        await here.move(0.2)
+        await here.move(1)
+        [before] = await failures(here)
+        monkeypatch.setattr(here.gateway._host.failures, "_handle", paused)
+        await here.gateway.store.replay_failure("acme", before.id)
+        await _try_due(here)
+        [after] = await failures(here)
+        assert (after.state, after.attempts) == ("retrying", before.attempts)
 
 
 async def test_a_plugin_that_is_off_hears_nothing_and_begins_with_what_comes(

@@ -83,13 +83,13 @@ class Claims:
         rows = yield Sql(sql, (owner, now, now + lease_ms, limit, *names))
         return sorted((FailureRow.of(row) for row in rows), key=lambda row: (row.next_at or 0, row.id))
 
-    def end_failure(self, id: str, owner: str, next_at: int | None, error: str | None) -> Work[None]:
+    def end_failure(self, id: str, owner: str, next_at: int | None, error: str | None, *, tried: bool) -> Work[None]:
         """Delete a failure, or keep it for another try or for good."""
         if error is None:
             yield Sql(_DELETE_FAILURE, (id, owner))
         else:
             state = "dead" if next_at is None else "retrying"
-            yield Sql(_KEEP_FAILURE, (id, owner, state, next_at, error))
+            yield Sql(_KEEP_FAILURE, (id, owner, state, next_at, error, int(not tried)))
 
     def replay_failure(self, tenant_id: str, id: str) -> Work[list[FailureRow]]:
         """Let a failure be tried at once."""
@@ -169,7 +169,8 @@ _DELETE_TIMER = f"DELETE FROM fivapp_plugin_timer WHERE {_THIS_TIMER}"  # noqa: 
 _PUT_OFF_TIMER = f"UPDATE fivapp_plugin_timer SET due_at = $7, owner = NULL, lease_until = 0 WHERE {_THIS_TIMER}"  # noqa: S608
 _DELETE_FAILURE = "DELETE FROM fivapp_plugin_failure WHERE id = $1 AND owner = $2"
 _KEEP_FAILURE = """
-UPDATE fivapp_plugin_failure SET state = $3, next_at = $4, error = $5, owner = NULL, lease_until = 0
+UPDATE fivapp_plugin_failure SET state = $3, next_at = $4, error = $5, owner = NULL, lease_until = 0,
+  attempts = attempts - CAST($6 AS INTEGER)
 WHERE id = $1 AND owner = $2
 """
 _DISCARD_FAILURE = "DELETE FROM fivapp_plugin_failure WHERE tenant_id = $1 AND id = $2 RETURNING 1"

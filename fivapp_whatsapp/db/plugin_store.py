@@ -143,11 +143,18 @@ class PluginTables(Part):
         return [plugin_convert.failure(row) for row in await self._database.transact(work)]
 
     async def end_failure(
-        self, failure_id: str, owner: str, *, next_at: datetime | None = None, error: str | None = None
+        self,
+        failure_id: str,
+        owner: str,
+        *,
+        next_at: datetime | None = None,
+        error: str | None = None,
+        tried: bool = True,
     ) -> None:
         """Forget a failure that went well; with `error` it is kept: tried again at `next_at`, dead without."""
         again = convert.optional_ms(next_at)
-        await self._database.transact(partial(self._claims.end_failure, failure_id, owner, again, error))
+        work = partial(self._claims.end_failure, failure_id, owner, again, error, tried=tried)
+        await self._database.transact(work)
 
     async def failures(
         self,

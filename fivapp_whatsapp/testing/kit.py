@@ -139,10 +139,16 @@ class _Store(DatabaseStore):
         await super().add_failure(failure)
 
     async def end_failure(
-        self, failure_id: str, owner: str, *, next_at: datetime | None = None, error: str | None = None
+        self,
+        failure_id: str,
+        owner: str,
+        *,
+        next_at: datetime | None = None,
+        error: str | None = None,
+        tried: bool = True,
     ) -> None:
         self._stop_at(next_at)
-        await super().end_failure(failure_id, owner, next_at=next_at, error=error)
+        await super().end_failure(failure_id, owner, next_at=next_at, error=error, tried=tried)
 
     def _stop_at(self, at: datetime | None) -> None:
         if at is not None:

@@ -98,6 +98,13 @@ async def test_what_fails_again_waits_for_its_next_try(store: DatabaseStore) -> 
     assert [again.attempts for again in await claim(store)] == [5]
 
 
+async def test_what_was_not_tried_is_not_counted(store: DatabaseStore) -> None:
+    await store.add_failure(failure())
+    [due] = await claim(store)
+    await store.end_failure(due.id, "p1", next_at=datetime.now(UTC), error=due.error, tried=False)
+    assert [again.attempts for again in await claim(store)] == [4]
+
+
 async def test_what_has_no_next_try_is_given_up(store: DatabaseStore) -> None:
     await store.add_failure(failure())
     [due] = await claim(store)
