@@ -1,0 +1,70 @@
+"""What people write is text, whatever it looks like; no script but ours runs; axe finds nothing on any page."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from .browsing import Site, axe
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+
+SCRIPT = '<img src=x onerror="window.injected=1"><script>window.injected=1</script>'
+
+
+def test_script_in_names_texts_and_subjects_is_shown_as_text(inbox: Page, paired: Site) -> None:
+    group = {"groupId": "120363041112228888@g.us", "groupName": f"Grupo {SCRIPT}"}
+    paired.write(f"Texto {SCRIPT}", f"Nome {SCRIPT}", "5511955550020", **group)
+    paired.write("javascript:alert(1) [x](javascript:alert(1))", f"Nome {SCRIPT}", "5511955550020", **group)
+    inbox.locator(".row", has_text="Grupo <img").click()
+    expect(inbox.locator(".bubble-text", has_text=f"Texto {SCRIPT}")).to_be_visible()
+    expect(inbox.get_by_role("heading", name="Grupo <img")).to_be_visible()
+    inbox.get_by_role("textbox", name="Mensagem para Grupo").fill(f"Resposta {SCRIPT}")
+    inbox.keyboard.press("Enter")
+    expect(inbox.locator(".bubble-text", has_text=f"Resposta {SCRIPT}")).to_be_visible()
+    assert inbox.evaluate("window.injected") is None
+    assert inbox.locator("main a[href^='javascript']").count() == 0
+
+
+def test_the_policy_stops_inline_script_and_scripts_of_others(inbox: Page) -> None:
+    stopped = inbox.evaluate(
+        """() => new Promise(resolve => {
+          const seen = [];
+          document.addEventListener('securitypolicyviolation', event => {
+            seen.push(event.effectiveDirective);
+            if (seen.length === 2) resolve(seen);
+          });
+          const inline = document.createElement('script');
+          inline.textContent = 'window.injected = 1';
+          const foreign = document.createElement('script');
+          foreign.src = 'http://evil.invalid/x.js';
+          document.head.append(inline, foreign);
+          setTimeout(() => resolve(seen), 5000);
+        })"""
+    )
+    assert stopped == ["script-src-elem", "script-src-elem"]
+    assert inbox.evaluate("window.injected") is None
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_on_any_page(page: Page, paired: Site, scheme: str) -> None:
+    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    found: dict[str, list[str]] = {}
+    page.goto(f"{paired.url}/login")
+    expect(page.get_by_role("heading", name="Entrar")).to_be_visible()
+    found["login"] = axe(page)
+    paired.log_in(page)
+    paired.write("Oi, *bom* dia!", "Nina Acessível", "5511955550030")
+    page.locator(".row", has_text="Nina Acessível").click()
+    expect(page.locator(".bubble-text", has_text="bom")).to_be_visible()
+    page.get_by_role("button", name="Dados do contato").first.click()
+    found["conversations"] = axe(page)
+    page.get_by_role("button", name="Nova conversa").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    found["new conversation"] = axe(page)
+    for path in ("whatsapp-settings", "automations"):
+        page.goto(f"{paired.url}/{path}")
+        expect(page.get_by_role("heading", level=1)).to_be_visible()
+        page.wait_for_load_state("networkidle")
+        found[path] = axe(page)
+    assert {name: wrong for name, wrong in found.items() if wrong} == {}
