@@ -13,7 +13,7 @@ DIST := $(UI)/dist/index.html
 NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix $(UI)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv ui api demo test bench check format
+.PHONY: help venv ui api screenshots demo test bench check format
 .DELETE_ON_ERROR:
 
 help: ## Say what can be made
@@ -48,6 +48,9 @@ $(DIST): $(MODULES) $(UI_SOURCES)
 api: $(MODULES) ## Make the pages' types of the app's OpenAPI description
 	@$(BIN)/python -m tests.test_ui_api
 	@$(NPM) run --silent api
+
+screenshots: $(STAMP) $(DIST) ## Make pictures of the pages into .screenshots (needs a chromium)
+	@$(BIN)/python -m tests.browser.screenshots .screenshots
 
 demo: $(STAMP) $(DIST) ## Run a gateway with a simulated connection service; ARGS='--port 0 --json'
 	@exec $(BIN)/fivapp-whatsapp demo $(ARGS)

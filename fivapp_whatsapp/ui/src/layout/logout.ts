@@ -3,6 +3,7 @@ import { queryClient } from "../api/queries";
 import { forgetToken } from "../api/token";
 import { base } from "../base";
 import * as outgoing from "../live/outgoing";
+import { closeDrafts } from "../lib/drafts";
 import { wipe } from "../lib/storage";
 
 const channel = typeof BroadcastChannel === "undefined" ? null : new BroadcastChannel("fivapp.login");
@@ -11,6 +12,7 @@ const channel = typeof BroadcastChannel === "undefined" ? null : new BroadcastCh
 export async function logOut(): Promise<void> {
   await api.POST("/api/auth/logout").catch(() => undefined);
   forgetToken();
+  closeDrafts();
   wipe("fivapp.draft.");
   wipe("fivapp.outgoing.");
   channel?.postMessage("out");
@@ -18,6 +20,7 @@ export async function logOut(): Promise<void> {
 }
 
 function leave(query: string): void {
+  closeDrafts();
   outgoing.clear();
   queryClient.clear();
   location.assign(`${base}/login${query}`);

@@ -58,4 +58,11 @@ export function flushDrafts(): void {
   write(name, Object.keys(all).length === 0 ? null : JSON.stringify(all));
 }
 
+/** Forgets the drafts of the user who logs out; nothing is written any more. */
+export function closeDrafts(): void {
+  clearTimeout(timer);
+  name = "";
+  drafts.set({});
+}
+
 addEventListener("pagehide", flushDrafts);
