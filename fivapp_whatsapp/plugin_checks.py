@@ -75,8 +75,7 @@ def check_module(name: str, module: ModuleType, *, needs: str | None = None) -> 
         elif isinstance(value, FunctionType) and (warning := _looks_lost(attribute, value, module)):
             checked.warnings.append(warning)
     checked.hooks.sort(key=lambda hook: (hook.name, not hook.tryfirst, hook.trylast, _line(hook.function)))
-    if not checked.problems:
-        checked.config_type = _config_type(checked)
+    checked.config_type = _config_type(checked)
     if not (checked.hooks or checked.problems):
         checked.warnings.append("it has no function marked with @hookimpl: nothing of it will run")
     return checked

@@ -156,6 +156,14 @@ def test_a_file_that_cannot_be_imported_is_told_with_its_line(tmp_path: Path) ->
     assert not [name for name in sys.modules if name.startswith("fivapp_whatsapp_file_one")]
 
 
+def test_mistakes_of_settings_are_told_together_with_all_others(tmp_path: Path) -> None:
+    source = "import msgspec\nclass S(msgspec.Struct):\n    a: int\n@hookimpl\ndef plugin_config(): return S\n"
+    found = problems(tmp_path, source + "@hookimpl\nasync def register_routes(): ...\n")
+    assert len(found) == 2
+    assert "cannot be async" in found[0]
+    assert "has no default" in found[1]
+
+
 def test_every_broken_plugin_is_a_loud_line(tmp_path: Path) -> None:
     with capture_logs() as lines:
         load(write(tmp_path, "one.py", "import fivapp_nothing\n"), write(tmp_path, "ping.py")).tell()

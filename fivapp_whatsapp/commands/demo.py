@@ -237,6 +237,7 @@ def _welcome(ready: Ready, password: str) -> str:
 
     Inbox       {ready.gateway}/conversations
     Settings    {ready.gateway}/whatsapp-settings
+    Bots        {ready.gateway}/automations
     Gateway     {ready.gateway}/schema
     Phone       {ready.simulator}/
     Login       tenant {TENANT}, login {LOGIN}, password {password}

@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
+from fivapp_whatsapp.commands.demo import Ready, _welcome
 from tests.processes import Running, command, running, wait_for
 
 
@@ -58,6 +59,13 @@ def test_stdout_carries_one_line_once_both_answer_and_sigterm_ends_both(tmp_path
                 httpx.get(url)
         # Nothing is kept: the folder was one of its own, and it is gone.
         assert [path for path in tmp_path.iterdir() if not path.name.startswith("stderr")] == []
+
+
+def test_a_person_is_told_of_every_page() -> None:
+    ready = Ready(gateway="http://gw", simulator="http://phone", tenant_id="demo", token="", api_key="", pid=1)
+    said = _welcome(ready, "password")
+    assert all(f"{ready.gateway}/{page}\n" in said for page in ("conversations", "whatsapp-settings", "automations"))
+    assert f"{ready.simulator}/\n" in said
 
 
 def test_a_message_goes_through_the_demo_and_back(tmp_path: Path) -> None:
