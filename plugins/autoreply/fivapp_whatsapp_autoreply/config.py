@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
@@ -18,10 +19,35 @@ from .words import Language
 When = Literal["always", "inside_hours", "outside_hours"]
 
 
-def _said(title: str, description: str, title_pt: str, description_pt: str, **limits: Any) -> Meta:
-    """Return a field's words for the form, in English and Brazilian Portuguese, with its limits."""
-    portuguese = {"title": title_pt, "description": description_pt}
-    return Meta(title=title, description=description, extra_json_schema={"i18n": {"pt-BR": portuguese}}, **limits)
+def _said(
+    title: str,
+    description: str,
+    title_pt: str,
+    description_pt: str,
+    values: Mapping[str, tuple[str, str]] | None = None,
+    **limits: Any,
+) -> Meta:
+    """Return a field's words for the form, in English and Brazilian Portuguese, also of its values, and its limits."""
+    portuguese: dict[str, Any] = {"title": title_pt, "description": description_pt}
+    words = {"pt-BR": portuguese}
+    if values is not None:
+        portuguese["values"] = {value: said[1] for value, said in values.items()}
+        words["en"] = {"values": {value: said[0] for value, said in values.items()}}
+    return Meta(title=title, description=description, extra_json_schema={"i18n": words}, **limits)
+
+
+_LANGUAGES = {"pt-BR": ("Portuguese (Brazil)", "Português (Brasil)"), "en": ("English", "Inglês")}
+_MATCHES = {
+    "contains": ("A part of the text", "Uma parte do texto"),
+    "exact": ("The whole text", "O texto todo"),
+    "regex": ("A regular expression", "Uma expressão regular"),
+    "any": ("Each message", "Qualquer mensagem"),
+}
+_WHEN = {
+    "always": ("Always", "Sempre"),
+    "inside_hours": ("Within business hours", "No horário de atendimento"),
+    "outside_hours": ("Outside business hours", "Fora do horário de atendimento"),
+}
 
 
 Template = Annotated[str, Meta(min_length=1, max_length=2000)]
@@ -103,20 +129,19 @@ class Rule(Part, frozen=True, kw_only=True):
         Match,
         _said(
             "Matches",
-            "exact: the whole text; contains: a part of it; regex: a regular expression; any: each message. "
-            "Case and accents make no difference.",
+            "What is compared with the message. Case and accents make no difference.",
             "Compara",
-            "exact: o texto todo; contains: uma parte; regex: expressão regular; any: qualquer mensagem. "
-            "Maiúsculas e acentos não fazem diferença.",
+            "O que se compara com a mensagem. Maiúsculas e acentos não fazem diferença.",
+            _MATCHES,
         ),
     ] = "contains"
     patterns: Annotated[
         tuple[Pattern, ...],
         _said(
             "Words",
-            "What to look for; one of them is enough. Nothing for any.",
+            "What to look for; one of them is enough. Nothing where each message matches.",
             "Palavras",
-            "O que procurar; basta uma delas. Nada para any.",
+            "O que procurar; basta uma delas. Nada, se vale qualquer mensagem.",
             max_length=50,
         ),
     ] = ()
@@ -124,9 +149,9 @@ class Rule(Part, frozen=True, kw_only=True):
         bool,
         _said(
             "Whole words",
-            'With contains: "oi" is found in "oi, bom dia", not in "foi".',
+            'For a part of the text: "oi" is found in "oi, bom dia", not in "foi".',
             "Palavras inteiras",
-            'Com contains: acha "oi" em "oi, bom dia", mas não em "foi".',
+            'Para uma parte do texto: acha "oi" em "oi, bom dia", mas não em "foi".',
         ),
     ] = True
     replies: Annotated[
@@ -154,9 +179,10 @@ class Rule(Part, frozen=True, kw_only=True):
         When,
         _said(
             "When",
-            "always, only inside_hours, or only outside_hours.",
+            "When the rule holds.",
             "Quando",
-            "always (sempre), só inside_hours (no horário) ou só outside_hours (fora dele).",
+            "Quando a regra vale.",
+            _WHEN,
         ),
     ] = "always"
     cooldown_seconds: Annotated[
@@ -226,6 +252,7 @@ class Autoreply(Part, frozen=True):
             "Of {time_of_day} and {opens_at}.",
             "Idioma",
             "De {time_of_day} e {opens_at}.",
+            _LANGUAGES,
         ),
     ] = "pt-BR"
     greeting: Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import msgspec
@@ -12,13 +13,27 @@ from .notification import Content
 from .vapid import Vapid, read_private_key, vapid_of
 
 
-def _said(title: str, description: str, title_pt: str, description_pt: str) -> dict[str, Any]:
-    """Return a field's words for the form, in English and Brazilian Portuguese."""
-    return {
-        "title": title,
-        "description": description,
-        "extra_json_schema": {"i18n": {"pt-BR": {"title": title_pt, "description": description_pt}}},
-    }
+def _said(
+    title: str,
+    description: str,
+    title_pt: str,
+    description_pt: str,
+    values: Mapping[str, tuple[str, str]] | None = None,
+) -> dict[str, Any]:
+    """Return a field's words for the form, in English and Brazilian Portuguese, also of its values."""
+    portuguese: dict[str, Any] = {"title": title_pt, "description": description_pt}
+    words = {"pt-BR": portuguese}
+    if values is not None:
+        portuguese["values"] = {value: said[1] for value, said in values.items()}
+        words["en"] = {"values": {value: said[0] for value, said in values.items()}}
+    return {"title": title, "description": description, "extra_json_schema": {"i18n": words}}
+
+
+_CONTENTS = {
+    "nothing": ("Only that somebody wrote", "Só que alguém escreveu"),
+    "name": ("Who wrote", "Quem escreveu"),
+    "text": ("Who wrote, and what", "Quem escreveu, e o quê"),
+}
 
 
 class Push(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
@@ -29,9 +44,10 @@ class Push(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unk
         Meta(
             **_said(
                 "Content",
-                "nothing: that somebody wrote; name: who; text: also what. It is seen on locked screens.",
+                "What the notification says. It is seen on locked screens.",
                 "Conteúdo",
-                "nothing: que alguém escreveu; name: quem; text: também o quê. Aparece na tela bloqueada.",
+                "O que o aviso diz. Aparece na tela bloqueada.",
+                _CONTENTS,
             )
         ),
     ] = "name"

@@ -24,7 +24,10 @@ export function serverErrors(problem: Problem): ErrorSchema {
   return root as ErrorSchema;
 }
 
-/** Tells whether any field has an error. */
+/** Tells whether any field has an error, at any depth; branches without one may be left of errors before. */
 export function hasErrors(errors: unknown): boolean {
-  return typeof errors === "object" && errors !== null && Object.keys(errors).length > 0;
+  if (typeof errors !== "object" || errors === null) return false;
+  return Object.entries(errors).some(([name, part]) =>
+    name === "__errors" ? Array.isArray(part) && part.length > 0 : hasErrors(part),
+  );
 }

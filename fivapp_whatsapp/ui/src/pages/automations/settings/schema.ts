@@ -13,7 +13,7 @@ interface Words {
   values?: Readonly<Record<string, string>>;
 }
 
-const LONG_TEXT = 200;
+const LONG_TEXT = 500;
 const PARTS = ["properties", "$defs", "patternProperties"] as const;
 const LISTS = ["anyOf", "oneOf", "allOf", "prefixItems"] as const;
 const SINGLES = ["items", "additionalProperties"] as const;

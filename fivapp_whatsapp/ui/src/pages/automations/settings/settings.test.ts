@@ -18,7 +18,7 @@ const SCHEMA = {
           title: "Greeting",
           description: "Said first.",
           i18n: { "pt-BR": { title: "Saudação", description: "Dita primeiro." } },
-          maxLength: 500,
+          maxLength: 1000,
         },
         apiKey: { type: "string", writeOnly: true, default: "" },
         limit: { anyOf: [{ type: "integer", minimum: 1 }, { type: "null" }], default: null },
@@ -133,5 +133,7 @@ it("a pointer of the server leads to its field", () => {
   expect(serverErrors(refused("#/config/rules/0/name"))).toEqual({
     rules: { 0: { name: { __errors: ["No such day."] } } },
   });
+  expect(hasErrors(serverErrors(refused("#/config/rules/0/name")))).toBe(true);
   expect(hasErrors(serverErrors(refused("#/config")))).toBe(false);
+  expect(hasErrors({ rules: { 0: { __errors: [] } } })).toBe(false);
 });

@@ -7,7 +7,6 @@ import { useSpeech } from "../../../i18n";
 import { useWatched } from "../../../lib/external";
 import { Confirm } from "../../../parts/dialog";
 import { Loading } from "../../../parts/empty";
-import { toast } from "../../../parts/toasts";
 import { useSaveConfig } from "../data";
 import { drafts, keep, sameJson } from "../drafts";
 import { titleOf } from "../plugin-words";
@@ -28,18 +27,16 @@ export function PluginSettings({ plugin }: { plugin: Plugin }) {
   const dirty = draft !== undefined;
   const refused = save.isError ? problemOf(save.error) : null;
   const title = titleOf(plugin, language);
+  const kept = plugin.configured ? "plugin.upToDate" : "plugin.defaults";
 
   function change(next: Readonly<Record<string, unknown>>) {
-    if (save.isError) save.reset();
+    if (!save.isIdle) save.reset();
     keep(plugin.name, sameJson(next, config) ? null : next);
   }
 
   function submit(next: Record<string, unknown> | null) {
     save.mutate(next, {
-      onSuccess: () => {
-        keep(plugin.name, null);
-        toast(t("plugin.saved"));
-      },
+      onSuccess: () => keep(plugin.name, null),
       onError: () => void import("./form").then(({ focusFirstError }) => focusFirstError(FORM)),
     });
   }
@@ -69,10 +66,10 @@ export function PluginSettings({ plugin }: { plugin: Plugin }) {
           onSubmit={() => submit({ ...values })}
         />
       </Suspense>
-      {refused !== null && <Refused problem={refused} />}
-      <footer data-dirty={dirty}>
+      <footer>
+        {refused !== null && <Refused problem={refused} />}
         <span className="soft small" role="status">
-          {t(dirty ? "plugin.unsaved" : plugin.configured ? "plugin.upToDate" : "plugin.defaults")}
+          {t(dirty ? "plugin.unsaved" : save.isSuccess ? "plugin.saved" : kept)}
         </span>
         <button
           type="button"

@@ -205,12 +205,13 @@ export function ArrayFieldItemTemplate({ children, buttonsProps, hasToolbar, ind
 }
 
 /** One of several kinds of value: which, and then its own fields. */
-export function MultiSchemaFieldTemplate({ selector, optionSchemaField }: MultiSchemaFieldTemplateProps) {
+export function MultiSchemaFieldTemplate({ schema, selector, optionSchemaField }: MultiSchemaFieldTemplateProps) {
   return (
-    <div className="form-fields">
+    <fieldset className="list-field">
+      <legend>{schema.title}</legend>
       {selector}
       {optionSchemaField}
-    </div>
+    </fieldset>
   );
 }
 

@@ -30,7 +30,9 @@ function emptied({ schema }: WidgetProps): string | null | undefined {
 
 export function BaseInputTemplate(props: WidgetProps) {
   const { schema, type, options, value, disabled, onChange, onBlur, id } = props;
-  const input = getInputProps(schema, type, options);
+  // A number that may be absent is typed as a number.
+  const kind = Array.isArray(schema.type) ? schema.type[0] : schema.type;
+  const input = getInputProps({ ...schema, ...(kind === undefined ? {} : { type: kind }) }, type, options);
   const examples = Array.isArray(schema.examples) ? schema.examples : [];
   return (
     <input
@@ -81,15 +83,18 @@ export function CheckboxWidget(props: WidgetProps) {
   );
 }
 
+// The library asks so which of several kinds a value is; it has no label of its own.
+const WHICH = /__(any|one)of_select$/;
+
 export function SelectWidget(props: WidgetProps) {
-  const { options, value, multiple, disabled, onChange, schema, label } = props;
+  const { id, options, value, multiple, disabled, onChange, schema, label } = props;
   const { enumOptions, emptyValue } = options;
   const many = multiple === true;
   const chosen = enumOptionSelectedValue(value, enumOptions, many, "indexed", many ? [] : "") as string | string[];
   return (
     <select
       {...bound(props)}
-      aria-label={schema.type === undefined && schema.title === undefined ? label : undefined}
+      aria-label={WHICH.test(id) ? label || schema.title : undefined}
       className="input"
       multiple={many}
       value={chosen}
