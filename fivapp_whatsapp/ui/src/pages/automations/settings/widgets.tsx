@@ -123,7 +123,13 @@ export function SecretWidget(props: WidgetProps) {
     return (
       <div className="secret">
         <span className="chip good">{t("form.secret.kept")}</span>
-        <button {...bound(props)} type="button" className="button slim" onClick={() => onChange("")}>
+        <button
+          {...bound(props)}
+          type="button"
+          className="button slim"
+          aria-label={`${t("form.secret.change")}: ${props.label}`}
+          onClick={() => onChange("")}
+        >
           {t("form.secret.change")}
         </button>
       </div>
