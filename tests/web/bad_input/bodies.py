@@ -146,7 +146,8 @@ def not_utf8(row: Row, world: World) -> Made:
 
 def lone_surrogate(row: Row, world: World) -> Made:
     wrong = (b'"\\ud800"', b'"a\\udfffb"', b'"\\ud800\\ud800"', b'"\\udc00\\ud800"')
-    return _raw(row, world, "invalid_json", *(body for value in wrong for body in _beside(row, world, value)))
+    bodies = [body for value in wrong for body in _beside(row, world, value)]
+    return _raw(row, world, "invalid_json", *bodies) or Excuse.NO_TEXT
 
 
 def nul_byte(row: Row, world: World) -> Made:
