@@ -131,6 +131,8 @@ class Chain:
             if not plugin.hooks.get(HOOK) or only not in (None, plugin.name):
                 continue
             found = await self._decisions.plugin(turn.tenant_id, plugin.name)
+            if found.idle and only is None:
+                continue
             if found.on or (only is not None and found.problem is None):
                 turn.bots += [Bot(plugin, hook, number) for number, hook in enumerate(plugin.hooks[HOOK])]
             else:

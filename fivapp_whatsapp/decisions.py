@@ -22,9 +22,13 @@ _MAX_TENANTS = 5_000
 
 
 class Decision(msgspec.Struct, frozen=True):
-    """What holds for a plugin in a tenant; `problem` says why stored settings switch it off."""
+    """What holds for a plugin in a tenant; `problem` says why stored settings switch it off.
+
+    `idle` marks a bundled plugin that the tenant has not configured: it has nothing to say, and is not asked.
+    """
 
     on: bool = True
+    idle: bool = False
     config: Any = None
     problem: str | None = None
     position: int | None = None
@@ -110,13 +114,14 @@ def decide(plugin: Plugin, setting: PluginSetting | None) -> Decision:
     """Return what a stored setting means for a plugin: settings that do not fit its struct switch it off."""
     setting = setting or PluginSetting(plugin=plugin.name)
     on = setting.enabled is not False
+    idle = plugin.source == "bundled" and setting.config is None
     if plugin.config_type is None:
         return Decision(on, position=setting.position)
     try:
         config = parse_config(plugin.config_type, setting.config or {})
     except InvalidInput as exc:
-        return Decision(False, None, exc.detail, setting.position)
-    return Decision(on, config, None, setting.position)
+        return Decision(False, problem=exc.detail, position=setting.position)
+    return Decision(on, idle, config, None, setting.position)
 
 
 def in_order(plugins: Plugins, settings: dict[str, PluginSetting]) -> list[Plugin]:

@@ -244,6 +244,17 @@ async def test_when_no_bot_could_answer_people_take_over_and_a_line_says_why(
         assert await outcomes(here, await here.says("voltou?")) == [("broken", "failed"), ("late", "late")]
 
 
+async def test_a_bundled_bot_that_nobody_configured_is_not_asked(sqlite_url: str, clock: MovingClock) -> None:
+    async with world(sqlite_url, clock, fails("broken"), silent("autoreply")) as here:
+        plugins = here.gateway.plugins
+        bundled = msgspec.structs.replace(plugins.get("autoreply"), source="bundled")
+        plugins._arrange([plugins.get("broken"), bundled])
+        message = await here.says()
+        trail = await here.trail(message)
+        assert [step.plugin for step in trail.steps] == ["broken"]
+        assert (await here.conversation()).answered_by == "human"
+
+
 async def test_one_bot_that_had_nothing_to_say_leaves_the_conversation_to_the_bots(
     sqlite_url: str, clock: MovingClock
 ) -> None:
