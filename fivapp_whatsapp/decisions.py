@@ -116,7 +116,7 @@ def decide(plugin: Plugin, setting: PluginSetting | None) -> Decision:
     on = setting.enabled is not False
     idle = plugin.source == "bundled" and setting.config is None
     if plugin.config_type is None:
-        return Decision(on, position=setting.position)
+        return Decision(on, idle, position=setting.position)
     try:
         config = parse_config(plugin.config_type, setting.config or {})
     except InvalidInput as exc:
