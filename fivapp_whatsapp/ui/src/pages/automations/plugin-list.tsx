@@ -16,9 +16,11 @@ export function PluginsList({ list, allOn }: { list: PluginList; allOn: boolean 
   const [dragged, setDragged] = useState<string | null>(null);
   const [said, setSaid] = useState("");
   const names = list.items.map((plugin) => plugin.name);
+  // Files are asked first, whatever the order says.
+  const first = list.items.filter((plugin) => plugin.source === "file").length;
 
   function move(name: string, place: number) {
-    const order = moved(names, name, place);
+    const order = moved(names, name, Math.max(place, first));
     const plugin = list.items.find((one) => one.name === name);
     if (plugin === undefined || order.join() === names.join()) return;
     change.mutate({ order });
@@ -45,6 +47,7 @@ export function PluginsList({ list, allOn }: { list: PluginList; allOn: boolean 
               key={plugin.name}
               plugin={plugin}
               place={place}
+              first={first}
               of={names.length}
               allOn={allOn}
               dragged={dragged === plugin.name}

@@ -14,6 +14,8 @@ import { descriptionOf, titleOf } from "./plugin-words";
 interface Props {
   plugin: Plugin;
   place: number;
+  /** The first place that may be changed. */
+  first: number;
   of: number;
   allOn: boolean;
   dragged: boolean;
@@ -22,7 +24,7 @@ interface Props {
   onMove: (place: number) => void;
 }
 
-export function PluginRow({ plugin, place, of, allOn, dragged, onDrag, onDrop, onMove }: Props) {
+export function PluginRow({ plugin, place, first, of, allOn, dragged, onDrag, onDrop, onMove }: Props) {
   const { t, language } = useSpeech();
   const turn = useSwitch(plugin);
   const [over, setOver] = useState(false);
@@ -30,6 +32,7 @@ export function PluginRow({ plugin, place, of, allOn, dragged, onDrag, onDrop, o
   const title = titleOf(plugin, language);
   const description = descriptionOf(plugin, language);
   const health = healthOf(plugin, allOn);
+  const fixed = place < first;
 
   function drop(event: DragEvent) {
     event.preventDefault();
@@ -54,7 +57,7 @@ export function PluginRow({ plugin, place, of, allOn, dragged, onDrag, onDrop, o
         <button
           type="button"
           className="icon-button slim"
-          disabled={place === 0}
+          disabled={place <= first}
           aria-label={t("plugin.up", { name: title })}
           onClick={() => onMove(place - 1)}
         >
@@ -62,7 +65,8 @@ export function PluginRow({ plugin, place, of, allOn, dragged, onDrag, onDrop, o
         </button>
         <span
           className="grip"
-          draggable
+          draggable={!fixed}
+          data-fixed={fixed}
           title={t("plugin.drag")}
           onDragStart={(event) => {
             event.dataTransfer.effectAllowed = "move";
@@ -76,7 +80,7 @@ export function PluginRow({ plugin, place, of, allOn, dragged, onDrag, onDrop, o
         <button
           type="button"
           className="icon-button slim"
-          disabled={place === of - 1}
+          disabled={fixed || place === of - 1}
           aria-label={t("plugin.down", { name: title })}
           onClick={() => onMove(place + 1)}
         >
