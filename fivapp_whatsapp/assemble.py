@@ -29,7 +29,6 @@ def build_gateway(settings: Settings, *, plugins: Plugins | None = None, server:
     nothing. Raises SettingsError for a DATABASE_URL that names no database, or a FIVAPP_CONNECTOR that nobody brings.
     """
     plugins = Plugins.load(names=settings.plugins) if plugins is None else plugins
-    plugins.tell()
     metrics = PrometheusMetrics(strict=False)
     store = DatabaseStore(
         settings.database_url, metrics=metrics, pending_limit=settings.webhook_pending_limit, server=server
@@ -52,6 +51,8 @@ def build_gateway(settings: Settings, *, plugins: Plugins | None = None, server:
         http=http,
         plugins=plugins,
     )
+    # Now that the settings could be used: a refusal is alone on the operator's screen.
+    plugins.tell()
     metrics.sample("queue_length", lambda: store.waiting, queue="writer")
     metrics.sample("queue_length", lambda: gateway.outbox.in_flight, queue="outbox")
     return gateway

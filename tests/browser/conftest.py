@@ -12,7 +12,8 @@ from .browsing import PATIENCE_MS, Site, chromium, new_context, site
 expect.set_options(timeout=PATIENCE_MS)
 
 
-@pytest.fixture(scope="session")
+# Not for the session: while it is there, its event loop runs in this thread, and no other test's could.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with chromium() as running:
         yield running

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+import structlog
 from click.testing import CliRunner, Result
 
 from fivapp_whatsapp.cli import cli
@@ -21,6 +22,12 @@ from fivapp_whatsapp.ports import ConversationFilter
 ANA, RUI, GROUP = "5511988887777@c.us", "5511977776666@c.us", "120363025246125486@g.us"
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 T = TypeVar("T")
+
+
+@pytest.fixture(autouse=True)
+def nobody_set_up_logs() -> None:
+    """A command runs in a process of its own; what another test set up would print here."""
+    structlog.reset_defaults()
 
 
 @pytest.fixture

@@ -129,7 +129,16 @@ async def test_every_route_is_guarded_unless_it_is_known_to_be_open(server: Test
     seen = set()
     for route in server.app.routes:
         path = route.path
-        for name in ("tenant_id", "session_id", "conversation_id", "message_id", "path", "name"):
+        for name in (
+            "tenant_id",
+            "session_id",
+            "conversation_id",
+            "message_id",
+            "plugin",
+            "failure_id",
+            "path",
+            "name",
+        ):
             path = path.replace(f"{{{name}:str}}", "acme")
         assert "{" not in path, "name an example for this parameter"
         if route.path in OPEN | OPEN_TO_OTHER_PROOFS:
