@@ -16,6 +16,8 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from fivapp_whatsapp.app import create_app, lifespan
+from fivapp_whatsapp.assemble import build_gateway
+from fivapp_whatsapp.plugins import Plugins
 from fivapp_whatsapp.settings import Secret, Settings
 
 from .tools import SECRET, assert_problem, bearer, make_token
@@ -27,7 +29,8 @@ KEY = "key-of-the-webhooks"
 
 def make_app(folder: Path) -> Litestar:
     url = Secret(f"sqlite:///{folder}/mount.db")
-    return create_app(Settings(database_url=url, jwt_secret=Secret(SECRET), connection_service_api_key=Secret(KEY)))
+    settings = Settings(database_url=url, jwt_secret=Secret(SECRET), connection_service_api_key=Secret(KEY))
+    return create_app(gateway=build_gateway(settings, plugins=Plugins()))
 
 
 def under_fastapi(app: Litestar) -> Any:
