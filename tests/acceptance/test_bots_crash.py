@@ -11,6 +11,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from fivapp_whatsapp.db.engine import make_engine
+from fivapp_whatsapp.db.migrate import migrate
+from fivapp_whatsapp.testing.postgres import create_database, drop_database
+
 from . import bots
 from .cluster import Cluster, cluster, messages, post_webhook, service_client, until
 from .product import Product
@@ -21,10 +25,23 @@ PER_KILL = 5
 CASES = [("sqlite", True), ("sqlite", False), ("postgresql", True), ("postgresql", False)]
 
 
+@pytest.fixture
+def postgres_url_of_its_own(durable_postgres: str) -> Iterator[str]:
+    """The URL of a migrated database that keeps its commits, for one case."""
+    url = asyncio.run(create_database(durable_postgres))
+    asyncio.run(migrate(make_engine(url)))
+    yield url
+    asyncio.run(drop_database(url))
+
+
 @pytest.fixture(params=CASES, ids=lambda case: f"{case[0]}-{'idempotent' if case[1] else 'plain'}")
 def case(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Cluster, bool]]:
     kind, idempotent = request.param
-    url = request.getfixturevalue("durable_url") if kind == "postgresql" else request.getfixturevalue("sqlite_url")
+    url = (
+        request.getfixturevalue("postgres_url_of_its_own")
+        if kind == "postgresql"
+        else request.getfixturevalue("sqlite_url")
+    )
     file = bots.bot(tmp_path, "echo", bots.ECHO)
     service = () if idempotent else ("--without", "idempotent_send")
     with cluster(tmp_path, url, count=2 if kind == "postgresql" else 1, plugins=[file], service=service) as world:
