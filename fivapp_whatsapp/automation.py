@@ -175,10 +175,13 @@ class Automation:
 
     async def _go_on(self, turn: Turn, *, about: str | None = None) -> bool:
         """Look at the rules, ask the bots that were not asked yet, and commit; False when the next bot waits."""
-        rule, notice = (about, None) if about else await self._silenced(turn)
+        rule, notice = about, None
         if rule is None and not turn.bots:
             await self.chain.begin(turn)
+            # Where there are no bots nobody wants to be told what silences them.
             rule = None if turn.bots else "no_bots"
+        if rule is None:
+            rule, notice = await self._silenced(turn)
         if rule is not None:
             await self._finish(turn, None, rule, notice)
             return True

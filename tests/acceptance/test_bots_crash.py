@@ -69,7 +69,8 @@ async def test_each_message_is_answered_once_whatever_is_killed(case: tuple[Clus
     if idempotent:
         assert missing == set()
     else:
-        assert missing == await _unknown(world, expected)
+        # One that arrived may be unknown too: its answer was lost with the process.
+        assert missing <= await _unknown(world, expected)
 
 
 async def _write_and_kill(alive: list[Product], victim: Product, texts: list[str], after: float) -> None:

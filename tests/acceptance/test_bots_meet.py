@@ -64,6 +64,7 @@ class Api:
     async def stop(self) -> None:
         assert self.server is not None
         self.server.close()
+        await self.server.wait_closed()
         self.server = None
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -100,6 +101,7 @@ async def test_while_a_bots_api_is_away_people_are_asked(tmp_path: Path) -> None
             assert (await gateway.post("/api/plugins/order/resume")).is_success
             await write(phone, product, "now?", **{"from": handed[0]["chatId"]})
             assert await answered(phone, "found", 2)
+    await api.stop()
 
 
 async def _all_human(gateway: httpx.AsyncClient, count: int) -> Any:

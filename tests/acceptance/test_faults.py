@@ -175,9 +175,7 @@ async def test_a_second_gateway_on_one_sqlite_file_is_refused(world: Cluster, pr
     second = await asyncio.to_thread(command, "serve", "--port", "0", cwd=world.folder, **world.environment)
     assert second.returncode == 1
     *_, line = second.stderr.splitlines()
-    assert line.startswith(
-        "Error: Another server uses this database file. Stop it, name another file, or use PostgreSQL"
-    )
+    assert line.startswith(f"Error: Another server uses {world.folder}/fivapp.db: end it, ")
     async with product.client() as gateway:
         assert (await gateway.get("/health/ready")).status_code == 200
 

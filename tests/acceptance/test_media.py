@@ -55,18 +55,25 @@ async def _comes(product: Product, data: bytes, mime_type: str, **message: Any) 
     async with product.simulator() as phone, product.client() as gateway:
         put = await phone.post("/simulator/media", content=data, headers={"content-type": mime_type})
         assert put.is_success, put.text
+        before = await _last(gateway)
         body = {"from": "5511988887777", "name": "Rita", "mediaUrl": put.json()["url"], **message}
         sent = await phone.post(f"/simulator/sessions/{tenant}/messages", json=body)
         assert sent.is_success, sent.text
 
         async def kept() -> dict[str, Any] | None:
-            found = (await gateway.get("/api/conversations")).json()["items"]
-            last: dict[str, Any] = found[0]["lastMessage"] if found else {}
+            last = await _last(gateway)
             state = last.get("media", {}).get("state")
-            return last if last.get("kind") == message["kind"] and state not in (None, "fetching") else None
+            return last if last.get("id") != before.get("id") and state not in (None, "fetching") else None
 
         found: dict[str, Any] = await until(kept, 60)
         return found
+
+
+async def _last(gateway: httpx.AsyncClient) -> dict[str, Any]:
+    """Return the newest message of the contact's conversation."""
+    found = (await gateway.get("/api/conversations", params={"q": "5511988887777"})).json()["items"]
+    last: dict[str, Any] = found[0]["lastMessage"] if found else {}
+    return last
 
 
 @pytest.mark.parametrize(
