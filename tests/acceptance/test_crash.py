@@ -12,17 +12,18 @@ import pytest
 from .product import Product, demo
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(240)]
-KILLS = 8
+KILLS = 6
 SENDERS = 16
 
 
 async def test_every_acknowledged_message_survives_kill_9(database_url: str, tmp_path: Path) -> None:
-    """Eight times: load from sixteen senders, then SIGKILL the moment an answer has come.
+    """Six times: load from sixteen senders, then SIGKILL the moment an answer has come.
 
     The senders do as services do: what was not answered is brought again, to the process that comes after.
     """
     acknowledged: list[str] = []
     unanswered: list[tuple[str, int]] = []
+    cut_off = 0
     rng = random.Random(8)
     for round_ in range(KILLS):
         with demo(tmp_path / "demo", database_url=database_url) as product:
@@ -34,6 +35,9 @@ async def test_every_acknowledged_message_survives_kill_9(database_url: str, tmp
             await _bring_again(product, unanswered, acknowledged)
             unanswered = await _load_until_killed(product, round_, acknowledged, rng.randint(20, 200))
             assert len(acknowledged) > before
+            cut_off += len(unanswered)
+    # One kill may find all answers on their way; that each of them did would mean that none came under load.
+    assert cut_off, "the kills came when nobody was on the way"
     with demo(tmp_path / "demo", database_url=database_url) as product:
         texts = await _all_texts(product)
     assert set(texts) >= set(acknowledged), "an acknowledged message is lost"
@@ -82,7 +86,6 @@ async def _load_until_killed(
 
     async with _service(product) as client:
         await asyncio.gather(*(sender(client, number) for number in range(SENDERS)))
-    assert unanswered, "the kill came when nobody was on the way"
     return unanswered
 
 
