@@ -8,7 +8,7 @@ export default defineConfig({
   base: "./",
   plugins: [react()],
   build: {
-    // Names of assets hold their hash, except that of the service worker, whose address must stay.
+    // Names of assets hold their hash, except those in public/, whose address must stay.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     target: "es2022",

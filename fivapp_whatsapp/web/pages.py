@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from litestar import Request, Response, Router, get
 from litestar.params import FromPath
@@ -40,10 +40,13 @@ _TYPES = {
     ".mp3": "audio/mpeg",
     ".ogg": "audio/ogg",
     ".wav": "audio/wav",
+    ".webmanifest": "application/manifest+json",
 }
 _COMPRESSED = frozenset({".css", ".js", ".svg"})
-# Names of assets hold a hash of their content.
+# Names that hold a hash of their content are kept; the few whose address must stay are asked for anew.
+_HASHED = re.compile(r".*-[A-Za-z0-9_-]{8}\.[a-z0-9]+")
 _FOR_EVER = "public, max-age=31536000, immutable"
+_ANEW = "no-cache"
 _NOT_BUILT = """<!doctype html><html lang="en"><meta charset="utf-8"><title>fivapp-whatsapp</title>
 <meta name="viewport" content="width=device-width, initial-scale=1"><h1>The pages are not built yet</h1>
 <p>Run <code>make ui</code> in the clone, then load this page again. An installed wheel has them already.</p>
@@ -53,7 +56,11 @@ _NOT_BUILT = """<!doctype html><html lang="en"><meta charset="utf-8"><title>fiva
 def page_router(settings: Settings, dist: Path = DIST) -> Router:
     """Return the routes of the pages, of their files and of their service worker."""
     policy = _policy(settings)
-    prefix = urlsplit(settings.public_url).path.rstrip("/")
+    behind = urlsplit(settings.public_url).path.rstrip("/")
+
+    def home(request: Request[Any, Any, Any]) -> str:
+        """Return the path below which everything of ours lies: the mount's prefix, else that of the public URL."""
+        return f"{request.scope.get('root_path', '').rstrip('/') or behind}/"
 
     @get(list(PATHS), opt=PUBLIC)
     async def page(request: Request[Any, Any, Any]) -> Response[bytes]:
@@ -62,22 +69,24 @@ def page_router(settings: Settings, dist: Path = DIST) -> Router:
         index = dist / "index.html"
         if not index.is_file():
             return Response(_NOT_BUILT.encode(), status_code=503, media_type="text/html")
-        base = html.escape(f"{request.scope.get('root_path', '').rstrip('/') or prefix}/")
-        content = index.read_bytes().replace(_BASE, f'<base href="{base}" />'.encode())
-        return Response(content, media_type="text/html", headers={"Cache-Control": "no-cache"})
+        content = index.read_bytes().replace(_BASE, f'<base href="{html.escape(home(request))}" />'.encode())
+        return Response(content, media_type="text/html", headers={"Cache-Control": _ANEW})
 
     @get("/assets/{name:str}", opt=PUBLIC)
     async def asset(request: Request[Any, Any, Any], name: FromPath[str]) -> Response[bytes]:
         """Return a built file. Raises RouteNotFound."""
         if not _NAME.fullmatch(name):
             raise RouteNotFound
-        return await asyncio.to_thread(_file, dist / "assets" / name, request.headers, _FOR_EVER)
+        cache = _FOR_EVER if _HASHED.fullmatch(name) else _ANEW
+        return await asyncio.to_thread(_file, dist / "assets" / name, request.headers, cache)
 
     @get(WORKER, opt=PUBLIC)
     async def worker(request: Request[Any, Any, Any]) -> Response[bytes]:
-        """Return the service worker, whose address says which pages are its. Raises RouteNotFound."""
+        """Return the service worker, which all pages below the prefix may use. Raises RouteNotFound."""
         request.scope["fivapp.policy"] = policy  # type: ignore[typeddict-unknown-key]
-        return await asyncio.to_thread(_file, dist / WORKER[1:], request.headers, "no-cache")
+        reply = await asyncio.to_thread(_file, dist / WORKER[1:], request.headers, _ANEW)
+        reply.headers["Service-Worker-Allowed"] = quote(home(request), safe="/%")
+        return reply
 
     return Router("/", route_handlers=[page, asset, worker], include_in_schema=False)
 
@@ -95,6 +104,7 @@ def _policy(settings: Settings) -> str:
         "font-src": "'self'",
         "connect-src": "'self'",
         "worker-src": "'self'",
+        "manifest-src": "'self'",
         "base-uri": "'self'",
         "form-action": "'self'",
         "frame-ancestors": "'none'",

@@ -23,7 +23,7 @@ from .tools import TestServer, assert_problem
 pytestmark = pytest.mark.anyio
 
 PATHS = ("/login", "/conversations", "/conversations/0a", "/whatsapp-settings", "/automations")
-INDEX = '<!doctype html><head><base href="/" /></head><script type="module" src="./assets/index-a1.js"></script>'
+INDEX = '<!doctype html><head><base href="/" /></head><script type="module" src="./assets/index-a1b2c3d4.js"></script>'
 SCRIPT = b"console.log(1);" * 100
 
 
@@ -33,7 +33,8 @@ def dist(tmp_path: Path) -> Path:
     (folder / "assets").mkdir(parents=True)
     (folder / "index.html").write_text(INDEX)
     (folder / "service-worker.js").write_text("self;")
-    (folder / "assets" / "index-a1.js").write_bytes(SCRIPT)
+    (folder / "assets" / "index-a1b2c3d4.js").write_bytes(SCRIPT)
+    (folder / "assets" / "app.webmanifest").write_text("{}")
     (folder / "assets" / "notes.txt").write_text("not for the pages")
     (folder / "manifest.json").write_text("{}")
     return folder
@@ -66,12 +67,12 @@ async def test_every_page_is_the_same_file_and_is_asked_for_anew(client: httpx.A
 
 
 async def test_an_asset_is_kept_for_ever_and_comes_compressed_to_who_takes_it(client: httpx.AsyncClient) -> None:
-    plain = await client.get("/assets/index-a1.js", headers={"accept-encoding": "identity"})
+    plain = await client.get("/assets/index-a1b2c3d4.js", headers={"accept-encoding": "identity"})
     assert plain.content == SCRIPT
     assert plain.headers["content-type"] == "text/javascript; charset=utf-8"
     assert "immutable" in plain.headers["cache-control"]
     assert "content-encoding" not in plain.headers
-    async with client.stream("GET", "/assets/index-a1.js", headers={"accept-encoding": "gzip"}) as packed:
+    async with client.stream("GET", "/assets/index-a1b2c3d4.js", headers={"accept-encoding": "gzip"}) as packed:
         assert packed.headers["content-encoding"] == "gzip"
         assert packed.headers["vary"] == "Accept-Encoding"
         body = b"".join([piece async for piece in packed.aiter_raw()])
@@ -103,18 +104,29 @@ async def test_a_new_build_is_served_without_a_restart(client: httpx.AsyncClient
     reply = await client.get("/service-worker.js")
     assert reply.text == "self; // newer"
     assert reply.headers["cache-control"] == "no-cache"
+    assert reply.headers["service-worker-allowed"] == "/"
+    assert reply.headers["content-type"] == "text/javascript; charset=utf-8"
+
+
+async def test_a_file_whose_address_stays_is_asked_for_anew(client: httpx.AsyncClient) -> None:
+    reply = await client.get("/assets/app.webmanifest")
+    assert reply.headers["content-type"].startswith("application/manifest+json")
+    assert reply.headers["cache-control"] == "no-cache"
 
 
 async def test_the_page_learns_its_prefix_and_a_prefix_is_text(dist: Path) -> None:
     host = Starlette(routes=[Mount("/wa", app=make_app(dist))])  # type: ignore[arg-type]
     async with httpx.AsyncClient(transport=httpx.ASGITransport(host), base_url="http://host.test") as client:
         assert '<base href="/wa/" />' in (await client.get("/wa/conversations/0a")).text
+        assert (await client.get("/wa/service-worker.js")).headers["service-worker-allowed"] == "/wa/"
     behind = make_app(dist, public_url="https://example.com/inbox/")
     async with httpx.AsyncClient(transport=httpx.ASGITransport(behind), base_url="http://host.test") as client:  # type: ignore[arg-type]
         assert '<base href="/inbox/" />' in (await client.get("/login")).text
+        assert (await client.get("/service-worker.js")).headers["service-worker-allowed"] == "/inbox/"
     odd = make_app(dist, public_url='https://example.com/"><script>')
     async with httpx.AsyncClient(transport=httpx.ASGITransport(odd), base_url="http://host.test") as client:  # type: ignore[arg-type]
         assert "<script>" not in (await client.get("/login")).text
+        assert (await client.get("/service-worker.js")).headers["service-worker-allowed"] == "/%22%3E%3Cscript%3E/"
 
 
 async def test_the_policy_allows_our_scripts_alone_and_files_of_the_connection_service(server: TestServer) -> None:
@@ -122,6 +134,7 @@ async def test_the_policy_allows_our_scripts_alone_and_files_of_the_connection_s
         reply = await server.client.get(path)
         rules = dict(rule.split(" ", 1) for rule in reply.headers["content-security-policy"].split("; "))
         assert rules["default-src"] == "'none'"
+        assert rules["worker-src"] == rules["manifest-src"] == "'self'"
         assert rules["script-src"] == rules["style-src"] == rules["connect-src"] == "'self'"
         assert rules["img-src"] == "'self' blob: data: http://localhost:3001"
         assert rules["frame-ancestors"] == "'none'"
@@ -141,7 +154,7 @@ async def test_without_a_build_the_page_says_how_to_make_one(tmp_path: Path) -> 
         reply = await client.get("/conversations")
         assert reply.status_code == 503
         assert "make ui" in reply.text
-        assert (await client.get("/assets/index-a1.js")).status_code == 404
+        assert (await client.get("/assets/index-a1b2c3d4.js")).status_code == 404
 
 
 def test_the_source_has_the_place_where_the_prefix_goes() -> None:
