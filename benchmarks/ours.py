@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from fivapp_whatsapp.commands.serve import run_server
-from fivapp_whatsapp.plugins import Plugins
+from fivapp_whatsapp.plugins.registry import Plugins
 from fivapp_whatsapp.settings import load_settings
 
 if __name__ == "__main__":

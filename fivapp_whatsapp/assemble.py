@@ -15,7 +15,7 @@ from .gateway import Gateway
 from .guarded import guarded_client
 from .metrics import LoopLag, PrometheusMetrics
 from .observe import get_logger
-from .plugins import Plugins
+from .plugins.registry import Plugins
 from .ports import Connector
 from .settings import Settings, load_settings
 

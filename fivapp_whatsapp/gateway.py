@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from . import addresses
+from .automation.host import PluginHost
+from .automation.lines import given_back, handed_over
 from .errors import (
     Conflict,
     ConnectorError,
@@ -26,7 +28,6 @@ from .errors import (
 )
 from .feed import Feed
 from .intake import Intake
-from .lines import given_back, handed_over
 from .models import (
     Author,
     Conversation,
@@ -44,9 +45,8 @@ from .models import (
 from .monitor import Monitor
 from .observe import get_logger, operation
 from .outbox import Outbox, Sent
-from .plugin_host import PluginHost
 from .plugin_ports import AnswerTrail, AutomationSettings, PluginSetting
-from .plugins import Plugins
+from .plugins.registry import Plugins
 from .ports import (
     Clock,
     Connector,

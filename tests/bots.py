@@ -17,7 +17,7 @@ from fivapp_whatsapp.db.store import DatabaseStore
 from fivapp_whatsapp.gateway import Gateway
 from fivapp_whatsapp.models import Conversation, IncomingMessage, Message, MessageKind, SessionStatus, WebhookEvent
 from fivapp_whatsapp.plugin_ports import AnswerTrail, AutomationSettings, PluginSetting
-from fivapp_whatsapp.plugins import Plugins
+from fivapp_whatsapp.plugins.registry import Plugins
 from fivapp_whatsapp.settings import Settings
 from fivapp_whatsapp.testing.connector import FakeConnector
 

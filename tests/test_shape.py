@@ -16,7 +16,7 @@ import fivapp_whatsapp
 from fivapp_whatsapp.app import create_app
 from fivapp_whatsapp.assemble import build_gateway
 from fivapp_whatsapp.cli import COMMANDS, cli
-from fivapp_whatsapp.plugins import Plugins
+from fivapp_whatsapp.plugins.registry import Plugins
 from fivapp_whatsapp.settings import ENVIRONMENT, load_settings
 from fivapp_whatsapp.web.server import PLUGIN_PATHS
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from fivapp_whatsapp.app import create_app
 from fivapp_whatsapp.assemble import build_gateway
-from fivapp_whatsapp.plugins import Plugins
+from fivapp_whatsapp.plugins.registry import Plugins
 from fivapp_whatsapp.settings import load_settings
 from fivapp_whatsapp.web.openapi import complete
 

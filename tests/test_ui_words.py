@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fivapp_whatsapp.belt import RULES
+from fivapp_whatsapp.automation.belt import RULES
 
 WORDS = Path(__file__).parent.parent / "fivapp_whatsapp" / "ui" / "src" / "i18n"
 

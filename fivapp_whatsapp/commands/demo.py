@@ -21,7 +21,7 @@ from fivapp_whatsapp.app import create_app
 from fivapp_whatsapp.assemble import build_gateway
 from fivapp_whatsapp.errors import AlreadyExists
 from fivapp_whatsapp.logs import configure_logging
-from fivapp_whatsapp.plugins import Plugins
+from fivapp_whatsapp.plugins.registry import Plugins
 from fivapp_whatsapp.ports import Store
 from fivapp_whatsapp.settings import Secret, Settings, load_settings
 from fivapp_whatsapp.simulator.app import create_simulator

@@ -24,7 +24,7 @@ from fivapp_whatsapp.errors import (
     SettingsError,
     StoreError,
 )
-from fivapp_whatsapp.plugins import Plugins
+from fivapp_whatsapp.plugins.registry import Plugins
 from fivapp_whatsapp.settings import Settings, load_settings
 
 from .common import print_json, run, visit_store

@@ -7,10 +7,10 @@ from pathlib import Path
 import click
 import msgspec
 
-from fivapp_whatsapp.plugin_annotations import annotation_problems
-from fivapp_whatsapp.plugin_checks import name_problem
-from fivapp_whatsapp.plugin_sources import BUNDLED, host_version, installed_points
-from fivapp_whatsapp.plugins import Plugins
+from fivapp_whatsapp.plugins.annotations import annotation_problems
+from fivapp_whatsapp.plugins.checks import name_problem
+from fivapp_whatsapp.plugins.registry import Plugins
+from fivapp_whatsapp.plugins.sources import BUNDLED, host_version, installed_points
 
 from . import plugin_template, plugin_upkeep
 from .common import print_json, print_table

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from fivapp_whatsapp.errors import PluginError
-from fivapp_whatsapp.plugins import Plugins
+from fivapp_whatsapp.plugins.registry import Plugins
 
 _EVERY_SECONDS = 0.5
 # They are put together once, at the start.

@@ -15,7 +15,7 @@ from fivapp_whatsapp.assemble import build_gateway
 from fivapp_whatsapp.errors import SettingsError
 from fivapp_whatsapp.gateway import Gateway
 from fivapp_whatsapp.logs import configure_logging
-from fivapp_whatsapp.plugins import Plugins
+from fivapp_whatsapp.plugins.registry import Plugins
 from fivapp_whatsapp.settings import Settings, load_settings
 
 from .common import plugin_option, run

@@ -19,7 +19,7 @@ import pytest
 if TYPE_CHECKING:
     from fivapp_whatsapp.gateway import Gateway
     from fivapp_whatsapp.models import Conversation, Message
-    from fivapp_whatsapp.plugins import Plugins
+    from fivapp_whatsapp.plugins.registry import Plugins
 
     from .chat import Chat
     from .clock import FakeClock

@@ -16,7 +16,7 @@ from litestar.di import Provide
 from fivapp_whatsapp.gateway import Gateway
 from fivapp_whatsapp.models import User
 from fivapp_whatsapp.observe import get_logger
-from fivapp_whatsapp.plugins import Hook, Plugin
+from fivapp_whatsapp.plugins.registry import Hook, Plugin
 from fivapp_whatsapp.tenant import TenantGateway
 
 from .auth import PUBLIC, require_admin

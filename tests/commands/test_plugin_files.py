@@ -13,9 +13,9 @@ import httpx
 import pytest
 
 from fivapp_whatsapp.commands.reloading import reload, reload_on_change
-from fivapp_whatsapp.plugins import Plugins
+from fivapp_whatsapp.plugins.registry import Plugins
+from tests.plugins.test_registry import PING, answering, load, write
 from tests.processes import clean_environment, command, running, wait_for
-from tests.test_plugins import PING, answering, load, write
 
 from .test_demo import client, connect, receive
 

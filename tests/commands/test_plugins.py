@@ -13,9 +13,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from fivapp_whatsapp.cli import cli
-from fivapp_whatsapp.plugins import BUNDLED
+from fivapp_whatsapp.plugins.registry import BUNDLED
+from tests.plugins.test_registry import PING, answering, write
 from tests.processes import clean_environment, command
-from tests.test_plugins import PING, answering, write
 
 from .test_plugin_files import MISSPELT, installed
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fivapp_whatsapp.automation import Decided
+from fivapp_whatsapp.automation.replies import Decided
 from fivapp_whatsapp.commands.why import why
 from fivapp_whatsapp.models import Author, Message, MessageKind, MessageStatus, OutgoingMessage
 from fivapp_whatsapp.plugin_ports import AnswerStep, AnswerTrail

@@ -14,7 +14,7 @@ import pytest
 from fivapp_whatsapp.db.store import DatabaseStore
 from fivapp_whatsapp.gateway import Gateway
 from fivapp_whatsapp.metrics import PrometheusMetrics
-from fivapp_whatsapp.plugins import Plugins
+from fivapp_whatsapp.plugins.registry import Plugins
 from fivapp_whatsapp.ports import Store
 from fivapp_whatsapp.settings import Secret, Settings
 from fivapp_whatsapp.testing.connector import FakeConnector

@@ -15,7 +15,7 @@ from litestar.routes import HTTPRoute, WebSocketRoute
 
 from fivapp_whatsapp.app import create_app
 from fivapp_whatsapp.assemble import build_gateway
-from fivapp_whatsapp.plugins import Plugins
+from fivapp_whatsapp.plugins.registry import Plugins
 from fivapp_whatsapp.settings import Secret, Settings
 from fivapp_whatsapp.web.auth import EXCLUDE
 from fivapp_whatsapp.web.openapi import WEBHOOKS

@@ -17,7 +17,7 @@ from starlette.routing import Mount
 
 from fivapp_whatsapp.app import create_app, lifespan
 from fivapp_whatsapp.assemble import build_gateway
-from fivapp_whatsapp.plugins import Plugins
+from fivapp_whatsapp.plugins.registry import Plugins
 from fivapp_whatsapp.settings import Secret, Settings
 
 from .tools import SECRET, assert_problem, bearer, make_token

@@ -10,7 +10,7 @@ import structlog
 
 from fivapp_whatsapp.errors import StoreUnavailable
 from fivapp_whatsapp.logs import SAFE
-from fivapp_whatsapp.plugins import BrokenPlugin
+from fivapp_whatsapp.plugins.registry import BrokenPlugin
 from fivapp_whatsapp.settings import Settings
 
 from .conftest import serving

@@ -14,7 +14,7 @@ from litestar.di import NamedDependency
 
 from fivapp_whatsapp import Gateway, TenantGateway, User, hookimpl, load_settings, upload_route
 from fivapp_whatsapp.assemble import build_gateway
-from fivapp_whatsapp.plugins import Plugins
+from fivapp_whatsapp.plugins.registry import Plugins
 from fivapp_whatsapp.web import requests
 from fivapp_whatsapp.web.plugin_routes import plugin_routers
 

@@ -1,0 +1,141 @@
+"""What a message goes through before its row is written: the plugins that look at it, the checks, its choices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from fivapp_whatsapp import addresses
+from fivapp_whatsapp.choices import render
+from fivapp_whatsapp.errors import CapabilityMissing, Hold, InvalidInput, RecipientMismatch, SessionNotConnected
+from fivapp_whatsapp.models import Conversation, MessageKind, OutgoingMessage, Session
+from fivapp_whatsapp.plugins.registry import Hook, Plugins
+from fivapp_whatsapp.plugins.runner import Result, UnfitResult
+from fivapp_whatsapp.ports import Clock, Connector, Store
+from fivapp_whatsapp.tenant import Scope
+from fivapp_whatsapp.text import clean_text
+
+from .asking import Asking, Context, sound
+from .decisions import Decisions
+from .told import reason
+
+_HOOK = "outgoing_message"
+# Kinds whose content is text alone; all others carry a file.
+_TEXTS = frozenset({MessageKind.TEXT, MessageKind.INTERACTIVE})
+
+
+class Outgoing:
+    """Makes messages ready to be queued; `connector` finds the one of a session."""
+
+    def __init__(
+        self,
+        store: Store,
+        plugins: Plugins,
+        asking: Asking,
+        decisions: Decisions,
+        connector: Callable[[Session], Connector],
+        *,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._plugins = plugins
+        self._asking = asking
+        self._decisions = decisions
+        self._connector = connector
+        self._clock = clock
+
+    async def prepare(
+        self,
+        tenant_id: str,
+        conversation: Conversation,
+        session: Session,
+        message: OutgoingMessage,
+        *,
+        ask_plugins: bool = True,
+    ) -> OutgoingMessage:
+        """Return a message as it is to be queued.
+
+        Raises Hold, RecipientMismatch, InvalidInput, CapabilityMissing, SessionNotConnected.
+        """
+        await self.check(conversation, session, message)
+        if ask_plugins and self._plugins.hooks(_HOOK):
+            changed = await self._ask(tenant_id, conversation, session, message)
+            if changed is not message:
+                await self.check(conversation, session, changed)
+                message = changed
+        if message.text is not None:
+            # A plugin's words come from anywhere.
+            message = msgspec.structs.replace(message, text=clean_text(message.text))
+        if message.choices:
+            message = render(message, await self._connector(session).capabilities())
+        return message
+
+    async def check(self, conversation: Conversation, session: Session, message: OutgoingMessage) -> None:
+        """Raise RecipientMismatch, InvalidInput, CapabilityMissing or SessionNotConnected for what cannot be sent."""
+        if message.to is not None and not addresses.same_chat(message.to, conversation.chat_id):
+            raise RecipientMismatch
+        if session.desired != "running":
+            raise SessionNotConnected("No WhatsApp connection found for this conversation")
+        if message.media is not None or message.kind not in _TEXTS:
+            await self.require(session, "media", "send files")
+        elif not (message.text or "").strip():
+            raise InvalidInput("A message needs a text.", errors=[{"pointer": "#/text", "code": "required"}])
+        if message.quoted_message_id is not None:
+            await self.require(session, "quote", "quote messages")
+
+    async def require(self, session: Session, capability: str, what: str) -> None:
+        """Raise CapabilityMissing when the connection service of a session cannot do something."""
+        if capability not in await self._connector(session).capabilities():
+            raise CapabilityMissing(f"The connection service of this session cannot {what}.")
+
+    async def _ask(
+        self, tenant_id: str, conversation: Conversation, session: Session, message: OutgoingMessage
+    ) -> OutgoingMessage:
+        """Ask each plugin once, in the order of the chain: what one returns, the next one sees."""
+        for plugin in await self._decisions.order(tenant_id):
+            if not plugin.hooks.get(_HOOK) or not (await self._decisions.plugin(tenant_id, plugin.name)).on:
+                continue
+            for hook in plugin.hooks[_HOOK]:
+                context = Context(
+                    self._store,
+                    self._clock,
+                    tenant_id,
+                    conversation_id=conversation.id,
+                    conversation=conversation,
+                    session=session,
+                    message=message,
+                    contact=await self._contact(tenant_id, hook, conversation),
+                )
+                scope = Scope(hook=_HOOK, conversation_id=conversation.id)
+                result = await self._asking.call(hook, context, scope, check=_message_or_none)
+                message = _after(hook, result, message)
+        return message
+
+    async def _contact(self, tenant_id: str, hook: Hook, conversation: Conversation) -> object:
+        if "contact" not in hook.arguments or conversation.contact_id is None:
+            return None
+        return await self._store.contact(tenant_id, conversation.contact_id)
+
+
+def _after(hook: Hook, result: Result, message: OutgoingMessage) -> OutgoingMessage:
+    """Return the message as a function leaves it. Raises Hold."""
+    if result.outcome == "held":
+        raise Hold(getattr(result.error, "detail", None))
+    if result.outcome == "ok":
+        if result.value is None:
+            return message
+        changed: OutgoingMessage = result.value
+        # Where it goes and what it repeats is not a plugin's to change.
+        return msgspec.structs.replace(changed, to=message.to, retry_of=message.retry_of)
+    if hook.options.on_failure == "hold":
+        raise Hold(f"The plugin {hook.plugin} could not look at this message ({reason(hook, result)}).")
+    return message
+
+
+def _message_or_none(value: object) -> OutgoingMessage | None:
+    if value is None:
+        return None
+    if isinstance(value, OutgoingMessage):
+        return sound(value)
+    raise UnfitResult(f"outgoing_message returned {type(value).__name__}, not an OutgoingMessage")

@@ -1,0 +1,175 @@
+"""Durable timers of plugins: each that is due calls the plugin's `timer` hook, once across processes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from fivapp_whatsapp.errors import StoreError
+from fivapp_whatsapp.observe import get_logger
+from fivapp_whatsapp.plugin_ports import Timer
+from fivapp_whatsapp.plugins.registry import Plugins
+from fivapp_whatsapp.ports import Clock, Store
+from fivapp_whatsapp.tenant import Scope
+
+from .asking import Asking, Context
+from .attempts import Attempts, HookPaused
+from .decisions import Decisions
+from .told import check
+
+_log = get_logger(__name__)
+_LEASE_SECONDS = 120.0
+_LOOK_SECONDS = 1.0
+_AT_ONCE = 50
+_PAUSED_SECONDS = 5.0
+
+
+class Timers:
+    """Runs the timers of the plugins that this process has; `owner` is its name for leases."""
+
+    def __init__(
+        self,
+        store: Store,
+        plugins: Plugins,
+        asking: Asking,
+        decisions: Decisions,
+        attempts: Attempts,
+        *,
+        owner: str,
+        clock: Clock,
+    ) -> None:
+        self._plugins = plugins
+        self._store = store
+        self._asking = asking
+        self._decisions = decisions
+        self._attempts = attempts
+        self._owner = owner
+        self._clock = clock
+        self._next: datetime | None = None
+        self._wake = asyncio.Event()
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._draining = False
+
+    @property
+    def plugins(self) -> tuple[str, ...]:
+        """Return the names of the plugins that have timers."""
+        return self._plugins.names_with("timer")
+
+    async def set(self, timer: Timer) -> None:
+        """Set a timer. Raises StoreError."""
+        await self._store.set_timer(timer)
+        if self._next is None or timer.due_at < self._next:
+            self._next = timer.due_at
+            self._wake.set()
+
+    async def run(self) -> None:
+        """Run timers as they become due; runs until cancelled."""
+        while True:
+            try:
+                await self.run_due()
+            except StoreError as exc:
+                _log.warning("timers_wait", error=exc.code)
+            await self._wait()
+
+    async def run_due(self) -> int:
+        """Begin the timers that are due, and return how many. Raises StoreError."""
+        begun = 0
+        self._next = None
+        while not self._draining and (room := _AT_ONCE - len(self._tasks)) > 0:
+            now = self._clock.now()
+            names = [name for name in self.plugins if self.paused(name) is None]
+            if not names:
+                break
+            due = await self._store.claim_timers(self._owner, names, now, room, _LEASE_SECONDS)
+            for timer in due:
+                self._begin(timer)
+            begun += len(due)
+            if len(due) < room:
+                break
+        return begun
+
+    async def idle(self) -> None:
+        """Wait until every timer that is due was handled, or waits for its next try."""
+        await self.run_due()
+        await self._attempts.activity.settled()
+
+    async def drain(self, seconds: float) -> None:
+        """Begin no more timers, and wait for those that run, at most so long; the rest is for another process."""
+        self._draining = True
+        tasks = list(self._tasks.values())
+        if tasks:
+            await asyncio.wait(tasks, timeout=seconds)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def paused(self, plugin: str) -> str | None:
+        """Return why a plugin's timers are to wait, or None."""
+        return self._asking.paused(plugin)
+
+    async def handle(self, timer: Timer, attempt: int) -> None:
+        """Call the hook of a timer; nothing when the plugin is off. Raises HookFailed, HookPaused, StoreError."""
+        if not (await self._decisions.plugin(timer.tenant_id, timer.plugin)).on:
+            return
+        context = Context(
+            self._store,
+            self._clock,
+            timer.tenant_id,
+            conversation_id=timer.conversation_id,
+            key=timer.key,
+            data=timer.data,
+            message=None,
+        )
+        for number, hook in enumerate(self._plugins.get(timer.plugin).hooks.get("timer", ())):
+            key = f"{timer.id}:timer" if number == 0 else f"{timer.id}:timer.{number}"
+            scope = Scope(key=key, hook="timer", conversation_id=timer.conversation_id, automatic=True)
+            check(hook, await self._asking.call(hook, context, scope, attempt=attempt))
+
+    def _begin(self, timer: Timer) -> None:
+        if timer.id in self._tasks:
+            return  # it took longer than its lease
+        task = self._tasks[timer.id] = asyncio.create_task(self._run(timer), name=f"timer {timer.plugin}")
+        task.add_done_callback(lambda _: self._ended(timer))
+
+    def _ended(self, timer: Timer) -> None:
+        del self._tasks[timer.id]
+        if len(self._tasks) == _AT_ONCE - 1:
+            self._wake.set()
+
+    async def _run(self, timer: Timer) -> None:
+        async def handle(attempt: int) -> None:
+            await self.handle(timer, attempt)
+
+        with self._attempts.activity.busy():
+            due_at = None
+            try:
+                await self._attempts.timer(timer, handle)
+            except HookPaused:
+                # Its place is for the timers of others meanwhile, and for a process where its plugin does well.
+                due_at = self._clock.now() + timedelta(seconds=_PAUSED_SECONDS)
+            await self._end(timer, due_at)
+
+    async def _end(self, timer: Timer, due_at: datetime | None) -> None:
+        try:
+            await self._store.end_timer(timer, self._owner, due_at=due_at)
+        except StoreError as exc:
+            # Its lease runs out, and it runs again: what it sends is keyed.
+            _log.warning("timer_not_ended", plugin=timer.plugin, error=exc.code)
+
+    async def _wait(self) -> None:
+        """Wait for the next timer that is known here, at most as long as a lost wake-up may take."""
+        left = _LOOK_SECONDS
+        if self._next is not None:
+            left = min(left, max(0.0, (self._next - self._clock.now()) / timedelta(seconds=1)))
+        waits: Sequence[asyncio.Task[object]] = (
+            asyncio.create_task(self._clock.sleep(left)),
+            asyncio.create_task(self._wake.wait()),
+        )
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in waits:
+                task.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
+        self._wake.clear()

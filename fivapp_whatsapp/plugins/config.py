@@ -1,0 +1,104 @@
+"""A plugin's settings for a tenant: from JSON to its struct and back, with secrets that are never shown.
+
+A field is a secret when its schema says so: `Annotated[str, Meta(extra_json_schema={"writeOnly": True})]`. What
+pages are given in its place is MASK, and MASK that comes back means: as it was.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from fivapp_whatsapp.errors import InvalidInput
+
+MASK = "********"
+_POINTER = re.compile(r" - at `\$([A-Za-z0-9_.\[\]-]*)`$")
+
+
+def config_schema(kind: type[msgspec.Struct]) -> dict[str, Any]:
+    """Return the JSON schema (2020-12) of a plugin's settings, as pages make a form of it."""
+    return msgspec.json.schema(kind)
+
+
+def parse_config(kind: type[msgspec.Struct], values: Mapping[str, Any]) -> Any:
+    """Return the settings as the plugin's struct. Raises InvalidInput, which says where and what."""
+    known = [field.encode_name for field in msgspec.structs.fields(kind)]
+    if not values.keys() <= set(known):
+        # Which one it is would repeat what was sent; which there are helps as well.
+        error = {"pointer": "#/config", "code": "unknown_field", "known": known}
+        words = f"There is a setting that is not known here; known are {', '.join(known) or 'none'}."
+        raise InvalidInput(words, code="unknown_field", errors=[error])
+    try:
+        return msgspec.convert(values, kind, strict=True)
+    except msgspec.ValidationError as exc:
+        where = _POINTER.search(str(exc))
+        pointer = "#/config" + (re.sub(r"[.\[]", "/", where[1]).replace("]", "") if where else "")
+        # The plugin's own checks (__post_init__) speak to the person who fills in the form.
+        said = str(exc) if exc.__cause__ is not None else _POINTER.sub("", str(exc))
+        raise InvalidInput(said, code="invalid_config", errors=[{"pointer": pointer, "code": "invalid"}]) from None
+
+
+def default_config(kind: type[msgspec.Struct]) -> dict[str, Any]:
+    """Return the settings that hold while a tenant has decided nothing, as JSON has them."""
+    return dict(msgspec.to_builtins(kind()))
+
+
+def masked(kind: type[msgspec.Struct], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings as they may be shown: what is secret and set is MASK."""
+    return dict(_walk(config_schema(kind), values, None, _hide))
+
+
+def unmasked(kind: type[msgspec.Struct], new: Mapping[str, Any], old: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return new settings in which each MASK is what stood in its place before; nothing, where nothing did."""
+    return dict(_walk(config_schema(kind), new, old or {}, _restore))
+
+
+def _hide(value: Any, _: Any) -> Any:
+    return MASK if value else value
+
+
+def _restore(value: Any, before: Any) -> Any:
+    return (before if isinstance(before, str) else "") if value == MASK else value
+
+
+def _walk(schema: dict[str, Any], value: Any, before: Any, change: Callable[[Any, Any], Any]) -> Any:
+    """Return a value of a schema with its secrets changed; `before` is the older value in the same place."""
+    definitions = schema.get("$defs", {})
+
+    def visit(node: dict[str, Any], value: Any, before: Any) -> Any:
+        if "$ref" in node:
+            words = {name: part for name, part in node.items() if name != "$ref"}
+            return visit(definitions[node["$ref"].rpartition("/")[2]] | words, value, before)
+        if node.get("writeOnly"):
+            return change(value, before)
+        for choice in node.get("anyOf", ()):
+            # What one of several forms calls a secret is one, whichever form the value has.
+            value = visit(choice, value, before)
+        if isinstance(value, dict):
+            parts = node.get("properties", {})
+            others = node.get("additionalProperties")
+            older = before if isinstance(before, dict) else {}
+            return {
+                name: visit(parts.get(name) or (others if isinstance(others, dict) else {}), part, older.get(name))
+                for name, part in value.items()
+            }
+        if isinstance(value, list):
+            items = node.get("items")
+            older_items = before if isinstance(before, list) else []
+            return [
+                visit(items if isinstance(items, dict) else {}, part, _same(part, place, older_items))
+                for place, part in enumerate(value)
+            ]
+        return value
+
+    return visit({name: part for name, part in schema.items() if name != "$defs"}, value, before)
+
+
+def _same(part: Any, place: int, older: list[Any]) -> Any:
+    """Return what stood in a list before in a part's stead: the one with its name, else the one in its place."""
+    if isinstance(part, dict) and "name" in part:
+        return next((one for one in older if isinstance(one, dict) and one.get("name") == part["name"]), None)
+    return older[place] if place < len(older) else None

@@ -1,0 +1,399 @@
+"""Calls one function of a plugin, so that whatever it does stays its own: it may fail, be late, hang, or block.
+
+Each call has a Task of its own, as `asyncio.timeout` and anyio inside it expect, and nothing else that costs: no
+timer (one look each few milliseconds finds all that are late) and no second task that waits. A function that is
+late is cancelled and left behind, for one that swallows its cancel would hold up whoever waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import inspect
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from types import TracebackType
+from typing import Any, Literal
+
+import msgspec
+
+from fivapp_whatsapp.errors import Hold
+from fivapp_whatsapp.observe import get_logger
+from fivapp_whatsapp.ports import Clock, Metrics
+
+from .health import PluginHealth, Reason, Records
+from .registry import Hook, Plugins
+from .stalls import Stall, StallWatch
+from .threads import PluginThreads
+
+__all__ = ["DEADLINE", "DEADLINES", "PluginHealth", "Result", "Runner", "UnfitResult"]
+
+_log = get_logger(__name__)
+
+Outcome = Literal["ok", "failed", "late", "paused", "held"]
+DEADLINE = 10.0
+DEADLINES: Mapping[str, float] = {"startup": 30.0, "shutdown": 30.0, "outgoing_message": 0.5}
+# How late a deadline may be found.
+_LOOK_EVERY = 0.02
+_CLOSE_SECONDS = 2.0
+
+
+class Result(msgspec.Struct, frozen=True):
+    """How a call ended: with a `value`, or with an `error` (for `held` the Hold, for `late` a TimeoutError)."""
+
+    outcome: Outcome
+    value: Any = None
+    error: BaseException | None = None
+    seconds: float = 0.0
+
+
+class UnfitResult(TypeError):
+    """What a function returned is not what its hook takes; the words are ours and hold no values."""
+
+
+class Runner:
+    """Calls the functions of plugins; use one for each gateway, in its event loop."""
+
+    def __init__(self, plugins: Plugins, *, clock: Clock, metrics: Metrics, stall_seconds: float = 1.0) -> None:
+        self._plugins = plugins
+        self._metrics = metrics
+        self._records = Records(clock, metrics)
+        self._threads: dict[str, PluginThreads] = {}
+        # Calls that somebody waits for, and those that nobody waits for any more; by task, for the watchdog.
+        self._calls: dict[object, _Call] = {}
+        self._left: dict[object, _Call] = {}
+        self._look: asyncio.TimerHandle | None = None
+        self._told: set[asyncio.Task[None]] = set()
+        self._closed = False
+        # What was mended is not to wait for the end of a pause.
+        plugins.replaced.append(self.resume)
+        self._watch = StallWatch(self._blocking, self._stalled, seconds=stall_seconds)
+
+    # --- calling -------------------------------------------------------------------------------
+
+    async def call(
+        self,
+        hook: Hook,
+        arguments: Mapping[str, Any],
+        *,
+        timeout: float | None = None,
+        check: Callable[[Any], Any] | None = None,
+    ) -> Result:
+        """Call a function with those of the arguments that it names; raises nothing but CancelledError.
+
+        `timeout` in seconds wins over the function's own deadline and its hook's. `check` makes the result's value of
+        what the function returned, and raises TypeError for what it may not return: that is its failure. A plugin
+        that is paused is not called.
+        """
+        if self._records.of(hook.plugin).reason is not None and self.paused(hook.plugin) is not None:
+            self._metrics.count("plugin_calls_total", plugin=hook.plugin, hook=hook.name, outcome="paused")
+            return _PAUSED
+        started = time.perf_counter()
+        call = self._begin(hook, arguments, timeout)
+        try:
+            await call.waiter
+        except asyncio.CancelledError:
+            self._leave(call)
+            raise
+        seconds = time.perf_counter() - started
+        if check is not None and call.error is None and not call.late and not call.paused:
+            try:
+                call.value = check(call.value)
+            except TypeError as exc:
+                call.error = exc
+        outcome = _outcome_of(call)
+        self._metrics.count("plugin_calls_total", plugin=hook.plugin, hook=hook.name, outcome=outcome)
+        if outcome == "paused":
+            return _PAUSED
+        self._metrics.observe("plugin_call_seconds", seconds, hook=hook.name)
+        if outcome == "ok":
+            return Result("ok", call.value, None, seconds)
+        if outcome != "held" and not self._closed:
+            self._failed(call, outcome)
+        return Result(outcome, None, call.error, seconds)
+
+    def _begin(self, hook: Hook, arguments: Mapping[str, Any], timeout: float | None) -> _Call:
+        loop = asyncio.get_running_loop()
+        call = _Call(hook, loop)
+        given = hook.options.timeout if timeout is None else timeout
+        call.deadline = loop.time() + (DEADLINES.get(hook.name, DEADLINE) if given is None else given)
+        if hook.threaded:
+            self._calls[call] = call
+            self._threads_of(hook.plugin).submit(_Job(call, arguments, self._returned))
+        else:
+            self._start(call, self._run(call, arguments))
+        if self._look is None:
+            self._look = loop.call_later(_LOOK_EVERY, self._find_late)
+        return call
+
+    def _start(self, call: _Call, work: Coroutine[Any, Any, None]) -> None:
+        call.task = call.key = call.loop.create_task(work, name=call.hook.location)
+        self._calls[call.key] = call
+
+    async def _run(self, call: _Call, arguments: Mapping[str, Any]) -> None:
+        hook = call.hook
+        # Of several that begin in one turn of the loop the first ones may have led to a pause.
+        if self._records.of(hook.plugin).reason is not None:
+            call.paused = True
+            self._ended(call)
+            return
+        try:
+            call.value = await hook.function(**{name: arguments[name] for name in hook.arguments})
+        except (KeyboardInterrupt, GeneratorExit):
+            raise
+        except BaseException as exc:  # also SystemExit, which would end the loop, and a cancel of its own making
+            call.error = exc
+        finally:
+            self._ended(call)
+
+    async def _wait_for(self, call: _Call, value: Awaitable[Any]) -> None:
+        try:
+            call.value = await value
+        except (KeyboardInterrupt, GeneratorExit):
+            raise
+        except BaseException as exc:
+            call.error = exc
+        finally:
+            self._ended(call)
+
+    def _returned(self, call: _Call, value: Any, error: BaseException | None) -> None:
+        """Take what a thread brought; a plain function may still return something to be awaited."""
+        if error is None and inspect.isawaitable(value):
+            if call.late:
+                _drop(value)
+            else:
+                self._calls.pop(call.key, None)
+                self._start(call, self._wait_for(call, value))
+                return
+        call.value, call.error = value, error
+        self._ended(call)
+
+    def _ended(self, call: _Call) -> None:
+        if call.late:
+            if self._left.pop(call.key, None) is not None:
+                self._records.left(call.hook.plugin, -1)
+            return
+        self._calls.pop(call.key, None)
+        if not call.waiter.done():
+            call.waiter.set_result(None)
+
+    # --- deadlines -----------------------------------------------------------------------------
+
+    def _find_late(self) -> None:
+        self._look = None
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        for call in list(self._calls.values()):
+            if now >= call.deadline:
+                self._give_up(call)
+        if self._calls:
+            self._look = loop.call_later(_LOOK_EVERY, self._find_late)
+
+    def _give_up(self, call: _Call) -> None:
+        """Answer whoever waits for a call that it came too late."""
+        self._leave(call)
+        call.error = TimeoutError(f"{call.hook.name} of {call.hook.plugin} did not end in time")
+        if not call.waiter.done():
+            call.waiter.set_result(None)
+
+    def _leave(self, call: _Call) -> None:
+        """Go on without a call: cancelled, it may end or not, and nobody waits for it."""
+        if self._calls.pop(call.key, None) is None:
+            return  # it has just ended
+        call.late = True
+        self._left[call.key] = call
+        self._records.left(call.hook.plugin, 1)
+        if call.task is not None:
+            # One that is cancelled before its first step never comes to its own end.
+            call.task.add_done_callback(lambda _: self._ended(call))
+            call.task.cancel()
+
+    # --- failures, pauses ----------------------------------------------------------------------
+
+    def paused(self, plugin: str) -> Reason | None:
+        """Say why a plugin is not called now: `failing` (too many failures) or `blocking` (stalls); None if it is."""
+        return self._records.paused(plugin)
+
+    def resume(self, plugin: str) -> None:
+        """Lift a pause at a person's word; what led to it is forgotten."""
+        self._records.resume(plugin)
+
+    def health(self, plugin: str) -> PluginHealth:
+        """Tell how a plugin does in this process."""
+        return self._records.health(plugin)
+
+    def _failed(self, call: _Call, outcome: Outcome) -> None:
+        hook, error = call.hook, call.error or RuntimeError("no error")
+        trace = _trace(error.__traceback__)
+        kind = type(error).__name__
+        _log.warning(
+            "plugin_hook_failed",
+            plugin=hook.plugin,
+            hook=hook.name,
+            outcome=outcome,
+            error=kind,
+            location=hook.location,
+            trace=trace,
+        )
+        # What a listener to failures does wrong would go round in a circle.
+        listens = hook.name == "plugin_failed"
+        where = f"{kind} at {trace[-1] if trace else hook.location}"
+        # Nor is a plugin paused for all because one conversation has had its share of automatic messages.
+        pauses = not listens and not isinstance(error, Hold)
+        self._records.failed(hook.plugin, where, late=outcome == "late", pauses=pauses)
+        if not listens:
+            self._tell(hook.plugin, hook.name, error)
+
+    def _tell(self, plugin: str, hook: str, error: BaseException) -> None:
+        """Let plugins hear of a failure, beside whatever goes on."""
+        for listener in self._plugins.hooks("plugin_failed"):
+            told = self.call(listener, {"plugin": plugin, "hook": hook, "error": error})
+            task = asyncio.get_running_loop().create_task(_forget_result(told), name="plugin_failed")
+            self._told.add(task)
+            task.add_done_callback(self._told.discard)
+
+    # --- stalls: called in the watchdog's thread -------------------------------------------------
+
+    def _blocking(self, task: object, modules: list[str]) -> tuple[str, str] | None:
+        """Say whose function it is that the loop's thread is in: by its task, else by the modules on the stack."""
+        call = self._calls.get(task) or self._left.get(task)
+        if call is not None:
+            return call.hook.plugin, call.hook.name
+        for plugin in self._plugins.items:
+            root = plugin.module.__name__
+            if any(module == root or module.startswith(f"{root}.") for module in modules):
+                return plugin.name, "other"
+        return None
+
+    def _stalled(self, stall: Stall) -> None:
+        _log.warning(
+            "plugin_blocks_event_loop",
+            plugin=stall.plugin,
+            hook=stall.hook,
+            seconds=round(stall.seconds, 1),
+            trace=stall.trace,
+        )
+        if not stall.first:
+            return
+        self._records.stalled(
+            stall.plugin, f"blocked the event loop at {stall.trace[-1] if stall.trace else stall.hook}"
+        )
+        error = TimeoutError(f"{stall.hook} of {stall.plugin} blocks the event loop")
+        with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
+            stall.loop.call_soon_threadsafe(self._tell, stall.plugin, stall.hook, error)
+
+    # --- running -------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Watch over the event loop until cancelled: name what blocks it, also while it still does."""
+        if not self._plugins.items:  # nobody to blame
+            await asyncio.Event().wait()
+        await self._watch.run()
+
+    async def close(self) -> None:
+        """Cancel what still runs and wait for it a little; what does not end then holds up nobody."""
+        self._closed = True
+        for call in list(self._calls.values()):
+            self._give_up(call)
+        if self._look is not None:
+            self._look.cancel()
+            self._look = None
+        tasks = [call.task for call in self._left.values() if call.task is not None]
+        tasks += self._told
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            _, stubborn = await asyncio.wait(tasks, timeout=_CLOSE_SECONDS)
+            for task in stubborn:
+                _abandon(task)
+        for threads in self._threads.values():
+            threads.close()
+
+    def _threads_of(self, plugin: str) -> PluginThreads:
+        threads = self._threads.get(plugin)
+        if threads is None:
+            threads = self._threads[plugin] = PluginThreads(plugin)
+        return threads
+
+
+class _Call:
+    """One call on its way; `late` means that nobody waits for it any more."""
+
+    __slots__ = ("deadline", "error", "hook", "key", "late", "loop", "paused", "task", "value", "waiter")
+
+    def __init__(self, hook: Hook, loop: asyncio.AbstractEventLoop) -> None:
+        self.hook = hook
+        self.loop = loop
+        self.waiter: asyncio.Future[None] = loop.create_future()
+        self.task: asyncio.Task[None] | None = None
+        self.key: object = self
+        self.deadline = 0.0
+        self.late = False
+        self.paused = False
+        self.value: Any = None
+        self.error: BaseException | None = None
+
+
+class _Job:
+    """The work of one call for a thread: with a copy of the caller's context, its end told to the loop."""
+
+    __slots__ = ("_arguments", "_call", "_context", "_done")
+
+    def __init__(self, call: _Call, arguments: Mapping[str, Any], done: Callable[..., None]) -> None:
+        self._call = call
+        self._arguments = arguments
+        self._context = contextvars.copy_context()
+        self._done = done
+
+    def __call__(self) -> None:
+        call, value, error = self._call, None, None
+        if not call.late:  # it may have waited for a free thread until its time was over
+            try:
+                given = {name: self._arguments[name] for name in call.hook.arguments}
+                value = self._context.run(call.hook.function, **given)
+            except BaseException as exc:  # a thread has nobody else to tell
+                error = exc
+        with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
+            call.loop.call_soon_threadsafe(self._done, call, value, error)
+
+
+_PAUSED = Result("paused")
+
+
+def _outcome_of(call: _Call) -> Outcome:
+    if call.late:
+        return "late"
+    if call.paused:
+        return "paused"
+    if call.error is None:
+        return "ok"
+    return "held" if isinstance(call.error, Hold) and call.hook.name == "outgoing_message" else "failed"
+
+
+def _trace(inner: TracebackType | None) -> list[str]:
+    """Return where an error passed, as "file.py:12:function", the innermost last, without our own frames."""
+    frames: list[str] = []
+    while inner is not None:
+        code = inner.tb_frame.f_code
+        if code.co_filename != __file__:
+            frames.append(f"{code.co_filename.rpartition('/')[2]}:{inner.tb_lineno}:{code.co_name}")
+        inner = inner.tb_next
+    return frames[-8:]
+
+
+def _drop(value: Awaitable[Any]) -> None:
+    """Let go of something that was to be awaited, without a word of the interpreter about it."""
+    if inspect.iscoroutine(value):
+        value.close()
+
+
+def _abandon(task: asyncio.Task[None]) -> None:
+    """Take a task that swallows every cancel off the loop's list: `asyncio.run` would wait for it for ever."""
+    _log.warning("plugin_task_left_running", task=task.get_name())
+    task._log_destroy_pending = False  # type: ignore[attr-defined]  # what gather does with the tasks that it holds
+    asyncio.tasks._unregister_task(task)
+
+
+async def _forget_result(told: Awaitable[Result]) -> None:
+    await told
