@@ -16,7 +16,7 @@ from .guarded import guarded_client
 from .metrics import LoopLag, PrometheusMetrics
 from .observe import get_logger
 from .plugins.registry import Plugins
-from .ports import Connector
+from .ports import Connector, Pace
 from .settings import Settings, load_settings
 
 _log = get_logger(__name__)
@@ -31,7 +31,11 @@ def build_gateway(settings: Settings, *, plugins: Plugins | None = None, server:
     plugins = Plugins.load(names=settings.plugins) if plugins is None else plugins
     metrics = PrometheusMetrics(strict=False)
     store = DatabaseStore(
-        settings.database_url, metrics=metrics, pending_limit=settings.webhook_pending_limit, server=server
+        settings.database_url,
+        metrics=metrics,
+        pending_limit=settings.webhook_pending_limit,
+        server=server,
+        pace=Pace(settings.send_rate, settings.send_burst),
     )
     http = guarded_client(allow=settings.http_allow)
     connectors: dict[str, Connector] = {

@@ -58,6 +58,7 @@ from .ports import (
     SystemClock,
 )
 from .presence import Presence
+from .reconciler import Reconciler
 from .settings import Settings
 from .states import problem_of
 from .tenant import TenantGateway
@@ -120,6 +121,7 @@ class Gateway:
             connected_seconds=settings.poll_connected,
             on_connected=self._connected,
         )
+        self.reconciler = Reconciler(store, self.connectors, clock=self.clock, metrics=self.metrics)
         self.outbox = Outbox(
             store,
             self.connectors,
@@ -127,6 +129,7 @@ class Gateway:
             metrics=self.metrics,
             call_seconds=settings.connector_timeout,
             on_call=self.monitor.heard,
+            reconciler=self.reconciler,
         )
         self.intake = Intake(store, self.connectors, metrics=self.metrics, on_connected=self._connected)
         self._host = PluginHost(
@@ -162,6 +165,7 @@ class Gateway:
             ("feed", self.feed.run),
             ("presence", self.presence.run),
             ("outbox", self.outbox.run),
+            ("reconciler", self.reconciler.run),
             ("monitor", self.monitor.run),
             ("quarantine", self._release_all),
             ("snoozed", self._wake_snoozed),
@@ -319,11 +323,11 @@ class Gateway:
         """Send a message: the row is committed first, then the call is made.
 
         Waits up to `wait` seconds (setting FIVAPP_SEND_WAIT) for the outcome, and not at all while the session is
-        not connected; a message that is still `pending` afterwards goes on without the caller. `idempotency_key`
-        is (principal, key): the same key gives the first message again and sends nothing; with other content that
-        is an error, unless `fingerprint` stands for the content. Plugins see the message first, except with
-        `ask_plugins=False`. Raises ConversationNotFound, RecipientMismatch, InvalidInput, CapabilityMissing,
-        SessionNotConnected, IdempotencyMismatch, Hold.
+        not connected or its sends are paused; a message that is still `pending` afterwards goes on without the
+        caller. `idempotency_key` is (principal, key): the same key gives the first message again and sends nothing;
+        with other content that is an error, unless `fingerprint` stands for the content. Plugins see the message
+        first, except with `ask_plugins=False`. Raises ConversationNotFound, RecipientMismatch, InvalidInput,
+        CapabilityMissing, SessionNotConnected, IdempotencyMismatch, Hold.
         """
         with operation("send", tenant_id=tenant_id, conversation_id=conversation_id) as op:
             conversation = await self.conversation(tenant_id, conversation_id)
@@ -331,19 +335,22 @@ class Gateway:
             prepared = await self._host.outgoing.prepare(
                 tenant_id, conversation, session, message, ask_plugins=ask_plugins
             )
-            queued = await self.store.queue_message(
-                tenant_id,
-                conversation,
-                prepared,
-                author,
-                owner=self.outbox.owner,
-                lease_seconds=self.outbox.lease_seconds,
-                expires_at=self.clock.now() + timedelta(seconds=self.settings.send_expiry),
-                idempotency_key=idempotency_key,
-                fingerprint=fingerprint or _fingerprint(conversation_id, message),
-            )
+            with self.outbox.place(tenant_id) as owner:
+                queued = await self.store.queue_message(
+                    tenant_id,
+                    conversation,
+                    prepared,
+                    author,
+                    owner=owner,
+                    lease_seconds=self.outbox.lease_seconds,
+                    expires_at=self.clock.now() + timedelta(seconds=self.settings.send_expiry),
+                    idempotency_key=idempotency_key,
+                    fingerprint=fingerprint or _fingerprint(conversation_id, message),
+                )
             if queued.item is None and session.status is not SessionStatus.CONNECTED:
-                sent = self.outbox.leave(queued)
+                sent = self.outbox.leave(queued, "session_connected")
+            elif queued.paused:
+                sent = self.outbox.leave(queued, "connection_service")
             else:
                 sent = await self.outbox.finish(queued, self.settings.send_wait if wait is None else wait)
             status = sent.message.status

@@ -49,6 +49,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("messages_sent_total", "counter", "Outgoing messages that the connection service accepted."),
     Metric("messages_failed_total", "counter", "Outgoing messages that ended as failed or expired."),
     Metric("messages_unknown_total", "counter", "Sends whose outcome is not known."),
+    Metric("sends_found_total", "counter", "Sends in doubt that a look-up proved to have gone out."),
     Metric("sends_retried_total", "counter", "Sends that provably did not go out and are tried again."),
     Metric("messages_duplicated_total", "counter", "Incoming messages that were already stored."),
     Metric("webhooks_total", "counter", "Webhooks by what they were answered.", ("answer",)),

@@ -9,34 +9,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Literal
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from typing import Any
 from weakref import WeakValueDictionary
 
 import msgspec
 
-from .errors import (
-    ConnectorError,
-    ConnectorKeyRefused,
-    ConnectorNotConnected,
-    ConnectorRejected,
-    ConnectorUnavailable,
-    StoreError,
-)
+from .errors import ConnectorError, StoreError
 from .models import Message, MessageStatus, SendResult, new_id
 from .observe import get_logger
+from .places import Places
 from .ports import Clock, Connector, Metrics, OutboxItem, Outcome, Queued, Store
+from .reconciler import Reconciler
 from .repeats import Repeats
+from .tries import COUNTERS, ENDED, IN_DOUBT, WAITING_FOR, WaitingFor, backoff, outcome_of, repeated
 
 _log = get_logger(__name__)
-# A lease lasts as long as several calls may take: one for a send to wait for its turn, one for the call, one to
+# A lease lasts as long as several calls may take: one for the call, one for a look at what became of it, one to
 # store how it went.
 _CALLS_OF_A_LEASE = 3
-_RETRY_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
-_IN_FLIGHT = 64
 _LOOK_SECONDS = 0.5
-WaitingFor = Literal["session_connected", "connection_service"]
 
 
 class Sent(msgspec.Struct, frozen=True):
@@ -65,24 +57,34 @@ class Outbox:
         clock: Clock,
         metrics: Metrics,
         on_call: Callable[[OutboxItem, ConnectorError | None], Awaitable[None]],
+        reconciler: Reconciler,
         call_seconds: float = 10.0,
     ) -> None:
         self.owner = new_id()
         self.lease_seconds = _CALLS_OF_A_LEASE * call_seconds
-        self._call_seconds = call_seconds
         self._store = store
         self._connectors = connectors
         self._clock = clock
         self._metrics = metrics
         self._on_call = on_call
+        self._reconciler = reconciler
         self._repeats = Repeats(connectors, clock)
         self._wake = asyncio.Event()
-        self._slots = asyncio.Semaphore(_IN_FLIGHT)
+        self._places = Places()
         self._tasks: set[asyncio.Task[None]] = set()
         self._claiming = asyncio.Lock()
         self._draining = False
         # Weak: an entry lasts as long as somebody waits, however that ends.
         self._waiting: WeakValueDictionary[str, asyncio.Future[Sent]] = WeakValueDictionary()
+
+    @contextlib.contextmanager
+    def place(self, tenant_id: str) -> Iterator[str | None]:
+        """Hold a place for a send that is being committed: gives who may make it at once, or None to let it wait."""
+        if self._draining or not self._places.has_room(tenant_id):
+            yield None
+            return
+        with self._places.held(tenant_id):
+            yield self.owner
 
     def begin(self, queued: Queued) -> None:
         """Make a send that was just committed, or let its turn come; nobody waits for it."""
@@ -91,11 +93,11 @@ class Outbox:
         else:
             self.wake()
 
-    def leave(self, queued: Queued) -> Sent:
-        """Return what is known of a send whose session is not connected: it is made when that is, if it still can."""
+    def leave(self, queued: Queued, waiting_for: WaitingFor) -> Sent:
+        """Return what is known of a send whose time may be long in coming: it is made then, if it still can."""
         self.wake()
         pending = queued.message.status is MessageStatus.PENDING
-        return Sent(queued.message, waiting_for="session_connected" if pending else None)
+        return Sent(queued.message, waiting_for=waiting_for if pending else None)
 
     async def finish(self, queued: Queued, wait: float) -> Sent:
         """Make a send that was just committed, or let its turn come, and wait up to so many seconds for its end.
@@ -132,9 +134,12 @@ class Outbox:
 
     def _start(self, item: OutboxItem) -> None:
         """Make a send that this process holds the lease of."""
-        task = asyncio.create_task(self._deliver(item, self._clock.monotonic()), name=f"send {item.message_id}")
+        self._places.take(item.tenant_id)
+        task = asyncio.create_task(self._deliver(item), name=f"send {item.message_id}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        # Also of a task that was cancelled before it began.
+        task.add_done_callback(lambda _: self._places.give_back(item.tenant_id))
 
     def wake(self) -> None:
         """Look for sends that are due."""
@@ -144,8 +149,7 @@ class Outbox:
         """Make sends as they become due; runs until cancelled."""
         while True:
             try:
-                free = max(0, _IN_FLIGHT - len(self._tasks))
-                if free and await self._claim(free):
+                if self._places.free and await self._claim():
                     continue
             except StoreError as exc:
                 _log.warning("outbox_claim_failed", error=exc.code)
@@ -156,13 +160,20 @@ class Outbox:
                     await self._wake.wait()
             self._wake.clear()
 
-    async def _claim(self, limit: int) -> int:
+    async def _claim(self) -> int:
         """Take sends that are due and begin them; returns how many."""
         async with self._claiming:
             if self._draining:
                 return 0
             await self._repeats.learn()
-            claimed = await self._store.claim_sends(self.owner, limit, self.lease_seconds, resend=self._repeats.known)
+            claimed = await self._store.claim_sends(
+                self.owner,
+                self._places.free,
+                self.lease_seconds,
+                resend=self._repeats.known,
+                share=self._places.share,
+                taken=self._places.taken,
+            )
             for item in claimed.items:
                 self._start(item)
         for name, ended in (("messages_failed_total", claimed.expired), ("messages_unknown_total", claimed.unknown)):
@@ -188,7 +199,7 @@ class Outbox:
 
     async def idle(self) -> None:
         """Wait until no send is due or being made; what waits for its time or session stays. Raises StoreError."""
-        while self._tasks or await self._claim(_IN_FLIGHT):
+        while self._tasks or await self._claim():
             if self._tasks:
                 await asyncio.wait(self._tasks)
 
@@ -197,18 +208,15 @@ class Outbox:
         """Return how many sends this process makes now."""
         return len(self._tasks)
 
-    async def _deliver(self, item: OutboxItem, taken_at: float) -> None:
-        async with self._slots:
-            started = self._clock.monotonic()
-            # Behind many slow ones its lease could end under the call, and another process call it unknown.
-            late = started - taken_at > self._call_seconds
-            outcome, raw, error = (_LATE, None, None) if late else await self._call(item)
-            self._metrics.observe("send_seconds", self._clock.monotonic() - started, outcome=outcome.kind)
+    async def _deliver(self, item: OutboxItem) -> None:
+        started = self._clock.monotonic()
+        outcome, raw, error = await self._call(item)
+        self._metrics.observe("send_seconds", self._clock.monotonic() - started, outcome=outcome.kind)
         message = await self._record(item, outcome)
         if outcome.kind == "accepted" or error is not None:
             await self._on_call(item, error)
         pending = message.status is MessageStatus.PENDING
-        waiting_for = _WAITING_FOR.get(outcome.code or "") if pending else None
+        waiting_for = WAITING_FOR.get(outcome.code or "") if pending else None
         ended = not pending or waiting_for is not None
         if ended and (future := self._waiting.get(item.message_id)) and not future.done():
             future.set_result(Sent(message, raw, waiting_for))
@@ -217,16 +225,23 @@ class Outbox:
     async def _call(self, item: OutboxItem) -> tuple[Outcome, Any, ConnectorError | None]:
         if item.in_doubt and (refused := await self._refuse_repeat(item)) is not None:
             return refused, None, None
+        error: ConnectorError | None = None
         try:
             result: SendResult = await self._connectors[item.connector].send(item.send)
         except ConnectorError as exc:
-            return await self._again_if_harmless(item, _outcome(exc, item.attempt)), None, exc
+            outcome, error = outcome_of(exc, item.attempt), exc
         except Exception as exc:
             # A defect of the connector after the request may have gone out: never blindly again.
             _log.exception("connector_defect")
             outcome = Outcome(kind="unknown", code="connector_defect", detail=type(exc).__name__)
-            return await self._again_if_harmless(item, outcome), None, None
-        return Outcome(kind="accepted", native_id=result.native_id, at=result.at), result.raw, None
+        else:
+            return _accepted(result), result.raw, None
+        if outcome.kind != "unknown":
+            return outcome, None, error
+        found = await self._reconciler.find(item.connector, item.send.session_id, item.message_id)
+        if found is not None:
+            return _accepted(found), found.raw, None
+        return await self._again_if_harmless(item, outcome), None, error
 
     async def _refuse_repeat(self, item: OutboxItem) -> Outcome | None:
         """Return what becomes of a send that may have gone out before and must not be made again now, or None."""
@@ -234,18 +249,14 @@ class Outbox:
             case True:
                 return None
             case False:
-                return _IN_DOUBT
+                return IN_DOUBT
             case None:
-                return msgspec.structs.replace(_IN_DOUBT, kind="retry", retry_after=_backoff(item.attempt))
+                return msgspec.structs.replace(IN_DOUBT, kind="retry", retry_after=backoff(item.attempt))
 
     async def _again_if_harmless(self, item: OutboxItem, outcome: Outcome) -> Outcome:
         """Turn an outcome that is not known into another try, where the service does not send one id twice."""
-        if outcome.kind != "unknown":
-            return outcome
         await self._repeats.ask(item.connector)
-        if item.connector not in self._repeats.known:
-            return outcome
-        return msgspec.structs.replace(outcome, kind="retry", in_doubt=True, retry_after=_backoff(item.attempt))
+        return repeated(outcome, item.attempt) if item.connector in self._repeats.known else outcome
 
     async def _record(self, item: OutboxItem, outcome: Outcome) -> Message:
         """Store the outcome; while the database is away this waits, for forgetting it would be a second send."""
@@ -256,46 +267,10 @@ class Outbox:
                 _log.warning("outcome_not_stored", error=exc.code, message_id=item.message_id)
                 await asyncio.sleep(1)
             else:
-                ended = _ENDED.get(message.status) if outcome.kind == "retry" else None
-                self._metrics.count(ended or _COUNTERS[outcome.kind])
+                ended = ENDED.get(message.status) if outcome.kind == "retry" else None
+                self._metrics.count(ended or COUNTERS[outcome.kind])
                 return message
 
 
-def _outcome(error: ConnectorError, attempt: int) -> Outcome:
-    """Return what an error of a send means: tried again when nothing was done, ended by a no, else in doubt."""
-    if isinstance(error, ConnectorUnavailable):
-        delay = error.retry_after or _backoff(attempt)
-        return Outcome(kind="retry", code=error.code, detail=error.detail, retry_after=delay)
-    if isinstance(error, ConnectorRejected):
-        return Outcome(kind="failed", code=error.reason, detail=error.detail)
-    return Outcome(kind="unknown", code=error.code, detail=error.detail)
-
-
-def _backoff(attempt: int) -> float:
-    seconds = _RETRY_SECONDS[min(attempt, len(_RETRY_SECONDS)) - 1]
-    return seconds * random.uniform(0.5, 1)  # noqa: S311  # jitter, no secret
-
-
-_LATE = Outcome(kind="retry", code="too_many_sends", detail="Too many sends were being made at once.")
-_IN_DOUBT = Outcome(
-    kind="unknown",
-    code="outcome_unknown",
-    detail="It may have been sent; the connection service does not say that it can be asked again.",
-    in_doubt=True,
-)
-# A person has to do something first, which takes longer than any request waits.
-_WAITING_FOR: Mapping[str, WaitingFor] = {
-    ConnectorNotConnected.code: "session_connected",
-    ConnectorKeyRefused.code: "connection_service",
-}
-# How a send ends that was to be tried again, when there is no time left for it.
-_ENDED: Mapping[MessageStatus, str] = {
-    MessageStatus.EXPIRED: "messages_failed_total",
-    MessageStatus.UNKNOWN: "messages_unknown_total",
-}
-_COUNTERS: Mapping[str, str] = {
-    "accepted": "messages_sent_total",
-    "failed": "messages_failed_total",
-    "unknown": "messages_unknown_total",
-    "retry": "sends_retried_total",
-}
+def _accepted(result: SendResult) -> Outcome:
+    return Outcome(kind="accepted", native_id=result.native_id, at=result.at, fault=False)

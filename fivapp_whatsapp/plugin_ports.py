@@ -189,7 +189,7 @@ class PluginStore(Protocol):
         ...
 
     async def commit_answer(
-        self, tenant_id: str, draft: AnswerDraft, *, owner: str, lease_seconds: float, expires_at: datetime
+        self, tenant_id: str, draft: AnswerDraft, *, owner: str | None, lease_seconds: float, expires_at: datetime
     ) -> Answered:
         """Commit the mark, the trail and the answers in one transaction, unless one of the marks is there."""
         ...

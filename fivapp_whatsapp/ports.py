@@ -194,13 +194,22 @@ class Quarantined(msgspec.Struct, frozen=True):
 
 
 class UnknownSend(msgspec.Struct, frozen=True):
-    """A message that may have gone out or not: a person decides."""
+    """A message that may have gone out or not, in doubt since `ended_at`: unless it is proved, a person decides."""
 
     tenant_id: str
     session_id: str
+    connector: str
     conversation_id: str
     message_id: str
     queued_at: datetime
+    ended_at: datetime
+
+
+class Pace(msgspec.Struct, frozen=True):
+    """How fast a session sends: `burst` messages at once, then `rate` a second; a rate of 0 knows no limit."""
+
+    rate: float = 0.0
+    burst: int = 1
 
 
 class OutboxItem(msgspec.Struct, frozen=True):
@@ -222,13 +231,15 @@ class OutboxItem(msgspec.Struct, frozen=True):
 class Queued(msgspec.Struct, frozen=True):
     """A send that was committed: the pending message, and the send itself when this process may make it at once.
 
-    `created` is False when the Idempotency-Key was known: then `message` is the first one.
+    `created` is False when the Idempotency-Key was known: then `message` is the first one. `paused` says that the
+    session's sends wait for the connection service, which does not answer them or asked for a pause.
     """
 
     tenant_id: str
     message: Message
     created: bool
     item: OutboxItem | None = None
+    paused: bool = False
 
 
 class Claimed(msgspec.Struct, frozen=True):
@@ -242,7 +253,9 @@ class Claimed(msgspec.Struct, frozen=True):
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """How a send went. `kind`: accepted, failed, unknown, or retry after `retry_after` seconds.
 
-    A retry was provably not sent, unless it is `in_doubt`: then the service does not send one id twice.
+    A retry was provably not sent, unless it is `in_doubt`: then the service does not send one id twice. `fault` tells
+    whether the service failed, None where that cannot be said; `hold` is for how many seconds it wants no send of
+    this session.
     """
 
     kind: str
@@ -252,6 +265,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     detail: str | None = None
     retry_after: float | None = None
     in_doubt: bool = False
+    fault: bool | None = None
+    hold: float | None = None
 
 
 class ConversationFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -498,7 +513,7 @@ class Store(PluginStore, Protocol):
         message: OutgoingMessage,
         author: Author,
         *,
-        owner: str,
+        owner: str | None,
         lease_seconds: float,
         expires_at: datetime,
         idempotency_key: tuple[str, str] | None = None,
@@ -507,16 +522,25 @@ class Store(PluginStore, Protocol):
         """Commit a pending message and its outbox row.
 
         `idempotency_key` is (principal, key): the same key gives the first message again; with another
-        `fingerprint` it raises IdempotencyMismatch. The row is claimed for `owner` at once unless an older
-        send of this conversation waits or its session is not connected. Raises ConversationNotFound, MessageNotFound
-        (the quoted one).
+        `fingerprint` it raises IdempotencyMismatch. The row is claimed for `owner`, if there is one, at once unless
+        an older send of this conversation waits, its session is not connected, or is at its pace or paused. Raises
+        ConversationNotFound, MessageNotFound (the quoted one).
         """
         ...
 
     async def claim_sends(
-        self, owner: str, limit: int, lease_seconds: float, *, resend: frozenset[str] = frozenset()
+        self,
+        owner: str,
+        limit: int,
+        lease_seconds: float,
+        *,
+        resend: frozenset[str] = frozenset(),
+        share: int | None = None,
+        taken: Mapping[str, int] | None = None,
     ) -> Claimed:
-        """Take up to `limit` sends that are due, at most one per conversation, oldest first.
+        """Take up to `limit` sends that are due, at most one per conversation: the oldest of each tenant in turn.
+
+        With `share` a tenant has no more than so many, those counted in that are `taken` already.
 
         Sends whose time is over become `expired`; sends whose lease ran out while they were in flight become
         `unknown`, for whether they went out is not known. `resend` names the connectors whose service sends
@@ -527,8 +551,17 @@ class Store(PluginStore, Protocol):
     async def record_outcome(self, item: OutboxItem, owner: str, outcome: Outcome) -> Message:
         """Store how a send went: the status moves up only, parked statuses of its native id are applied.
 
-        Does nothing but return the message when the lease is no longer `owner`'s.
+        Does nothing but return the message when the lease is no longer `owner`'s. What it says of the service
+        pauses the session's sends, or opens them again.
         """
+        ...
+
+    async def unknown_sends(self, limit: int = 100, *, ended_after: datetime | None = None) -> list[UnknownSend]:
+        """List sends whose outcome is not known, oldest first."""
+        ...
+
+    async def record_found(self, send: UnknownSend, found: SendResult) -> Message:
+        """Settle a send that a look-up proved to have gone out. Raises MessageNotFound."""
         ...
 
     async def resolve_message(self, tenant_id: str, message_id: str, status: str) -> Message:

@@ -76,6 +76,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     http_allow: list[str] = []
     send_wait: Annotated[float, Meta(gt=0, le=9)] = 8.0
     send_expiry: Seconds = 600.0
+    send_rate: Annotated[float, Meta(ge=0, le=1000)] = 10.0
+    send_burst: Count = 100
     poll_pairing: Seconds = 2.0
     poll_connected: Seconds = 30.0
 
@@ -248,6 +250,8 @@ def _expected(kind: inspect.Type) -> str:
     match kind:
         case inspect.IntType(ge=least, le=most):
             return f"must be a whole number from {least} to {most}"
+        case inspect.FloatType(ge=least, le=most) if least is not None:
+            return f"must be a number from {least} to {most}"
         case inspect.FloatType(gt=above, le=most):
             return f"must be a number above {above}, {most} at most"
         case inspect.BoolType():

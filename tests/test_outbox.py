@@ -4,55 +4,41 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime
 
 import pytest
 
 from fivapp_whatsapp.db.store import DatabaseStore
-from fivapp_whatsapp.errors import ConnectorUnavailable
+from fivapp_whatsapp.errors import ConnectorUnavailable, OutcomeUnknown
 from fivapp_whatsapp.gateway import Gateway
 from fivapp_whatsapp.models import Message, MessageStatus, OutgoingMessage, SendResult, SessionStatus
+from fivapp_whatsapp.places import SHARE
 from fivapp_whatsapp.ports import NoMetrics, OutgoingSend
 from fivapp_whatsapp.settings import Settings
 from fivapp_whatsapp.testing.connector import FakeConnector
 
 pytestmark = pytest.mark.anyio
-AT_ONCE = 64
 
 
-class SkippingClock:
-    """The machine's clock, whose monotonic time a test moves on."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    def now(self) -> datetime:
-        return datetime.now(UTC)
-
-    def monotonic(self) -> float:
-        return self.seconds
-
-
-@pytest.mark.parametrize("call_seconds", [10.0, 60.0])
-async def test_a_send_that_waited_as_long_as_a_call_may_take_gives_its_turn_back(
-    sqlite_url: str, call_seconds: float
-) -> None:
-    connector, clock = FakeConnector(), SkippingClock()
-    settings = Settings(connector_timeout=call_seconds)
-    async with Gateway(DatabaseStore(sqlite_url), {connector.name: connector}, settings, clock=clock) as gateway:
-        await gateway.store.add_tenant("acme", "Acme")
-        connector.report("acme", SessionStatus.CONNECTED)
-        await gateway.connect("acme")
+async def test_what_one_tenant_sends_beyond_its_places_waits_in_the_store_and_is_sent_once(sqlite_url: str) -> None:
+    connector = FakeConnector()
+    async with Gateway(DatabaseStore(sqlite_url), {connector.name: connector}, Settings()) as gateway:
+        for tenant_id in ("acme", "beta"):
+            await gateway.store.add_tenant(tenant_id, tenant_id)
+            connector.report(tenant_id, SessionStatus.CONNECTED)
+            await gateway.connect(tenant_id)
         connector.hold.clear()
-        sent = [await _send(gateway, number) for number in range(AT_ONCE + 1)]
-        await _until(lambda: len(connector.sends) == AT_ONCE)
-        clock.seconds += call_seconds + 1
+        sent = [await _send(gateway, number) for number in range(SHARE + 3)]
+        await _until(lambda: len(connector.sends) == SHARE)
+        await asyncio.sleep(0.05)  # long enough for more to begin, if they did
+        assert (len(connector.sends), gateway.outbox.in_flight) == (SHARE, SHARE)
+        # The connection service of one tenant hangs; another tenant's message is on its way at once.
+        other = await _send(gateway, 1, "beta")
+        await _until(lambda: len(connector.sends) == SHARE + 1)
+        assert connector.sends[-1].client_message_id == other.id
         connector.hold.set()
-        await _until(lambda: len(connector.sends) == AT_ONCE + 1)
         for message in sent:
-            steps = await _until_accepted(gateway, message)
-            assert MessageStatus.UNKNOWN not in steps
-        assert len({send.client_message_id for send in connector.sends}) == AT_ONCE + 1
+            await _until_accepted(gateway, message)
+        assert len({send.client_message_id for send in connector.sends}) == len(connector.sends) == SHARE + 4
 
 
 class SlowToTwo(FakeConnector):
@@ -145,9 +131,36 @@ async def test_a_request_hears_at_once_that_its_message_expired_and_it_counts_as
     assert [name for name in counts.names if name.startswith(("messages_", "sends_"))] == ["messages_failed_total"]
 
 
-async def _send(gateway: Gateway, number: int) -> Message:
-    conversation = await gateway.open_conversation("acme", f"55119888{number:05d}")
-    return (await gateway.send("acme", conversation.id, OutgoingMessage(text="oi"), wait=0.001)).message
+async def test_a_service_that_answers_nothing_is_tried_by_few_and_people_hear_at_once_that_others_wait(
+    gateway: Gateway, connector: FakeConnector
+) -> None:
+    connector.fail_sends = [OutcomeUnknown("no answer")] * 9
+    for number in range(5):
+        conversation = await gateway.open_conversation("acme", f"55119888{number:05d}")
+        sent = await gateway.send("acme", conversation.id, OutgoingMessage(text="oi"))
+        assert sent.message.status is MessageStatus.UNKNOWN
+    async with asyncio.timeout(1):
+        later = await gateway.send("acme", conversation.id, OutgoingMessage(text="oi"), wait=8.0)
+    assert (later.message.status, later.waiting_for) == (MessageStatus.PENDING, "connection_service")
+    assert len(connector.sends) == 5
+
+
+async def test_a_service_that_wants_us_to_wait_is_left_alone_by_the_whole_session(
+    gateway: Gateway, connector: FakeConnector
+) -> None:
+    connector.fail_sends = [ConnectorUnavailable("429", retry_after=0.4)]
+    first = await _send(gateway, 1)
+    await _until(lambda: len(connector.sends) == 1 and not connector.fail_sends)
+    await _until(lambda: gateway.outbox.in_flight == 0)
+    second = await _send(gateway, 2)
+    assert len(connector.sends) == 1
+    for message in (first, second):
+        await _until_accepted(gateway, message)
+
+
+async def _send(gateway: Gateway, number: int, tenant_id: str = "acme") -> Message:
+    conversation = await gateway.open_conversation(tenant_id, f"55119888{number:05d}")
+    return (await gateway.send(tenant_id, conversation.id, OutgoingMessage(text="oi"), wait=0.001)).message
 
 
 async def _until_accepted(gateway: Gateway, message: Message) -> list[MessageStatus]:

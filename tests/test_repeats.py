@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from fivapp_whatsapp import outbox
+from fivapp_whatsapp import tries
 from fivapp_whatsapp.db.store import DatabaseStore
 from fivapp_whatsapp.errors import ConnectorUnavailable, OutcomeUnknown
 from fivapp_whatsapp.gateway import Gateway
@@ -39,7 +39,7 @@ class Service(FakeConnector):
 
 @pytest.fixture
 def service(monkeypatch: pytest.MonkeyPatch) -> Service:
-    monkeypatch.setattr(outbox, "_RETRY_SECONDS", (0.05,))
+    monkeypatch.setattr(tries, "_RETRY_SECONDS", (0.05,))
     return Service()
 
 

@@ -293,13 +293,14 @@ class Automation:
         """Commit what was decided, however long the database takes: bots are not asked twice for its sake."""
         while True:
             try:
-                answered = await self._store.commit_answer(
-                    turn.tenant_id,
-                    draft,
-                    owner=self._outbox.owner,
-                    lease_seconds=self._outbox.lease_seconds,
-                    expires_at=self._clock.now() + self._expiry,
-                )
+                with self._outbox.place(turn.tenant_id) as owner:
+                    answered = await self._store.commit_answer(
+                        turn.tenant_id,
+                        draft,
+                        owner=owner,
+                        lease_seconds=self._outbox.lease_seconds,
+                        expires_at=self._clock.now() + self._expiry,
+                    )
             except StoreError as exc:
                 _log.warning("answer_not_stored", error=exc.code, conversation_id=draft.conversation_id)
                 await asyncio.sleep(_STORE_RETRY_SECONDS)

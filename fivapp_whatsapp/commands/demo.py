@@ -134,6 +134,8 @@ def _overrides(remembered: Remembered, folder: Path, port: int | None) -> dict[s
     }
     if not os.environ.get("DATABASE_URL"):
         overrides["database_url"] = Secret(f"sqlite:///{(folder / 'demo.db').absolute()}")
+    if not os.environ.get("FIVAPP_SEND_RATE"):
+        overrides["send_rate"] = 0.0  # there is no number to protect
     if port is not None:
         overrides["port"] = port
     return overrides

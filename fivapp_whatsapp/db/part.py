@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fivapp_whatsapp.ports import Pace
+
 from .queries import Queries
 from .writer import Database, Writer
 
@@ -12,3 +14,4 @@ class Part:
     _read: Queries
     _database: Database
     _writer: Writer
+    _pace: Pace

@@ -88,14 +88,20 @@ class PluginTables(Part):
         return {row.message_id for row in await self._plugins.answers(tenant_id, message_ids)}
 
     async def commit_answer(
-        self, tenant_id: str, draft: AnswerDraft, *, owner: str, lease_seconds: float, expires_at: datetime
+        self, tenant_id: str, draft: AnswerDraft, *, owner: str | None, lease_seconds: float, expires_at: datetime
     ) -> Answered:
         """Commit the mark, the trail and the answers. Raises ConversationNotFound, MessageNotFound."""
         row = await self._read.conversation(tenant_id, draft.conversation_id)
         if row is None:
             raise ConversationNotFound
         operation = CommitAnswer(
-            tenant_id, row.session_id, draft, owner=owner, lease_seconds=lease_seconds, expires_at=expires_at
+            tenant_id,
+            row.session_id,
+            draft,
+            owner=owner,
+            lease_seconds=lease_seconds,
+            expires_at=expires_at,
+            pace=self._pace,
         )
         return await self._writer.submit(operation)
 

@@ -270,8 +270,11 @@ class Queries:
         return 0 if cursor is None else cursor.seq
 
     async def due(self, now: int, limit: int) -> list[Due]:
-        """Read sends that look due: the first of each conversation in a connected session, and what has ended."""
-        return [Due(**row) for row in await self._raw(_DUE, now, now, now, limit)]
+        """Read sends that look due: the first of each conversation in a connected session, and what has ended.
+
+        Each tenant's oldest come first, then their second ones: many of one do not hide another's.
+        """
+        return [Due(**row) for row in await self._raw(_DUE, now, now, now, now, now, limit)]
 
     async def snoozed(self, now: int, limit: int) -> list[tuple[str, str]]:
         """Read the tenant and id of snoozed conversations whose time has come."""
@@ -292,9 +295,12 @@ class Queries:
             conditions.append(self.column(QuarantineRow, "id") > after)
         return await self.rows(QuarantineRow, *conditions, order="id", limit=limit)
 
-    async def lost(self, limit: int) -> list[OutboxRow]:
+    async def lost(self, limit: int, ended_after: int | None = None) -> list[OutboxRow]:
         """Read sends whose outcome is not known, oldest first."""
-        return await self.rows(OutboxRow, self.equal(OutboxRow, state="lost"), order="created_at", limit=limit)
+        conditions: list[Condition] = [self.equal(OutboxRow, state="lost")]
+        if ended_after is not None:
+            conditions.append(self.column(OutboxRow, "not_before") > ended_after)
+        return await self.rows(OutboxRow, *conditions, order="created_at", limit=limit)
 
     async def count(self, sql: str) -> int:
         """Count by one of our own statements."""
@@ -316,12 +322,17 @@ _EVENTS = (
     " WHERE tenant_id = $1 AND seq > $2{types} ORDER BY seq LIMIT $3"
 )
 _DUE = """
-SELECT o.message_id, o.tenant_id, o.conversation_id, o.session_id
-FROM fivapp_outbox AS o JOIN fivapp_session AS s ON s.id = o.session_id
-WHERE ((o.state = 'sending' AND o.lease_until <= {})
-   OR (o.state = 'queued' AND o.expires_at <= {})
-   OR (o.state = 'queued' AND o.not_before <= {} AND s.status = 'connected' AND NOT EXISTS (
-         SELECT 1 FROM fivapp_outbox AS older WHERE older.conversation_id = o.conversation_id AND older.seq < o.seq
-         AND older.state IN ('queued', 'sending'))))
-ORDER BY o.created_at, o.seq LIMIT {}
+SELECT message_id, tenant_id, conversation_id, session_id, turn FROM (
+  SELECT o.message_id, o.tenant_id, o.conversation_id, o.session_id, o.created_at, o.seq,
+    row_number() OVER (PARTITION BY o.tenant_id ORDER BY o.created_at, o.seq) AS turn
+  FROM fivapp_outbox AS o JOIN fivapp_session AS s ON s.id = o.session_id
+  LEFT JOIN fivapp_send_gate AS g ON g.session_id = o.session_id
+  WHERE ((o.state = 'sending' AND o.lease_until <= {})
+    OR (o.state = 'queued' AND o.expires_at <= {})
+    OR (o.state = 'queued' AND o.not_before <= {} AND s.status = 'connected'
+      AND (g.session_id IS NULL OR (g.paced_until <= {} AND g.held_until <= {}))
+      AND NOT EXISTS (
+        SELECT 1 FROM fivapp_outbox AS older WHERE older.conversation_id = o.conversation_id AND older.seq < o.seq
+        AND older.state IN ('queued', 'sending'))))
+) AS due ORDER BY turn, created_at, seq LIMIT {}
 """

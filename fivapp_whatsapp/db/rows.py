@@ -247,6 +247,19 @@ class OutboxRow(Row):
     in_doubt: bool = False
 
 
+class SendGateRow(Row):
+    """When a session may send next, and how many of its sends in a row the connection service did not answer."""
+
+    table: ClassVar[str] = "fivapp_send_gate"
+    primary_key: ClassVar[tuple[str, ...]] = ("session_id",)
+
+    session_id: str
+    tenant_id: str
+    paced_until: int
+    held_until: int
+    failures: int
+
+
 class IdempotencyRow(Row):
     """What an Idempotency-Key was used for."""
 
@@ -288,6 +301,7 @@ ROWS: tuple[type[Row], ...] = (
     EventRow,
     QuarantineRow,
     OutboxRow,
+    SendGateRow,
     IdempotencyRow,
     QuickRepliesRow,
     *PLUGIN_ROWS,

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from fivapp_whatsapp.errors import MessageNotFound
-from fivapp_whatsapp.models import Author, Conversation, Message, OutgoingMessage, now_ms, to_datetime
+from fivapp_whatsapp.models import Author, Conversation, Message, OutgoingMessage, SendResult, now_ms, to_datetime
 from fivapp_whatsapp.ports import Claimed, OutboxItem, Outcome, Queued, UnknownSend
 
 from .conversation_store import ConversationTables
+from .convert import to_ms
 from .operations import outcomes, sending
 from .operations.claiming import ClaimSends
+from .rows import SessionRow
 
 
 class SendTables(ConversationTables):
@@ -23,7 +26,7 @@ class SendTables(ConversationTables):
         message: OutgoingMessage,
         author: Author,
         *,
-        owner: str,
+        owner: str | None,
         lease_seconds: float,
         expires_at: datetime,
         idempotency_key: tuple[str, str] | None = None,
@@ -39,6 +42,7 @@ class SendTables(ConversationTables):
             owner=owner,
             lease_seconds=lease_seconds,
             expires_at=expires_at,
+            pace=self._pace,
             key=idempotency_key,
             fingerprint=fingerprint,
         )
@@ -51,11 +55,24 @@ class SendTables(ConversationTables):
         return Queued(tenant_id, first, False)
 
     async def claim_sends(
-        self, owner: str, limit: int, lease_seconds: float, *, resend: frozenset[str] = frozenset()
+        self,
+        owner: str,
+        limit: int,
+        lease_seconds: float,
+        *,
+        resend: frozenset[str] = frozenset(),
+        share: int | None = None,
+        taken: Mapping[str, int] | None = None,
     ) -> Claimed:
-        """Take up to `limit` sends that are due."""
-        due = await self._read.due(now_ms(), limit)
-        return await self._writer.submit(ClaimSends(due, owner, lease_seconds, resend)) if due else Claimed()
+        """Take up to `limit` sends that are due, the oldest of each tenant in turn."""
+        taken = taken or {}
+        # Those of tenants that have their share already are passed over, so that many more are read.
+        due = await self._read.due(now_ms(), limit + sum(taken.values()))
+        if share is not None:
+            due = [each for each in due if each.turn + taken.get(each.tenant_id, 0) <= share]
+        if not (due := due[:limit]):
+            return Claimed()
+        return await self._writer.submit(ClaimSends(due, owner, lease_seconds, resend=resend, pace=self._pace))
 
     async def record_outcome(self, item: OutboxItem, owner: str, outcome: Outcome) -> Message:
         """Store how a send went."""
@@ -65,9 +82,24 @@ class SendTables(ConversationTables):
         """Settle a message by a person's word. Raises MessageNotFound, Conflict."""
         return await self._writer.submit(outcomes.ResolveMessage(tenant_id, message_id, status))
 
-    async def unknown_sends(self, limit: int = 100) -> list[UnknownSend]:
+    async def unknown_sends(self, limit: int = 100, *, ended_after: datetime | None = None) -> list[UnknownSend]:
         """List sends whose outcome is not known, oldest first."""
+        rows = await self._read.lost(limit, None if ended_after is None else to_ms(ended_after))
+        sessions = await self._read.by_ids(SessionRow, (row.session_id for row in rows))
         return [
-            UnknownSend(row.tenant_id, row.session_id, row.conversation_id, row.message_id, to_datetime(row.created_at))
-            for row in await self._read.lost(limit)
+            UnknownSend(
+                tenant_id=row.tenant_id,
+                session_id=row.session_id,
+                connector=sessions[row.session_id].connector,
+                conversation_id=row.conversation_id,
+                message_id=row.message_id,
+                queued_at=to_datetime(row.created_at),
+                ended_at=to_datetime(row.not_before),
+            )
+            for row in rows
+            if row.session_id in sessions
         ]
+
+    async def record_found(self, send: UnknownSend, found: SendResult) -> Message:
+        """Settle a send that a look-up proved to have gone out. Raises MessageNotFound."""
+        return await self._writer.submit(outcomes.RecordFound(send, found))

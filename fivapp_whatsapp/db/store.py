@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
-from fivapp_whatsapp.ports import Metrics, NoMetrics, StoreCheck
+from fivapp_whatsapp.ports import Metrics, NoMetrics, Pace, StoreCheck
 
 from .changes import LOOK_SECONDS, Changes
 from .claims import Claims
@@ -31,8 +31,8 @@ class DatabaseStore(TenantTables, SessionTables, SendTables, PluginTables):
     """Keeps everything in one database. `server` takes the lock that refuses a second server on one SQLite file.
 
     Short commands use `server=False`: they write beside a running server, which notices within a second.
-    `busy_seconds` is how long a write waits for another process that writes to the SQLite file, `look_seconds`
-    how long a change of another process that was not told may stay unseen.
+    `pace` is how fast each session sends, `busy_seconds` how long a write waits for another process that writes to
+    the SQLite file, `look_seconds` how long a change of another process that was not told may stay unseen.
     """
 
     def __init__(
@@ -42,11 +42,13 @@ class DatabaseStore(TenantTables, SessionTables, SendTables, PluginTables):
         metrics: Metrics | None = None,
         pending_limit: int = 10_000,
         server: bool = True,
+        pace: Pace | None = None,
         busy_seconds: float = BUSY_SECONDS,
         look_seconds: float = LOOK_SECONDS,
     ) -> None:
         self._engine = make_engine(url)
         self._metrics = metrics or NoMetrics()
+        self._pace = pace or Pace()
         self._read = Queries(self._engine)
         self._plugins = PluginQueries(self._read)
         self._claims = Claims(postgresql=isinstance(self._engine, PostgresEngine))

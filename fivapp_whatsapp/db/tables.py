@@ -219,6 +219,16 @@ class Outbox(Table, tablename="fivapp_outbox"):
     in_doubt = Boolean(default=False)
 
 
+class SendGates(Table, tablename="fivapp_send_gate"):
+    """When each session may send next, and whether the connection service answers its sends."""
+
+    session_id = key_column()
+    tenant_id = text_column()
+    paced_until = time_column()
+    held_until = time_column()
+    failures = Integer(default=0)
+
+
 class IdempotencyKeys(Table, tablename="fivapp_idempotency_key"):
     """Requests that were made before; key (tenant_id, principal, route, key)."""
 
@@ -261,6 +271,7 @@ TABLES: tuple[type[Table], ...] = (
     Events,
     Quarantine,
     Outbox,
+    SendGates,
     IdempotencyKeys,
     QuickReplies,
     *PLUGIN_TABLES,

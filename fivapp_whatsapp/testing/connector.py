@@ -29,10 +29,10 @@ class FakeConnector:
     """Implements ports.Connector in memory.
 
     `statuses` is what sessions report, by their id; `fail_sends` are errors that the next sends raise, one
-    each; `hold` keeps sends waiting until it is set. `typed` notes (session, chat, on or off), `group_list` are
-    each session's groups, `files` are (MIME type, bytes) by URL or the error that fetching raises, `fetched` notes
-    URLs. A webhook's body is JSON of the fields of an IncomingMessage, StatusUpdate, SessionUpdate or GroupUpdate,
-    with its struct's name under `type`.
+    each; `found` is what a look-up finds, by our id; `hold` keeps sends waiting until it is set. `typed` notes
+    (session, chat, on or off), `group_list` are each session's groups, `files` are (MIME type, bytes) by URL or the
+    error that fetching raises, `fetched` notes URLs. A webhook's body is JSON of the fields of an IncomingMessage,
+    StatusUpdate, SessionUpdate or GroupUpdate, with its struct's name under `type`.
     """
 
     name = "connection_service"
@@ -43,6 +43,7 @@ class FakeConnector:
         self.unreachable: ConnectorError | None = None
         self.sends: list[OutgoingSend] = []
         self.fail_sends: list[ConnectorError] = []
+        self.found: dict[str, SendResult] = {}
         self.hold = asyncio.Event()
         self.hold.set()
         self.typed: list[tuple[str, str, bool]] = []
@@ -104,8 +105,9 @@ class FakeConnector:
         return SendResult(native_id=native_id, raw={"success": True, "messageId": native_id})
 
     async def find_sent(self, session_id: str, client_message_id: str) -> SendResult | None:
-        """Find nothing."""
-        return None
+        """Return what `found` has."""
+        self._needs("lookup")
+        return self.found.get(client_message_id)
 
     async def typing(self, session_id: str, to: str, on: bool) -> None:
         """Note who is shown that somebody types."""

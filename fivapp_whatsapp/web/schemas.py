@@ -32,9 +32,9 @@ from fivapp_whatsapp.models import (
     SessionStatus,
     StatusChange,
 )
-from fivapp_whatsapp.outbox import WaitingFor
 from fivapp_whatsapp.plugin_ports import AnswerTrail
 from fivapp_whatsapp.text import clean_line, clean_text
+from fivapp_whatsapp.tries import WaitingFor
 
 # A `$` of Python also matches before a line feed that ends the text.
 _END = r"(?!\n)"

@@ -103,7 +103,7 @@ async def send(
     fingerprint: str = "f",
     expires_in: float = 600,
     lease: float = 30,
-    owner: str = OWNER,
+    owner: str | None = OWNER,
     **content: Any,
 ) -> Queued:
     """Queue a message to a conversation."""

@@ -15,9 +15,10 @@ from fivapp_whatsapp.db.unit import Unit
 from fivapp_whatsapp.errors import ConversationNotFound
 from fivapp_whatsapp.models import Author, MessageKind
 from fivapp_whatsapp.plugin_ports import AnswerDraft, Answered
-from fivapp_whatsapp.ports import Queued
+from fivapp_whatsapp.ports import Pace, Queued
 
 from .conversations import add_line
+from .gates import needs_gate
 from .sending import Draft
 from .takeover import give_to_human, has_human
 
@@ -35,16 +36,17 @@ class CommitAnswer:
         session_id: str,
         draft: AnswerDraft,
         *,
-        owner: str,
+        owner: str | None,
         lease_seconds: float,
         expires_at: datetime,
+        pace: Pace,
     ) -> None:
         self._tenant_id = tenant_id
         self._session_id = session_id
         self._draft = draft
         author = draft.author or Author(kind="plugin", id=draft.trail.plugin)
         self._answers = [
-            Draft(content, author, owner=owner, lease_seconds=lease_seconds, expires_at=expires_at)
+            Draft(content, author, owner=owner, lease_seconds=lease_seconds, expires_at=expires_at, pace=pace)
             for content in draft.answers
         ]
         self._hand_over_until = optional_ms(draft.hand_over_until)
@@ -56,6 +58,7 @@ class CommitAnswer:
         needs.row(SessionRow, self._session_id)
         if self._answers:
             needs.sends(self._draft.conversation_id)
+            needs_gate(needs, self._session_id)
         for message_id in self._draft.message_ids:
             needs.row(AnswerRow, message_id)
         for answer in self._answers:

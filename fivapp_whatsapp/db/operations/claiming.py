@@ -19,8 +19,9 @@ from fivapp_whatsapp.models import (
     SessionStatus,
     to_datetime,
 )
-from fivapp_whatsapp.ports import Claimed, OutboxItem, OutgoingSend
+from fivapp_whatsapp.ports import Claimed, OutboxItem, OutgoingSend, Pace
 
+from . import gates
 from .outcomes import end, requeue
 
 WAITING = frozenset({"queued", "sending"})
@@ -67,12 +68,13 @@ def line(unit: Unit, conversation_id: str) -> list[OutboxRow]:
 
 
 class Due(msgspec.Struct, frozen=True):
-    """A send that looked due when it was read; the claim looks again under the lock."""
+    """A send that looked due when it was read, `turn` among those of its tenant; the claim looks under the lock."""
 
     message_id: str
     tenant_id: str
     conversation_id: str
     session_id: str
+    turn: int
 
 
 class ClaimSends:
@@ -81,15 +83,19 @@ class ClaimSends:
     `resend` names connectors whose service sends nothing twice that has the same id: theirs go on where they can.
     """
 
-    def __init__(self, due: Sequence[Due], owner: str, lease_seconds: float, resend: frozenset[str]) -> None:
+    def __init__(
+        self, due: Sequence[Due], owner: str, lease_seconds: float, *, resend: frozenset[str], pace: Pace
+    ) -> None:
         self._due = due
+        self._pace = pace
         self._resend = resend
         self._owner = owner
         self._lease_ms = round(lease_seconds * 1000)
 
     def needs(self, needs: Needs) -> None:
-        """Need each send with its message, conversation and session."""
+        """Need each send with its message, conversation and session, and that one's gate."""
         for due in self._due:
+            gates.needs_gate(needs, due.session_id)
             needs.tenant(due.tenant_id)
             needs.row(MessageRow, due.message_id)
             needs.row(ConversationRow, due.conversation_id)
@@ -115,7 +121,10 @@ class ClaimSends:
                 continue
             if conversation is None or session is None or session.status != SessionStatus.CONNECTED:
                 continue
+            if not gates.is_open(unit, session.id):
+                continue
             claim(send, self._owner, unit.now + self._lease_ms)
+            gates.pass_through(unit, send.tenant_id, session.id, self._pace, self._lease_ms)
             unit.put(send)
             items.append(item(send, row, conversation, session))
         return Claimed(items, ended[MessageStatus.EXPIRED], ended[MessageStatus.UNKNOWN])

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from fivapp_whatsapp.db.convert import message, optional_ms
 from fivapp_whatsapp.db.needs import Needs
 from fivapp_whatsapp.db.rows import MessageRow, OutboxRow
 from fivapp_whatsapp.db.unit import Unit
 from fivapp_whatsapp.errors import Conflict, MessageNotFound
-from fivapp_whatsapp.models import Message, MessageError, MessageStatus
-from fivapp_whatsapp.ports import OutboxItem, Outcome
+from fivapp_whatsapp.models import Message, MessageError, MessageStatus, SendResult
+from fivapp_whatsapp.ports import OutboxItem, Outcome, UnknownSend
 
+from . import gates
 from .statuses import LOST, UNBOUND, bind, log_update, report, rest, settle
 
 
@@ -27,6 +30,7 @@ class RecordOutcome:
         needs.tenant(item.tenant_id)
         needs.row(MessageRow, item.message_id)
         needs.row(OutboxRow, item.message_id)
+        gates.needs_gate(needs, item.send.session_id)
         if native_id is not None:
             needs.native(item.send.session_id, native_id)
             needs.parked_statuses(item.send.session_id, native_id)
@@ -39,22 +43,11 @@ class RecordOutcome:
         send = unit.get(OutboxRow, row.id)
         mine = send is not None and (send.lease_owner, send.attempt) == (self._owner, self._item.attempt)
         if self._outcome.kind == "accepted":
-            self._accept(unit, row, send)
+            _accept(unit, row, send, self._outcome.native_id, self._outcome.at)
         elif send is not None and mine:
             self._end(unit, send, row)
+        gates.learn(unit, row.tenant_id, row.session_id, self._outcome)
         return message(row)
-
-    def _accept(self, unit: Unit, row: MessageRow, send: OutboxRow | None) -> None:
-        was = row.status
-        changed = report(unit, row, MessageStatus.ACCEPTED, at=optional_ms(self._outcome.at))
-        if self._outcome.native_id is not None:
-            changed |= bind(unit, row, self._outcome.native_id)
-        if send is not None and row.native_id is None:
-            rest(unit, send, UNBOUND)
-        elif send is not None:
-            unit.delete(send)
-        if changed:
-            log_update(unit, row, was)
 
     def _end(self, unit: Unit, send: OutboxRow, row: MessageRow) -> None:
         outcome = self._outcome
@@ -70,6 +63,32 @@ class RecordOutcome:
         requeue(unit, send, again)
         # An echo may have proved meanwhile that it went out after all.
         settle(unit, row)
+
+
+class RecordFound:
+    """Settles a send in doubt that a look-up proved to have gone out."""
+
+    def __init__(self, send: UnknownSend, found: SendResult) -> None:
+        self._send = send
+        self._found = found
+
+    def needs(self, needs: Needs) -> None:
+        """Need the message, its outbox row, and what waits for its native id."""
+        send, native_id = self._send, self._found.native_id
+        needs.tenant(send.tenant_id)
+        needs.row(MessageRow, send.message_id)
+        needs.row(OutboxRow, send.message_id)
+        if native_id is not None:
+            needs.native(send.session_id, native_id)
+            needs.parked_statuses(send.session_id, native_id)
+
+    def apply(self, unit: Unit) -> Message:
+        """Raise the status. Raises MessageNotFound."""
+        row = unit.get(MessageRow, self._send.message_id)
+        if row is None or row.tenant_id != self._send.tenant_id:
+            raise MessageNotFound
+        _accept(unit, row, unit.get(OutboxRow, row.id), self._found.native_id, self._found.at)
+        return message(row)
 
 
 class ResolveMessage:
@@ -102,6 +121,19 @@ class ResolveMessage:
             raise Conflict(f"A message that is {row.status} cannot be marked as {self._as}.")
         log_update(unit, row, was)
         return message(row)
+
+
+def _accept(unit: Unit, row: MessageRow, send: OutboxRow | None, native_id: str | None, at: datetime | None) -> None:
+    was = row.status
+    changed = report(unit, row, MessageStatus.ACCEPTED, at=optional_ms(at))
+    if native_id is not None:
+        changed |= bind(unit, row, native_id)
+    if send is not None and row.native_id is None:
+        rest(unit, send, UNBOUND)
+    elif send is not None:
+        unit.delete(send)
+    if changed:
+        log_update(unit, row, was)
 
 
 def requeue(unit: Unit, send: OutboxRow, not_before: int) -> None:

@@ -22,6 +22,7 @@ from fivapp_whatsapp.ports import Receipt
 from fivapp_whatsapp.states import apply_update
 
 from .arrivals import Arrival
+from .gates import needs_gate
 from .groups import GroupNews
 from .sessions import log_session
 from .statuses import bind, log_update, report, settle
@@ -197,7 +198,8 @@ class _SessionNews:
         self._event = event
 
     def needs(self, needs: Needs) -> None:
-        """Need no more than the session."""
+        """Need the session's gate beside it."""
+        needs_gate(needs, self._event.session_id)
 
     def apply(self, unit: Unit) -> bool:
         row = unit.get(SessionRow, self._event.session_id)

@@ -11,8 +11,9 @@ from fivapp_whatsapp.db.rows import ConversationRow, IdempotencyRow, MessageRow,
 from fivapp_whatsapp.db.unit import Unit
 from fivapp_whatsapp.errors import ConversationNotFound, IdempotencyMismatch, MessageNotFound
 from fivapp_whatsapp.models import Author, Message, MessageStatus, OutgoingMessage, SessionStatus, new_id
-from fivapp_whatsapp.ports import Queued
+from fivapp_whatsapp.ports import Pace, Queued
 
+from . import gates
 from .claiming import WAITING, claim, item, line
 from .takeover import take_over
 
@@ -26,11 +27,19 @@ class Draft:
     """A message that is to be queued to a conversation, and claimed when nothing stands before it."""
 
     def __init__(
-        self, content: OutgoingMessage, author: Author, *, owner: str, lease_seconds: float, expires_at: datetime
+        self,
+        content: OutgoingMessage,
+        author: Author,
+        *,
+        owner: str | None,
+        lease_seconds: float,
+        expires_at: datetime,
+        pace: Pace,
     ) -> None:
         self.content = content
         self._author = author
         self._owner = owner
+        self._pace = pace
         self._lease_ms = round(lease_seconds * 1000)
         self._expires_at = to_ms(expires_at)
 
@@ -55,15 +64,19 @@ class Draft:
         unit.put(MessageStatusRow(row.id, row.status, row.tenant_id, row.at, unit.now, None, None))
         conversation.last_message_id, conversation.activity_seq, conversation.waiting_since = row.id, row.seq, None
         taken_over = self._author.kind == "agent" and take_over(unit, conversation, unit.now)
-        free = session.status == SessionStatus.CONNECTED and not line(unit, conversation.id)
+        first = session.status == SessionStatus.CONNECTED and not line(unit, conversation.id)
         unit.put(conversation)
         outbox = self._outbox(unit, row)
-        if free:
+        made = None
+        if first and self._owner is not None and gates.is_open(unit, session.id):
             claim(outbox, self._owner, unit.now + self._lease_ms)
+            gates.pass_through(unit, row.tenant_id, session.id, self._pace, self._lease_ms)
+            made = item(outbox, row, conversation, session)
         unit.put(outbox)
         if taken_over:
             unit.log(row.tenant_id, "conversation.updated", conversation_id=conversation.id)
-        return Queued(row.tenant_id, message(row), True, item(outbox, row, conversation, session) if free else None)
+        paused = made is None and gates.is_held(unit, session.id)
+        return Queued(row.tenant_id, message(row), True, made, paused)
 
     def _named(self, unit: Unit, conversation: ConversationRow, message_id: str | None, how: str) -> MessageRow | None:
         if message_id is None:
@@ -134,16 +147,17 @@ class QueueMessage:
         content: OutgoingMessage,
         author: Author,
         *,
-        owner: str,
+        owner: str | None,
         lease_seconds: float,
         expires_at: datetime,
+        pace: Pace,
         key: tuple[str, str] | None,
         fingerprint: str,
     ) -> None:
         self._tenant_id = tenant_id
         self._conversation_id = conversation_id
         self._session_id = session_id
-        self._draft = Draft(content, author, owner=owner, lease_seconds=lease_seconds, expires_at=expires_at)
+        self._draft = Draft(content, author, owner=owner, lease_seconds=lease_seconds, expires_at=expires_at, pace=pace)
         self._by_agent = author.kind == "agent"
         self._key = None if key is None else (tenant_id, key[0], _ROUTE, key[1])
         self._fingerprint = fingerprint
@@ -153,6 +167,7 @@ class QueueMessage:
         needs.tenant(self._tenant_id)
         needs.row(ConversationRow, self._conversation_id)
         needs.row(SessionRow, self._session_id)
+        gates.needs_gate(needs, self._session_id)
         needs.sends(self._conversation_id)
         if self._by_agent:
             needs.row(AutomationRow, self._tenant_id)

@@ -14,9 +14,16 @@ from fivapp_whatsapp.errors import AlreadyExists, SessionNotFound, TenantNotFoun
 from fivapp_whatsapp.models import Session, SessionProblem, SessionStatus, SessionUpdate, to_datetime
 from fivapp_whatsapp.states import apply_update, notification, visible_change
 
+from .gates import needs_gate, open_gate
+
 
 def log_session(unit: Unit, before: Session, after: Session) -> None:
-    """Tell browsers of a change that they would see, and people of one that needs them."""
+    """Tell browsers of a change that they would see, and people of one that needs them.
+
+    A session that is connected anew sends at once, whatever went wrong before.
+    """
+    if after.status is SessionStatus.CONNECTED and before.status is not SessionStatus.CONNECTED:
+        open_gate(unit, after.id)
     if visible_change(before, after):
         unit.log(after.tenant_id, "session.updated", session_id=after.id)
     if (news := notification(before, after)) is not None:
@@ -92,9 +99,10 @@ class ChangeSession:
         self._deleted = deleted
 
     def needs(self, needs: Needs) -> None:
-        """Need the session."""
+        """Need the session with its gate."""
         needs.tenant(self._tenant_id)
         needs.row(SessionRow, self._session_id)
+        needs_gate(needs, self._session_id)
 
     def apply(self, unit: Unit) -> Session:
         """Change the row; events only for what a browser sees. Raises SessionNotFound."""
