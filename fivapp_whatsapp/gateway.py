@@ -143,6 +143,7 @@ class Gateway:
             metrics=self.metrics,
         )
         self.runner = self._host.runner
+        self.plugin_health = self._host.health
         self.decisions = self._host.decisions
         self.automation = self._host.automation
         self.dispatcher = self._host.dispatcher

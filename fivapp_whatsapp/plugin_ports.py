@@ -146,6 +146,15 @@ class Timer(Model, frozen=True, kw_only=True, omit_defaults=True):
     attempt: int = 0
 
 
+class ToldHealth(msgspec.Struct, frozen=True):
+    """What a process told of a plugin, as JSON; `resumed` is a person's word to go on, which it has not heard yet."""
+
+    process: str
+    plugin: str
+    health: Any
+    resumed: bool = False
+
+
 class PluginStore(Protocol):
     """What is kept for plugins. Everything is one tenant's, and but for lanes one plugin's; the rest is not seen."""
 
@@ -318,4 +327,20 @@ class PluginStore(Protocol):
 
     async def is_watching(self, tenant_id: str, user_id: str, now: datetime) -> bool:
         """Tell whether a user has the pages before their eyes, at any process."""
+        ...
+
+    # health
+    async def tell_healths(self, process: str, healths: Mapping[str, Any], until: datetime) -> set[str]:
+        """Tell how plugins do in a process, as JSON, and until when that holds; replaces what it told before.
+
+        Returns the plugins that are to go on by a person's word, each word once.
+        """
+        ...
+
+    async def plugin_healths(self, now: datetime) -> list[ToldHealth]:
+        """Return what all processes told of plugins."""
+        ...
+
+    async def resume_plugin(self, plugin: str) -> None:
+        """Give all processes that told of a plugin the word that it is to go on."""
         ...

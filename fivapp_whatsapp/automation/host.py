@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from fivapp_whatsapp.models import Session
 from fivapp_whatsapp.outbox import Outbox
+from fivapp_whatsapp.plugins.everywhere import HealthEverywhere
 from fivapp_whatsapp.plugins.registry import Plugins
 from fivapp_whatsapp.plugins.runner import Runner
 from fivapp_whatsapp.ports import Clock, Connector, Metrics, Store
@@ -50,6 +51,7 @@ class PluginHost:
     ) -> None:
         self.plugins = plugins
         self.runner = Runner(plugins, clock=clock, metrics=metrics)
+        self.health = HealthEverywhere(store, plugins, self.runner, clock)
         self.decisions = Decisions(store, plugins)
         self._gateway = gateway
         self._store = store
@@ -95,6 +97,7 @@ class PluginHost:
         """Return what is to run as long as the gateway does."""
         return [
             ("plugin watchdog", self.runner.run),
+            ("plugin health", self.health.run),
             ("dispatcher news", self.dispatcher.hear),
             ("dispatcher", self.dispatcher.run),
             ("plugin failures", self.failures.run),

@@ -10,7 +10,7 @@ from piccolo.columns import Or
 
 from fivapp_whatsapp.together import Together
 
-from .plugin_rows import AnswerRow, AutomationRow, FailureRow, PluginSettingRow, PresenceRow, StateRow
+from .plugin_rows import AnswerRow, AutomationRow, FailureRow, HealthRow, PluginSettingRow, PresenceRow, StateRow
 from .queries import Condition, Queries
 from .rows import MessageRow
 from .statements import Sql
@@ -110,3 +110,8 @@ class PluginQueries:
         until = self._queries.column(PresenceRow, "until") > now
         where = self._queries.equal(PresenceRow, tenant_id=tenant_id, user_id=user_id)
         return await self._queries.row(PresenceRow, where, until) is not None
+
+    async def healths(self, now: int) -> list[HealthRow]:
+        """Read what processes told of plugins; it is the installation's, not a tenant's."""
+        until = self._queries.column(HealthRow, "until") > now
+        return await self._queries.rows(HealthRow, until, order="process")

@@ -122,6 +122,19 @@ class PresenceRow(Row):
     until: int
 
 
+class HealthRow(Row):
+    """How a plugin does in a process; `resumed` is a person's word that the process has not heard."""
+
+    table: ClassVar[str] = "fivapp_plugin_health"
+    primary_key: ClassVar[tuple[str, ...]] = ("process", "plugin")
+
+    process: str
+    plugin: str
+    health: str
+    until: int
+    resumed: bool
+
+
 PLUGIN_ROWS: tuple[type[Row], ...] = (
     LaneRow,
     AnswerRow,
@@ -131,4 +144,5 @@ PLUGIN_ROWS: tuple[type[Row], ...] = (
     StateRow,
     TimerRow,
     PresenceRow,
+    HealthRow,
 )

@@ -26,10 +26,12 @@ from fivapp_whatsapp.plugin_ports import (
     PluginSetting,
     StoredEvent,
     Timer,
+    ToldHealth,
 )
 
 from . import convert, plugin_convert
 from .claims import Claims
+from .operations import health as health_ops
 from .operations import plugins as plugin_ops
 from .operations.answers import CommitAnswer
 from .operations.upkeep import purge
@@ -38,6 +40,7 @@ from .plugin_queries import PluginQueries
 from .plugin_rows import FailureRow, PresenceRow
 from .statements import Sql, Work, Write
 
+_encode = msgspec.json.encode
 _decode = msgspec.json.decode
 _QUIET = frozenset({"note", "system"})
 
@@ -271,6 +274,22 @@ class PluginTables(Part):
     async def is_watching(self, tenant_id: str, user_id: str, now: datetime) -> bool:
         """Tell whether a user has the pages before their eyes, at any process."""
         return await self._plugins.is_watching(tenant_id, user_id, convert.to_ms(now))
+
+    # --- health --------------------------------------------------------------------------------------------
+
+    async def tell_healths(self, process: str, healths: Mapping[str, Any], until: datetime) -> set[str]:
+        """Tell how plugins do in a process, and until when; returns those that a person wants to go on."""
+        values = {plugin: _encode(health).decode() for plugin, health in sorted(healths.items())}
+        return await self._database.transact(partial(health_ops.tell, process, values, convert.to_ms(until)))
+
+    async def plugin_healths(self, now: datetime) -> list[ToldHealth]:
+        """Return what all processes told of plugins."""
+        rows = await self._plugins.healths(convert.to_ms(now))
+        return [ToldHealth(row.process, row.plugin, _decode(row.health), bool(row.resumed)) for row in rows]
+
+    async def resume_plugin(self, plugin: str) -> None:
+        """Give all processes that told of a plugin the word that it is to go on."""
+        await self._database.transact(partial(health_ops.resume, plugin))
 
 
 def _ms(seconds: float) -> int:

@@ -99,6 +99,16 @@ class PluginPresences(Table, tablename="fivapp_plugin_presence"):
     until = time_column()
 
 
+class PluginHealths(Table, tablename="fivapp_plugin_health"):
+    """How a plugin does in a process, as JSON, until when that holds; key (process, plugin)."""
+
+    process = text_column()
+    plugin = key_column()
+    health = text_column()
+    until = time_column()
+    resumed = Boolean(default=False)
+
+
 PLUGIN_TABLES: tuple[type[Table], ...] = (
     PluginLanes,
     PluginAnswers,
@@ -108,4 +118,5 @@ PLUGIN_TABLES: tuple[type[Table], ...] = (
     PluginStates,
     PluginTimers,
     PluginPresences,
+    PluginHealths,
 )

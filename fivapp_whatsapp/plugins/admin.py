@@ -79,7 +79,8 @@ class PluginAdmin:
         """List the plugins that are loaded, in the order in which this tenant's bots are asked."""
         settings = {one.plugin: one for one in await self._store.plugin_settings(tenant_id)}
         order = await self._gateway.automation.order(tenant_id)
-        return [self._view(plugin, settings.get(plugin.name)) for plugin in order]
+        healths = await self._gateway.plugin_health.all()
+        return [self._view(plugin, settings.get(plugin.name), healths[plugin.name]) for plugin in order]
 
     def broken(self) -> list[BrokenView]:
         """List the plugins that could not be loaded."""
@@ -91,7 +92,7 @@ class PluginAdmin:
     async def plugin(self, tenant_id: str, name: str) -> PluginView:
         """Return one plugin. Raises PluginNotFound."""
         plugin = self._gateway.plugins.get(name)
-        return self._view(plugin, await self._setting(tenant_id, name))
+        return await self._now(plugin, await self._setting(tenant_id, name))
 
     async def change_plugin(self, tenant_id: str, name: str, change: PluginChange) -> PluginView:
         """Switch a plugin on or off, or change its settings. Raises PluginNotFound, InvalidInput."""
@@ -104,11 +105,14 @@ class PluginAdmin:
             new = msgspec.structs.replace(new, enabled=change.enabled)
         if new != old:
             await self._gateway.change_plugin(tenant_id, new, was_on=old.enabled is not False)
-        return self._view(plugin, new)
+        return await self._now(plugin, new)
 
-    def resume(self, name: str) -> None:
-        """Lift the pause of a plugin that failed or blocked. Raises PluginNotFound."""
-        self._gateway.runner.resume(self._gateway.plugins.get(name).name)
+    async def resume(self, name: str) -> None:
+        """Lift the pause of a plugin that failed or blocked, in all processes. Raises PluginNotFound."""
+        await self._gateway.plugin_health.resume(self._gateway.plugins.get(name).name)
+
+    async def _now(self, plugin: Plugin, setting: PluginSetting | None) -> PluginView:
+        return self._view(plugin, setting, (await self._gateway.plugin_health.all())[plugin.name])
 
     async def _setting(self, tenant_id: str, name: str) -> PluginSetting | None:
         return next((one for one in await self._store.plugin_settings(tenant_id) if one.plugin == name), None)
@@ -125,7 +129,7 @@ class PluginAdmin:
         parse_config(plugin.config_type, whole)
         return whole
 
-    def _view(self, plugin: Plugin, setting: PluginSetting | None) -> PluginView:
+    def _view(self, plugin: Plugin, setting: PluginSetting | None, health: PluginHealth) -> PluginView:
         kind, problem, config, schema = plugin.config_type, None, None, None
         stored = None if setting is None else setting.config
         if kind is not None:
@@ -141,7 +145,7 @@ class PluginAdmin:
             hooks=sorted(plugin.hooks),
             enabled=setting is None or setting.enabled is not False,
             configured=stored is not None,
-            health=self._gateway.runner.health(plugin.name),
+            health=health,
             position=None if setting is None else setting.position,
             config=config,
             schema=schema,

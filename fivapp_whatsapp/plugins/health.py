@@ -24,9 +24,10 @@ _STALLS_PAUSE = 600.0
 
 
 class PluginHealth(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """How a plugin does in this process, since its start.
+    """How a plugin does, since the start of the process, or of each of several.
 
-    `left` counts the calls that run on beyond their deadline; `last_error` is an error's type and its place.
+    `left` counts the calls that run on beyond their deadline; `last_error` is an error's type and its place;
+    `paused_in` counts the processes in which it is paused.
     """
 
     failures: int = 0
@@ -35,6 +36,7 @@ class PluginHealth(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     left: int = 0
     paused_until: datetime | None = None
     reason: Reason | None = None
+    paused_in: int = 0
     last_error: str | None = None
 
 
@@ -94,6 +96,7 @@ class Records:
             left=record.left,
             paused_until=until,
             reason=reason,
+            paused_in=int(reason is not None),
             last_error=record.last_error,
         )
 

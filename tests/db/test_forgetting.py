@@ -138,6 +138,14 @@ async def test_presence_that_is_over_goes(store: DatabaseStore, database_url: st
     assert await run_sql(database_url, "SELECT process FROM fivapp_plugin_presence") == [("lives",)]
 
 
+async def test_health_that_is_over_goes(store: DatabaseStore, database_url: str) -> None:
+    now = datetime.now(UTC)
+    await store.tell_healths("died", {"bot": {}}, now - HOUR)
+    await store.tell_healths("lives", {"bot": {}}, now + HOUR)
+    await forget(store)
+    assert await run_sql(database_url, "SELECT process FROM fivapp_plugin_health") == [("lives",)]
+
+
 @pytest.mark.parametrize(("state", "days", "stays"), [("dead", 29, True), ("dead", 31, False), ("retrying", 31, True)])
 async def test_a_failure_that_was_given_up_stays_for_thirty_days(
     store: DatabaseStore, state: FailureState, days: int, stays: bool

@@ -50,6 +50,7 @@ KEYS = {
     ("fivapp_plugin_state", ("tenant_id", "plugin", "conversation_id", "key")),
     ("fivapp_plugin_timer", ("tenant_id", "plugin", "conversation_id", "key")),
     ("fivapp_plugin_presence", ("tenant_id", "user_id", "process")),
+    ("fivapp_plugin_health", ("process", "plugin")),
     ("fivapp_migration", ("name",)),
 }
 INDEXES = {

@@ -11,7 +11,7 @@ import pytest
 from fivapp_whatsapp.db.store import DatabaseStore
 from fivapp_whatsapp.errors import InvalidInput, TenantNotFound
 from fivapp_whatsapp.models import new_id
-from fivapp_whatsapp.plugin_ports import AutomationSettings, PluginFailure, PluginSetting, Timer
+from fivapp_whatsapp.plugin_ports import AutomationSettings, PluginFailure, PluginSetting, Timer, ToldHealth
 
 from .world import incoming, receive
 
@@ -169,3 +169,35 @@ async def test_what_a_process_tells_replaces_what_it_told_before(store: Database
     await store.show_presence("p2", {})
     assert not await store.is_watching("acme", "u1", NOW)
     assert not await store.is_watching("globex", "u1", NOW)
+
+
+# --- health ------------------------------------------------------------------------------------------
+
+
+async def test_what_processes_tell_of_plugins_is_read_until_its_time_is_over(
+    store: DatabaseStore, other_store: DatabaseStore
+) -> None:
+    assert await store.tell_healths("p1", {"a": {"failures": 1}, "b": {}}, LATER) == set()
+    await other_store.tell_healths("p2", {"a": {"lastError": "é"}}, LATER)
+    await store.tell_healths("p1", {"a": {"failures": 2}}, LATER + timedelta(seconds=1))
+    told = await other_store.plugin_healths(NOW)
+    assert told == [ToldHealth("p1", "a", {"failures": 2}), ToldHealth("p2", "a", {"lastError": "é"})]
+    assert [one.process for one in await store.plugin_healths(LATER)] == ["p1"]
+    await store.tell_healths("p1", {}, LATER)
+    assert [one.process for one in await store.plugin_healths(NOW)] == ["p2"]
+
+
+async def test_a_persons_word_is_heard_once_by_each_process_that_told_of_the_plugin(
+    store: DatabaseStore, other_store: DatabaseStore
+) -> None:
+    for process in ("p1", "p2"):
+        await store.tell_healths(process, {"a": {}, "b": {}}, LATER)
+    await other_store.resume_plugin("a")
+    assert {(one.process, one.plugin) for one in await store.plugin_healths(NOW) if one.resumed} == {
+        ("p1", "a"),
+        ("p2", "a"),
+    }
+    assert await store.tell_healths("p1", {"a": {}, "b": {}}, LATER) == {"a"}
+    assert await store.tell_healths("p1", {"a": {}, "b": {}}, LATER) == set()
+    assert await store.tell_healths("p2", {"b": {}}, LATER + timedelta(seconds=1)) == set()
+    assert [one.resumed for one in await store.plugin_healths(NOW)] == [False] * 3

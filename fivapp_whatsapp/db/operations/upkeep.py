@@ -59,7 +59,8 @@ class Forget:
         """Drop a part of what else is old, and return whether there may be more.
 
         Expired keys, statuses whose message never came, sends that wait for no echo, settled quarantine; and of
-        plugins: marks as old as events, expired state, presence that is over, failures that nobody tried again.
+        plugins: marks as old as events, expired state, presence and health whose time is over, failures that
+        nobody tried again.
         """
         now = now_ms()
         more = False
@@ -72,6 +73,7 @@ class Forget:
             (_OLD_ANSWERS, f"{max(0, self._events_before):012x}"),
             (_OLD_STATE, now),
             (_OLD_PRESENCE, now),
+            (_OLD_HEALTH, now),
             (_OLD_FAILURES, now - _FAILURE_MS),
         ):
             gone = yield Sql(statement, (before, _PART))
@@ -91,6 +93,7 @@ _OLD_QUARANTINE = _old("fivapp_quarantine", "id", "state = 'processed' AND recei
 _OLD_ANSWERS = _old("fivapp_plugin_answer", "message_id", "message_id")
 _OLD_STATE = _old("fivapp_plugin_state", "tenant_id, plugin, conversation_id, key", "expires_at")
 _OLD_PRESENCE = _old("fivapp_plugin_presence", "tenant_id, user_id, process", "until")
+_OLD_HEALTH = _old("fivapp_plugin_health", "process, plugin", "until")
 _OLD_FAILURES = _old("fivapp_plugin_failure", "id", "state = 'dead' AND at")
 # The seqs of a log are in the order of time, so its old events are its first: the primary key finds them.
 _OLD_EVENTS = """

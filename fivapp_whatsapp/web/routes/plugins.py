@@ -91,9 +91,9 @@ async def change_plugin(
     responses=problems(404),
 )
 async def resume_plugin(gateway: TheGateway, user: CurrentUser, plugin: FromPath[str]) -> PluginView:
-    """Let a plugin go on that was paused because it failed or blocked the server; in this process."""
+    """Let a plugin go on that was paused because it failed or blocked the server: in all processes, within seconds."""
     admin, name = PluginAdmin(gateway), plugin_name_of(plugin)
-    admin.resume(name)
+    await admin.resume(name)
     return await admin.plugin(user.tenant_id, name)
 
 

@@ -422,7 +422,7 @@ export interface paths {
         put?: never;
         /**
          * Lift a plugin's pause
-         * @description Let a plugin go on that was paused because it failed or blocked the server; in this process.
+         * @description Let a plugin go on that was paused because it failed or blocked the server: in all processes, within seconds.
          */
         post: operations["resumePlugin"];
         delete?: never;
@@ -1061,6 +1061,8 @@ export interface components {
             late: number;
             /** @default 0 */
             left: number;
+            /** @default 0 */
+            pausedIn: number;
             pausedUntil?: string | null;
             /** @enum {null|string} */
             reason?: "failing" | "blocking" | null;

@@ -124,7 +124,7 @@ export function PluginRow({ plugin, place, first, of, allOn, dragged, onDrag, on
 function Troubles({ plugin }: { plugin: Plugin }) {
   const { t, language } = useSpeech();
   const resume = useResume(plugin.name);
-  const { reason, pausedUntil, failures, stalls, lastError } = plugin.health;
+  const { reason, pausedUntil, pausedIn, failures, stalls, lastError } = plugin.health;
   return (
     <>
       {plugin.problem != null && (
@@ -136,7 +136,8 @@ function Troubles({ plugin }: { plugin: Plugin }) {
         <div className="trouble">
           <p>
             {t(`plugin.why.${reason}`)}{" "}
-            {pausedUntil != null && t("plugin.until", { time: clock(pausedUntil, language) })}
+            {pausedUntil != null && t("plugin.until", { time: clock(pausedUntil, language) })}{" "}
+            {pausedIn > 1 && t("plugin.pausedIn", { n: pausedIn })}
           </p>
           <button type="button" className="button slim" disabled={resume.isPending} onClick={() => resume.mutate()}>
             {t("plugin.resume")}
