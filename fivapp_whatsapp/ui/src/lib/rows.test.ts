@@ -14,6 +14,16 @@ it("a day begins with its name", () => {
   expect(kinds(rows)).toEqual(["day", "message", "day", "message"]);
 });
 
+it("a late message of yesterday between two of today gives no two rows one key", () => {
+  const rows = build([
+    message({ at: "2026-11-25T12:00:00Z" }),
+    message({ at: "2026-11-24T12:00:00Z" }),
+    message({ at: "2026-11-25T12:01:00Z" }),
+  ]);
+  expect(kinds(rows)).toEqual(["day", "message", "day", "message", "day", "message"]);
+  expect(new Set(rows.map((row) => row.key)).size).toBe(rows.length);
+});
+
 it("messages of one author stand together, and a pause or a note parts them", () => {
   const at = (time: string) => ({ at: `2026-11-26T${time}Z` });
   const rows = build([

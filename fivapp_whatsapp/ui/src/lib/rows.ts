@@ -45,7 +45,8 @@ export function buildRows({ messages, locals, unread }: Thread): Row[] {
     if (replaced.has(message.id) || isFolded(message, byId)) continue;
     const today = new Date(message.at).toDateString();
     if (today !== day) {
-      rows.push({ type: "day", key: `day ${today}`, at: message.at });
+      // By its first message: a late one of yesterday between two of today makes today begin twice.
+      rows.push({ type: "day", key: `day ${rowKey(message.id)}`, at: message.at });
       day = today;
       before = null;
     }
@@ -83,7 +84,7 @@ function addLocals(rows: Row[], locals: readonly Local[], last: string): void {
   for (const local of locals) {
     const today = new Date(local.at).toDateString();
     if (today !== day) {
-      rows.push({ type: "day", key: `day ${today}`, at: local.at });
+      rows.push({ type: "day", key: `day ${local.key}`, at: local.at });
       day = today;
     }
     rows.push({ type: "local", key: local.key, local, first: rows[rows.length - 1]?.type !== "local" });

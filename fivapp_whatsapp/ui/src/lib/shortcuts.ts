@@ -25,12 +25,18 @@ export function isTaken(event: KeyboardEvent): boolean {
   );
 }
 
+/** Tells whether Enter means what has the focus: a link, a button or another widget, not the page or what scrolls. */
+function opens(target: EventTarget | null): boolean {
+  const widget = 'a, button, summary, audio, video, [role]:not([role="group"], [role="list"])';
+  return target instanceof Element && target.matches(widget);
+}
+
 /** Returns the word of a key that was pressed, such as "j", "ctrl+k", "?"; null for one that is no shortcut here. */
 export function shortcutOf(event: KeyboardEvent): string | null {
   if (event.isComposing || event.defaultPrevented || event.altKey) return null;
   if (event.ctrlKey || event.metaKey) return event.key.toLowerCase() === "k" ? "ctrl+k" : null;
   if (event.key === "Escape") return "escape";
   if (isTaken(event)) return null;
-  if (event.key === "Enter") return event.target instanceof HTMLButtonElement ? null : "enter";
+  if (event.key === "Enter") return opens(event.target) ? null : "enter";
   return singleKeys.get() && event.key.length === 1 ? event.key.toLowerCase() : null;
 }

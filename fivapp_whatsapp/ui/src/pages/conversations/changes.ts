@@ -1,4 +1,4 @@
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQueryClient, type QueryClient } from "@tanstack/react-query";
 import { api, ask } from "../../api/client";
 import { keys } from "../../api/keys";
 import type { Conversation, ConversationChange } from "../../api/types";
@@ -9,42 +9,64 @@ import { problemText } from "../../parts/problems";
 import { toast } from "../../parts/toasts";
 
 /** Returns what changes a conversation: shown at once, taken back where the gateway refuses. */
-export function useChange(conversation: Conversation | undefined) {
+export function useChange(id: string | null) {
   const client = useQueryClient();
   const { me } = useLive();
   const { t } = useSpeech();
   return useMutation({
     mutationFn: async (change: ConversationChange) => {
-      if (conversation === undefined) return undefined;
-      const params = { path: { conversationId: conversation.id } };
-      return ask(api.PATCH("/api/conversations/{conversationId}", { params, body: change }));
+      if (id === null) return undefined;
+      return ask(
+        api.PATCH("/api/conversations/{conversationId}", { params: { path: { conversationId: id } }, body: change }),
+      );
     },
-    onMutate: (change) => {
-      if (conversation === undefined) return;
-      const { readUpTo: _, ...shown } = change;
-      if (Object.keys(shown).length > 0) showConversation(client, { ...conversation, ...shown }, me.id);
-    },
-    onSuccess: (changed) => {
-      if (changed !== undefined) showConversation(client, changed, me.id);
+    onMutate: (change) => ({ shown: id === null ? undefined : showChange(client, id, change, me.id) }),
+    onSuccess: (changed, _, { shown }) => {
+      if (changed !== undefined) showAnswer(client, changed, shown, me.id);
     },
     onError: (error) => {
       toast(problemText(t, error));
-      if (conversation !== undefined) void client.invalidateQueries({ queryKey: keys.conversation(conversation.id) });
+      if (id !== null) void client.invalidateQueries({ queryKey: keys.conversation(id) });
       void client.invalidateQueries({ queryKey: keys.lists });
     },
   });
 }
 
 /** Returns what closes or reopens a conversation, with a way back. */
-export function useClose(conversation: Conversation | undefined): () => void {
-  const change = useChange(conversation);
+export function useClose(id: string | null): () => void {
+  const client = useQueryClient();
+  const change = useChange(id);
   const { t } = useSpeech();
   return () => {
-    if (conversation === undefined) return;
-    const closes = conversation.status !== "closed";
+    const now = id === null ? undefined : client.getQueryData<Conversation>(keys.conversation(id));
+    if (now === undefined) return;
+    const closes = now.status !== "closed";
     change.mutate({ status: closes ? "closed" : "open" });
     if (closes) {
       toast(t("conv.closedToast"), { label: t("conv.undo"), act: () => change.mutate({ status: "open" }) });
     }
   };
+}
+
+/** Shows a conversation with what is asked for it, as the newest that is known of it; returns what is shown. */
+export function showChange(
+  client: QueryClient,
+  id: string,
+  { readUpTo: _, ...shown }: ConversationChange,
+  userId: string,
+): Conversation | undefined {
+  const now = client.getQueryData<Conversation>(keys.conversation(id));
+  if (now !== undefined && Object.keys(shown).length > 0) showConversation(client, { ...now, ...shown }, userId);
+  return client.getQueryData<Conversation>(keys.conversation(id));
+}
+
+/** Shows what was answered to a change, unless a frame that came meanwhile knows more. */
+export function showAnswer(
+  client: QueryClient,
+  changed: Conversation,
+  shown: Conversation | undefined,
+  userId: string,
+): void {
+  if (client.getQueryData<Conversation>(keys.conversation(changed.id)) === shown)
+    showConversation(client, changed, userId);
 }

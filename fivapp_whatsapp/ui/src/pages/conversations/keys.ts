@@ -1,14 +1,13 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useEffect } from "react";
 import { keys } from "../../api/keys";
-import type { Conversation } from "../../api/types";
 import { shortcutOf, shortcutsOpen } from "../../lib/shortcuts";
 import { draftOf, setDraft } from "../../lib/drafts";
 import type { ThreadData } from "../../live/apply";
 import { useLive } from "../../live/provider";
 import { useChange, useClose } from "./changes";
 import { shownOrder } from "./list/list";
-import { neighbour } from "./neighbour";
+import { neighbour, type Walk } from "./neighbour";
 import { searchWanted } from "./list/sidebar";
 
 function focusField(): void {
@@ -16,17 +15,16 @@ function focusField(): void {
 }
 
 /** The keys of the inbox: J, K, Enter, E, A, R, U, Ctrl+K, Escape, ? */
-export function useKeys(selected: string | null, go: (path: string) => void): void {
+export function useKeys(selected: string | null, go: (path: string, how?: { state: Walk }) => void): void {
   const client = useQueryClient();
   const { me } = useLive();
-  const conversation = selected === null ? undefined : client.getQueryData<Conversation>(keys.conversation(selected));
-  const change = useChange(conversation);
-  const close = useClose(conversation);
+  const change = useChange(selected);
+  const close = useClose(selected);
 
   useEffect(() => {
     function walk(step: 1 | -1) {
       const next = neighbour(shownOrder.get(), selected, step);
-      if (next !== null && next !== selected) go(`/conversations/${next}`);
+      if (next !== null && next !== selected) go(`/conversations/${next}`, { state: { walk: true } });
     }
 
     function messages() {

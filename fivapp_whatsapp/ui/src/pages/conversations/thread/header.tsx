@@ -33,7 +33,7 @@ interface Props {
 
 export function Header({ conversation, panel, onPanel, onMarkUnread }: Props) {
   const { t } = useSpeech();
-  const close = useClose(conversation);
+  const close = useClose(conversation.id);
   const closed = conversation.status === "closed";
   const number = addressText(conversation.chatId);
   return (
@@ -77,7 +77,7 @@ export function Header({ conversation, panel, onPanel, onMarkUnread }: Props) {
 function MoreActions({ conversation, onMarkUnread }: { conversation: Conversation; onMarkUnread: () => void }) {
   const { t } = useSpeech();
   const { me } = useLive();
-  const change = useChange(conversation);
+  const change = useChange(conversation.id);
   const snoozed = conversation.status === "snoozed";
   return (
     <>
@@ -115,7 +115,7 @@ function Assignees({ conversation }: { conversation: Conversation }) {
   const { t } = useSpeech();
   const { me } = useLive();
   const accounts = useAccounts();
-  const change = useChange(conversation);
+  const change = useChange(conversation.id);
   const people = new Map<string, string>([["", t("conv.unassign")]]);
   people.set(me.id, me.name || t("common.you"));
   for (const account of accounts.data ?? []) people.set(account.id, account.name || account.login);
@@ -135,7 +135,7 @@ function Assignees({ conversation }: { conversation: Conversation }) {
 function WhoAnswers({ conversation }: { conversation: Conversation }) {
   const { t } = useSpeech();
   const { me } = useLive();
-  const change = useChange(conversation);
+  const change = useChange(conversation.id);
   const now = useMinute();
   const bot = botAnswers(conversation, now);
   const paused =

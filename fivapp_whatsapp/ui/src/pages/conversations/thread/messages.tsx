@@ -19,8 +19,8 @@ interface Props {
   hasOlder: boolean;
   loadingOlder: boolean;
   onOlder: () => void;
-  /** The newest incoming message that is in view. */
-  onSeen: (messageId: string) => void;
+  /** The incoming messages that are in view, oldest first. */
+  onSeen: (messageIds: readonly string[]) => void;
 }
 
 type Virtual = Virtualizer<HTMLDivElement, Element>;
@@ -184,26 +184,28 @@ function useOwnSends(virtual: Virtual, rows: readonly Row[]): void {
   }, [key, virtual]);
 }
 
-/** Tells which incoming message is the newest that has been in view. */
+/** Tells which incoming messages are in view, whenever that changes. */
 function useSeen(
   rows: readonly Row[],
   lastDrawn: number | undefined,
   scroller: RefObject<HTMLDivElement | null>,
   virtual: Virtual,
-  onSeen: (messageId: string) => void,
+  onSeen: (messageIds: readonly string[]) => void,
 ): void {
   const offset = virtual.scrollOffset;
+  const told = useRef("");
   useEffect(() => {
     const element = scroller.current;
     if (lastDrawn === undefined || element === null) return;
-    const bottom = element.scrollTop + element.clientHeight;
-    const visible = virtual.getVirtualItems().filter((item) => item.start < bottom);
-    for (let place = visible.length - 1; place >= 0; place -= 1) {
-      const row = rows[visible[place]?.index ?? -1];
-      if (row?.type === "message" && row.message.direction === "incoming") {
-        onSeen(row.message.id);
-        return;
-      }
-    }
+    const top = element.scrollTop;
+    const bottom = top + element.clientHeight;
+    const ids = virtual.getVirtualItems().flatMap((item) => {
+      const row = rows[item.index];
+      const seen = item.end > top && item.start < bottom;
+      return seen && row?.type === "message" && row.message.direction === "incoming" ? [row.message.id] : [];
+    });
+    if (told.current === ids.join()) return;
+    told.current = ids.join();
+    onSeen(ids);
   }, [rows, lastDrawn, offset, scroller, virtual, onSeen]);
 }

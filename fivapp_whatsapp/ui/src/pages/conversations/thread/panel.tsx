@@ -61,7 +61,7 @@ export function Panel({ conversation, onClose }: { conversation: Conversation; o
 
 function Labels({ conversation }: { conversation: Conversation }) {
   const { t } = useSpeech();
-  const change = useChange(conversation);
+  const change = useChange(conversation.id);
   const client = useQueryClient();
   const list = useId();
 

@@ -1,8 +1,7 @@
 import { useCallback, useEffect, useRef, useState } from "react";
 import type { Conversation, Message } from "../../../api/types";
 import { useChange } from "../changes";
-
-const READ_AFTER = 1_000;
+import { look, nextRead, ripe, type InView } from "./seen";
 
 /** Whether somebody looks: the tab is shown and the window has the focus. */
 function useLooking(): boolean {
@@ -24,23 +23,31 @@ function useLooking(): boolean {
  * meanwhile stays unread. What was marked as unread by hand stays so until the conversation is opened again.
  */
 export function useReading(conversation: Conversation, messages: readonly Message[]) {
-  const change = useChange(conversation);
-  const { mutate } = change;
+  const { mutate } = useChange(conversation.id);
   const looking = useLooking();
-  const [seenId, setSeenId] = useState<string | null>(null);
+  const [shown, setShown] = useState<readonly string[]>([]);
+  const inView = useRef<InView>(new Map());
   const held = useRef(false);
+  // What was asked for and may not be told yet.
   const asked = useRef<string | null>(null);
   const unread = conversation.unreadCount > 0;
+  const readUpTo = conversation.readUpTo ?? null;
 
   useEffect(() => {
-    if (!looking || !unread || seenId === null) return undefined;
-    const timer = setTimeout(() => {
-      if (held.current || asked.current === seenId) return;
-      asked.current = seenId;
-      mutate({ readUpTo: seenId }, { onError: () => (asked.current = null) });
-    }, READ_AFTER);
+    inView.current = look(inView.current, looking ? shown : [], Date.now());
+    if (!looking || !unread) return undefined;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const read = () => {
+      const { ids, next } = ripe(inView.current, Date.now());
+      if (next !== null) timer = setTimeout(read, next);
+      const upTo = held.current ? null : nextRead(messages, [readUpTo, asked.current], ids);
+      if (upTo === null) return;
+      asked.current = upTo;
+      mutate({ readUpTo: upTo }, { onError: () => (asked.current = null) });
+    };
+    read();
     return () => clearTimeout(timer);
-  }, [looking, unread, seenId, mutate]);
+  }, [looking, unread, shown, messages, readUpTo, mutate]);
 
   const markUnread = useCallback(() => {
     const incoming = messages.filter((message) => message.direction === "incoming");
@@ -49,5 +56,5 @@ export function useReading(conversation: Conversation, messages: readonly Messag
     mutate({ readUpTo: incoming[incoming.length - 2]?.id ?? null });
   }, [messages, mutate]);
 
-  return { seen: setSeenId, markUnread };
+  return { seen: setShown, markUnread };
 }

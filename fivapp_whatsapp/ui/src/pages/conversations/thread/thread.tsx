@@ -11,6 +11,7 @@ import { locals } from "../../../live/outgoing";
 import { Empty, Loading } from "../../../parts/empty";
 import { Problems } from "../../../parts/problems";
 import { Composer } from "../composer/composer";
+import { isWalking } from "../neighbour";
 import { Header } from "./header";
 import { Messages } from "./messages";
 import { Panel } from "./panel";
@@ -82,8 +83,8 @@ function OpenThread({ conversation, target }: { conversation: Conversation; targ
   );
 
   useEffect(() => {
-    // A finger does not want the keyboard to jump up.
-    if (matchMedia("(hover: hover)").matches) field.current?.focus({ preventScroll: true });
+    // A finger does not want the keyboard to jump up; and who walks by J and K wants the next key to be heard.
+    if (matchMedia("(hover: hover)").matches && !isWalking()) field.current?.focus({ preventScroll: true });
   }, []);
 
   return (
