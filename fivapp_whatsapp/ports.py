@@ -269,6 +269,14 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     hold: float | None = None
 
 
+class KeptAnswer(msgspec.Struct, frozen=True):
+    """How a request with an Idempotency-Key was answered: its HTTP status, headers that matter, and body."""
+
+    status: int
+    headers: Sequence[tuple[str, str]]
+    body: bytes
+
+
 class ConversationFilter(msgspec.Struct, frozen=True, kw_only=True):
     """Which conversations a list holds.
 
@@ -569,6 +577,19 @@ class Store(PluginStore, Protocol):
 
         Raises MessageNotFound, Conflict.
         """
+        ...
+
+    # requests with an Idempotency-Key
+    async def begin_request(self, tenant_id: str, principal: str, key: str, fingerprint: str) -> KeptAnswer | None:
+        """Take a key for a request that begins; returns the first answer where it was answered before.
+
+        Raises IdempotencyMismatch when the key was used for another request, RequestInProgress while the first one
+        runs: until it ends, at most for 90 s, after which its process must have died.
+        """
+        ...
+
+    async def end_request(self, tenant_id: str, principal: str, key: str, answer: KeptAnswer | None) -> None:
+        """Keep the answer of a request for 24 hours; without one the key is free again."""
         ...
 
     # the event log

@@ -260,8 +260,8 @@ class SendGateRow(Row):
     failures: int
 
 
-class IdempotencyRow(Row):
-    """What an Idempotency-Key was used for."""
+class IdempotencyRow(Row, omit_defaults=True):
+    """What an Idempotency-Key was used for: a send's message, or another request's answer in JSON once it has one."""
 
     table: ClassVar[str] = "fivapp_idempotency_key"
     primary_key: ClassVar[tuple[str, ...]] = ("tenant_id", "principal", "route", "key")
@@ -274,6 +274,7 @@ class IdempotencyRow(Row):
     message_id: str
     created_at: int
     expires_at: int
+    answer: str | None = None
 
 
 class QuickRepliesRow(Row):

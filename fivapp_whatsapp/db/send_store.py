@@ -1,4 +1,4 @@
-"""What DatabaseStore keeps of sends, from the pending message to how it ended."""
+"""What DatabaseStore keeps of sends, from the pending message to how it ended, and of keyed requests."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from datetime import datetime
 
 from fivapp_whatsapp.errors import MessageNotFound
 from fivapp_whatsapp.models import Author, Conversation, Message, OutgoingMessage, SendResult, now_ms, to_datetime
-from fivapp_whatsapp.ports import Claimed, OutboxItem, Outcome, Queued, UnknownSend
+from fivapp_whatsapp.ports import Claimed, KeptAnswer, OutboxItem, Outcome, Queued, UnknownSend
 
 from .conversation_store import ConversationTables
 from .convert import to_ms
-from .operations import outcomes, sending
+from .operations import outcomes, requests, sending
 from .operations.claiming import ClaimSends
 from .rows import SessionRow
 
 
 class SendTables(ConversationTables):
-    """The outbox."""
+    """The outbox, and the keys of requests."""
 
     async def queue_message(
         self,
@@ -53,6 +53,14 @@ class SendTables(ConversationTables):
         if first is None:
             raise MessageNotFound
         return Queued(tenant_id, first, False)
+
+    async def begin_request(self, tenant_id: str, principal: str, key: str, fingerprint: str) -> KeptAnswer | None:
+        """Take a key for a request that begins, or return the first answer."""
+        return await self._writer.submit(requests.BeginRequest(tenant_id, principal, key, fingerprint))
+
+    async def end_request(self, tenant_id: str, principal: str, key: str, answer: KeptAnswer | None) -> None:
+        """Keep the answer of a request, or free its key."""
+        await self._writer.submit(requests.EndRequest(tenant_id, principal, key, answer))
 
     async def claim_sends(
         self,

@@ -240,6 +240,7 @@ class IdempotencyKeys(Table, tablename="fivapp_idempotency_key"):
     message_id = text_column()
     created_at = time_column()
     expires_at = time_column()
+    answer = optional_text()
 
 
 class QuickReplies(Table, tablename="fivapp_quick_replies"):

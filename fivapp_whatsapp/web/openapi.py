@@ -24,6 +24,7 @@ from litestar.openapi.spec import Components, SecurityScheme, Server, Tag
 from fivapp_whatsapp.settings import Settings
 
 from .errors import RouteNotFound
+from .idempotency import UNKEYED, WRITES
 from .problems import CONTENT_TYPE, Problem, camel
 from .requests import check_request
 
@@ -41,6 +42,13 @@ _TAGS = (
     Tag("Webhooks", "What the connection service calls."),
     Tag("Operation", "Health, metrics, this description."),
 )
+_KEY_PARAMETER = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "1 to 255 visible ASCII characters: the same request with the same key gets the first answer.",
+    "schema": {"type": "string"},
+}
 _WEBHOOK_ANSWER = {"success": True, "message": "Message processed successfully"}
 _WEBHOOK_EXAMPLE = {
     "tenantId": "acme",
@@ -129,6 +137,8 @@ def complete(schema: dict[str, Any]) -> dict[str, Any]:
                     parameter["name"] = camel(parameter["name"])
             _add_common_problems(operation)
             _mark_optional(operation)
+        for method in _METHODS & item.keys():
+            _add_key(method, item[method])
     paths |= {path: {"post": _webhook(path)} for path in WEBHOOKS}
     whole["paths"] = dict(sorted(paths.items()))
     for name in _request_schemas(whole):
@@ -173,6 +183,15 @@ def _add_common_problems(operation: dict[str, Any]) -> None:
         responses.setdefault(str(status), _problem(status))
     if "Validation Exception" in str(responses.get("400")):  # Litestar's own, which nobody gets to see here
         responses["400"] = _problem(400)
+
+
+def _add_key(method: str, operation: dict[str, Any]) -> None:
+    """Describe the Idempotency-Key of writes."""
+    if method.upper() not in WRITES or operation["operationId"] in UNKEYED or operation.get("security") == [{}]:
+        return
+    operation.setdefault("parameters", []).append(dict(_KEY_PARAMETER))
+    for status in (400, 409, 422):
+        operation["responses"].setdefault(str(status), _problem(status))
 
 
 def _mark_optional(operation: dict[str, Any]) -> None:

@@ -21,6 +21,7 @@ from fivapp_whatsapp.settings import Settings
 from .auth import PUBLIC, Authenticator, AuthMiddleware
 from .errors import LifespanNotStarted, PluginNotInstalled, RouteNotFound
 from .frame import Exchange, Handshake, keep_error
+from .idempotency import IdempotencyMiddleware
 from .live import live_handlers
 from .openapi import openapi_config
 from .origins import exact_origins
@@ -91,7 +92,10 @@ def create_web(gateway: Gateway) -> WebApp:
     app = WebApp(
         _handlers(gateway, authenticator),
         dependencies=_dependencies(gateway),
-        middleware=[AuthMiddleware(authenticator, gateway.clock)],
+        middleware=[
+            AuthMiddleware(authenticator, gateway.clock),
+            IdempotencyMiddleware(gateway.store, settings.body_limit),
+        ],
         before_request=check_request,
         exception_handlers={Exception: answer},
         after_exception=[keep_error],
@@ -175,5 +179,5 @@ def _cors(settings: Settings) -> CORSConfig | None:
         allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
         allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID"],
         allow_credentials=True,
-        expose_headers=["Retry-After", "X-Request-Id"],
+        expose_headers=["Idempotency-Replayed", "Retry-After", "X-Request-Id"],
     )

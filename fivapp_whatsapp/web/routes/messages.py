@@ -8,7 +8,6 @@ is, 504 when its time was over, 409 when it was cancelled.
 
 from __future__ import annotations
 
-import re
 from typing import Annotated
 
 import msgspec
@@ -26,7 +25,6 @@ from fivapp_whatsapp.web.schemas import Sending, SendMessage, Settle, Timeline, 
 
 from .common import CurrentUser, TheGateway, author_of, conversation_id_of, message_id_of
 
-_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _WAITING = ResponseSpec(
     Sending,
     description="Stored; still on its way, or (`success: false`) its outcome is not known.",
@@ -85,13 +83,11 @@ async def send_message(
 ) -> Response[Sending]:
     """Store the message, send it, and answer with its outcome when that is known within a few seconds.
 
-    A 202 with `waitingFor` comes at once: the session is not connected, or the connection service refuses our key. What
+    A 202 with `waitingFor` comes at once: the session is not connected, or its sends are paused. What
     the connection service refuses for what it is, is 422 `message_rejected` with the `reason`; the stored message is
     `messageObject`, as with 504 `message_expired` and 409 `message_cancelled`. With an `Idempotency-Key` a repeated
     request gives the first message again and sends nothing.
     """
-    if idempotency_key is not None and not _KEY.fullmatch(idempotency_key):
-        raise InvalidInput("Idempotency-Key must be 1 to 255 visible ASCII characters.", code="invalid_idempotency_key")
     found = conversation_id_of(conversation_id)
     message = outgoing_message(data)
     if message.quoted_message_id is not None:
