@@ -13,7 +13,7 @@ from litestar import Request, post
 
 from fivapp_whatsapp import hookimpl, upload_route
 from fivapp_whatsapp.errors import StoreUnavailable
-from fivapp_whatsapp.plugins import Plugins
+from fivapp_whatsapp.plugins.registry import Plugins
 
 from .conftest import serving
 from .tools import TestServer, assert_problem, make_token
