@@ -144,6 +144,7 @@ class Gateway:
         )
         self.runner = self._host.runner
         self.plugin_health = self._host.health
+        self.vault = self._host.vault
         self.decisions = self._host.decisions
         self.automation = self._host.automation
         self.dispatcher = self._host.dispatcher

@@ -11,8 +11,8 @@ import msgspec
 
 from fivapp_whatsapp.errors import InvalidInput
 from fivapp_whatsapp.plugin_ports import AutomationSettings, PluginSetting
-from fivapp_whatsapp.plugins.config import parse_config
 from fivapp_whatsapp.plugins.registry import Plugin, Plugins
+from fivapp_whatsapp.plugins.vault import Vault
 from fivapp_whatsapp.ports import Store
 from fivapp_whatsapp.together import Together
 
@@ -47,9 +47,10 @@ class _Remembered:
 class Decisions:
     """Reads tenants' decisions; `forget` a tenant after a write of one's own. Raises StoreError."""
 
-    def __init__(self, store: Store, plugins: Plugins) -> None:
+    def __init__(self, store: Store, plugins: Plugins, vault: Vault) -> None:
         self._store = store
         self._plugins = plugins
+        self._vault = vault
         self._tenants: dict[str, _Remembered] = {}
         # When a second is over all events of a tenant ask again at once: they share one read.
         self._reads: Together[str, _Remembered] = Together(self._read)
@@ -63,7 +64,8 @@ class Decisions:
         """Return what holds for a plugin in a tenant. Raises PluginNotFound."""
         tenant = await self._tenant(tenant_id)
         if (known := tenant.plugins.get(name)) is None:
-            known = tenant.plugins[name] = decide(self._plugins.get(name), tenant.settings.get(name))
+            plugin, setting = self._plugins.get(name), tenant.settings.get(name)
+            known = tenant.plugins[name] = self._decide(tenant_id, plugin, setting)
         return known
 
     async def order(self, tenant_id: str) -> list[Plugin]:
@@ -82,6 +84,19 @@ class Decisions:
             self._tenants.clear()
         else:
             self._tenants.pop(tenant_id, None)
+
+    def _decide(self, tenant_id: str, plugin: Plugin, setting: PluginSetting | None) -> Decision:
+        """Return what a stored setting means for a plugin: settings that cannot be used switch it off."""
+        setting = setting or PluginSetting(plugin=plugin.name)
+        on = setting.enabled is not False
+        idle = plugin.source == "bundled" and setting.config is None
+        if plugin.config_type is None:
+            return Decision(on, idle, position=setting.position)
+        try:
+            config = self._vault.config(tenant_id, plugin, setting.config or {})
+        except InvalidInput as exc:
+            return Decision(False, problem=exc.detail, position=setting.position)
+        return Decision(on, idle, config, None, setting.position)
 
     async def _tenant(self, tenant_id: str) -> _Remembered:
         known = self._tenants.get(tenant_id)
@@ -108,20 +123,6 @@ class Decisions:
             automation = msgspec.structs.replace(automation, enabled=False)
         settings = await self._store.plugin_settings(tenant_id)
         return _Remembered(time.monotonic() + _SECONDS, automation, settings)
-
-
-def decide(plugin: Plugin, setting: PluginSetting | None) -> Decision:
-    """Return what a stored setting means for a plugin: settings that do not fit its struct switch it off."""
-    setting = setting or PluginSetting(plugin=plugin.name)
-    on = setting.enabled is not False
-    idle = plugin.source == "bundled" and setting.config is None
-    if plugin.config_type is None:
-        return Decision(on, idle, position=setting.position)
-    try:
-        config = parse_config(plugin.config_type, setting.config or {})
-    except InvalidInput as exc:
-        return Decision(False, problem=exc.detail, position=setting.position)
-    return Decision(on, idle, config, None, setting.position)
 
 
 def in_order(plugins: Plugins, settings: dict[str, PluginSetting]) -> list[Plugin]:

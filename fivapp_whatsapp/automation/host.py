@@ -11,6 +11,7 @@ from fivapp_whatsapp.outbox import Outbox
 from fivapp_whatsapp.plugins.everywhere import HealthEverywhere
 from fivapp_whatsapp.plugins.registry import Plugins
 from fivapp_whatsapp.plugins.runner import Runner
+from fivapp_whatsapp.plugins.vault import Vault
 from fivapp_whatsapp.ports import Clock, Connector, Metrics, Store
 from fivapp_whatsapp.settings import Settings
 from fivapp_whatsapp.tenant import Scope, TenantGateway
@@ -52,7 +53,8 @@ class PluginHost:
         self.plugins = plugins
         self.runner = Runner(plugins, clock=clock, metrics=metrics)
         self.health = HealthEverywhere(store, plugins, self.runner, clock)
-        self.decisions = Decisions(store, plugins)
+        self.vault = Vault(settings)
+        self.decisions = Decisions(store, plugins, self.vault)
         self._gateway = gateway
         self._store = store
         self._activity = Activity()

@@ -80,7 +80,7 @@ class PluginAdmin:
         settings = {one.plugin: one for one in await self._store.plugin_settings(tenant_id)}
         order = await self._gateway.automation.order(tenant_id)
         healths = await self._gateway.plugin_health.all()
-        return [self._view(plugin, settings.get(plugin.name), healths[plugin.name]) for plugin in order]
+        return [self._view(tenant_id, one, settings.get(one.name), healths[one.name]) for one in order]
 
     def broken(self) -> list[BrokenView]:
         """List the plugins that could not be loaded."""
@@ -92,7 +92,7 @@ class PluginAdmin:
     async def plugin(self, tenant_id: str, name: str) -> PluginView:
         """Return one plugin. Raises PluginNotFound."""
         plugin = self._gateway.plugins.get(name)
-        return await self._now(plugin, await self._setting(tenant_id, name))
+        return await self._now(tenant_id, plugin, await self._setting(tenant_id, name))
 
     async def change_plugin(self, tenant_id: str, name: str, change: PluginChange) -> PluginView:
         """Switch a plugin on or off, or change its settings. Raises PluginNotFound, InvalidInput."""
@@ -100,42 +100,47 @@ class PluginAdmin:
         old = await self._setting(tenant_id, name) or PluginSetting(plugin=name)
         new = old
         if not isinstance(change.config, msgspec.UnsetType):
-            new = msgspec.structs.replace(new, config=self._checked(plugin, change.config, old.config))
+            new = msgspec.structs.replace(new, config=self._checked(tenant_id, plugin, change.config, old.config))
         if not isinstance(change.enabled, msgspec.UnsetType):
             new = msgspec.structs.replace(new, enabled=change.enabled)
         if new != old:
             await self._gateway.change_plugin(tenant_id, new, was_on=old.enabled is not False)
-        return await self._now(plugin, new)
+        return await self._now(tenant_id, plugin, new)
 
     async def resume(self, name: str) -> None:
         """Lift the pause of a plugin that failed or blocked, in all processes. Raises PluginNotFound."""
         await self._gateway.plugin_health.resume(self._gateway.plugins.get(name).name)
 
-    async def _now(self, plugin: Plugin, setting: PluginSetting | None) -> PluginView:
-        return self._view(plugin, setting, (await self._gateway.plugin_health.all())[plugin.name])
+    async def _now(self, tenant_id: str, plugin: Plugin, setting: PluginSetting | None) -> PluginView:
+        return self._view(tenant_id, plugin, setting, (await self._gateway.plugin_health.all())[plugin.name])
 
     async def _setting(self, tenant_id: str, name: str) -> PluginSetting | None:
         return next((one for one in await self._store.plugin_settings(tenant_id) if one.plugin == name), None)
 
     def _checked(
-        self, plugin: Plugin, values: Mapping[str, Any] | None, old: Mapping[str, Any] | None
+        self, tenant_id: str, plugin: Plugin, values: Mapping[str, Any] | None, old: Mapping[str, Any] | None
     ) -> dict[str, Any] | None:
         if values is None:
             return None
         if plugin.config_type is None:
             pointer = {"pointer": "#/config", "code": "unknown_field"}
             raise InvalidInput("This plugin has no settings.", code="invalid_config", errors=[pointer])
-        whole = unmasked(plugin.config_type, values, old)
+        vault = self._gateway.vault
+        before, _ = vault.opened(tenant_id, plugin, old or {})
+        whole = unmasked(plugin.config_type, values, before)
         parse_config(plugin.config_type, whole)
-        return whole
+        return vault.closed(tenant_id, plugin, whole)
 
-    def _view(self, plugin: Plugin, setting: PluginSetting | None, health: PluginHealth) -> PluginView:
+    def _view(self, tenant_id: str, plugin: Plugin, setting: PluginSetting | None, health: PluginHealth) -> PluginView:
         kind, problem, config, schema = plugin.config_type, None, None, None
         stored = None if setting is None else setting.config
         if kind is not None:
             schema = config_schema(kind)
-            config = masked(kind, default_config(kind) if stored is None else stored)
-            problem = None if stored is None else _problem(kind, stored)
+            opened, _ = self._gateway.vault.opened(
+                tenant_id, plugin, default_config(kind) if stored is None else stored
+            )
+            config = masked(kind, opened)
+            problem = None if stored is None else self._problem(tenant_id, plugin, stored)
         return PluginView(
             name=plugin.name,
             title=plugin.title,
@@ -151,6 +156,13 @@ class PluginAdmin:
             schema=schema,
             problem=problem,
         )
+
+    def _problem(self, tenant_id: str, plugin: Plugin, stored: Mapping[str, Any]) -> str | None:
+        try:
+            self._gateway.vault.config(tenant_id, plugin, stored)
+        except GatewayError as exc:
+            return exc.detail
+        return None
 
     # --- all bots ------------------------------------------------------------------------------
 
@@ -186,11 +198,3 @@ class PluginAdmin:
             if place != old.position:
                 new = msgspec.structs.replace(old, position=place)
                 await self._gateway.change_plugin(tenant_id, new, was_on=old.enabled is not False)
-
-
-def _problem(kind: type[msgspec.Struct], stored: Mapping[str, Any]) -> str | None:
-    try:
-        parse_config(kind, stored)
-    except GatewayError as exc:
-        return exc.detail
-    return None

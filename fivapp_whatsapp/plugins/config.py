@@ -48,7 +48,7 @@ def default_config(kind: type[msgspec.Struct]) -> dict[str, Any]:
 
 def masked(kind: type[msgspec.Struct], values: Mapping[str, Any]) -> dict[str, Any]:
     """Return settings as they may be shown: what is secret and set is MASK."""
-    return dict(_walk(config_schema(kind), values, None, _hide))
+    return dict(_walk(config_schema(kind), values, None, lambda value, _before, _name: MASK if value else value))
 
 
 def unmasked(kind: type[msgspec.Struct], new: Mapping[str, Any], old: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -56,45 +56,49 @@ def unmasked(kind: type[msgspec.Struct], new: Mapping[str, Any], old: Mapping[st
     return dict(_walk(config_schema(kind), new, old or {}, _restore))
 
 
-def _hide(value: Any, _: Any) -> Any:
-    return MASK if value else value
+def change_secrets(
+    kind: type[msgspec.Struct], values: Mapping[str, Any], change: Callable[[Any, str], Any]
+) -> dict[str, Any]:
+    """Return settings with each secret changed by a function of it and its name, such as `targets.0.token`."""
+    return dict(_walk(config_schema(kind), values, None, lambda value, _before, name: change(value, name)))
 
 
-def _restore(value: Any, before: Any) -> Any:
+def _restore(value: Any, before: Any, _: str) -> Any:
     return (before if isinstance(before, str) else "") if value == MASK else value
 
 
-def _walk(schema: dict[str, Any], value: Any, before: Any, change: Callable[[Any, Any], Any]) -> Any:
+def _walk(schema: dict[str, Any], value: Any, before: Any, change: Callable[[Any, Any, str], Any]) -> Any:
     """Return a value of a schema with its secrets changed; `before` is the older value in the same place."""
     definitions = schema.get("$defs", {})
 
-    def visit(node: dict[str, Any], value: Any, before: Any) -> Any:
+    def visit(node: dict[str, Any], value: Any, before: Any, place: tuple[str, ...]) -> Any:
         if "$ref" in node:
             words = {name: part for name, part in node.items() if name != "$ref"}
-            return visit(definitions[node["$ref"].rpartition("/")[2]] | words, value, before)
+            return visit(definitions[node["$ref"].rpartition("/")[2]] | words, value, before, place)
         if node.get("writeOnly"):
-            return change(value, before)
+            return change(value, before, ".".join(place))
         for choice in node.get("anyOf", ()):
             # What one of several forms calls a secret is one, whichever form the value has.
-            value = visit(choice, value, before)
+            value = visit(choice, value, before, place)
         if isinstance(value, dict):
             parts = node.get("properties", {})
             others = node.get("additionalProperties")
+            further = others if isinstance(others, dict) else {}
             older = before if isinstance(before, dict) else {}
             return {
-                name: visit(parts.get(name) or (others if isinstance(others, dict) else {}), part, older.get(name))
+                name: visit(parts.get(name) or further, part, older.get(name), (*place, name))
                 for name, part in value.items()
             }
         if isinstance(value, list):
-            items = node.get("items")
+            items = node.get("items") if isinstance(node.get("items"), dict) else {}
             older_items = before if isinstance(before, list) else []
             return [
-                visit(items if isinstance(items, dict) else {}, part, _same(part, place, older_items))
-                for place, part in enumerate(value)
+                visit(items or {}, part, _same(part, number, older_items), (*place, str(number)))
+                for number, part in enumerate(value)
             ]
         return value
 
-    return visit({name: part for name, part in schema.items() if name != "$defs"}, value, before)
+    return visit({name: part for name, part in schema.items() if name != "$defs"}, value, before, ())
 
 
 def _same(part: Any, place: int, older: list[Any]) -> Any:

@@ -142,11 +142,12 @@ class Chat:
 
         Raises InvalidInput for what does not fit its struct, PluginNotFound.
         """
-        kind = self.gateway.plugins.get(plugin).config_type
-        if kind is None:
+        found = self.gateway.plugins.get(plugin)
+        if found.config_type is None:
             raise InvalidInput(f"{plugin} has no settings.")
         config = msgspec.to_builtins(values)
-        parse_config(kind, config)
+        parse_config(found.config_type, config)
+        config = self.gateway.vault.closed(TENANT, found, config)
         await self.gateway.store.set_plugin(TENANT, PluginSetting(plugin=plugin, enabled=True, config=config))
         self.gateway.decisions.forget(TENANT)
 
