@@ -36,6 +36,8 @@ def build_gateway(settings: Settings, *, plugins: Plugins | None = None, server:
         pending_limit=settings.webhook_pending_limit,
         server=server,
         pace=Pace(settings.send_rate, settings.send_burst),
+        keep_webhooks=settings.webhooks_kept_days > 0,
+        secrets=(*settings.accepted_webhook_keys, settings.connection_service_api_key, settings.jwt_secret),
     )
     http = guarded_client(allow=settings.http_allow)
     connectors: dict[str, Connector] = {

@@ -29,6 +29,7 @@ COMMANDS: dict[str, Entry] = {
     "user": Entry("accounts", "Add, list and change local accounts."),
     "token": Entry("token", "Print a token for the API."),
     "plugins": Entry("plugins", "List and check plugins, begin a new one."),
+    "webhooks": Entry("webhooks", "List webhooks that could not be read, and read what came once more."),
     "doctor": Entry("doctor", "Check settings, database, connection service and the way back to us."),
 }
 

@@ -574,7 +574,11 @@ class Gateway:
 
     async def _forget(self) -> None:
         while True:
-            await self.store.forget_old(self.clock.now() - timedelta(days=self.settings.events_kept_days))
+            now, settings = self.clock.now(), self.settings
+            await self.store.forget_old(
+                now - timedelta(days=settings.events_kept_days),
+                webhooks_before=now - timedelta(days=settings.webhooks_kept_days),
+            )
             await asyncio.sleep(_FORGET_EVERY_SECONDS)
 
 

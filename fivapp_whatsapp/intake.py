@@ -9,15 +9,19 @@ import asyncio
 import math
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 from typing import TypeVar
 
+import msgspec
+
 from .errors import InvalidInput, InvalidWebhookKey, Overloaded, StoreError, UnreadableWebhook
-from .models import SessionStatus, SessionUpdate, WebhookEvent
+from .models import IncomingMessage, SessionStatus, SessionUpdate, StatusUpdate, WebhookEvent
 from .observe import get_logger
 from .ports import Connector, Metrics, Quarantined, Receipt, Store
 
 _log = get_logger(__name__)
 T = TypeVar("T")
+_values = msgspec.structs.astuple
 
 
 class Intake:
@@ -57,13 +61,33 @@ class Intake:
         self._look_for_connected(events)
         return receipt
 
-    async def release(self, session_id: str | None = None) -> None:
+    async def release(
+        self, session_id: str | None = None, *, since: datetime | None = None, until: datetime | None = None
+    ) -> Replayed:
         """Process what waits in quarantine, oldest first; what still cannot be read stays there."""
         last: str | None = None
+        total = Replayed()
         while waiting := await self._store.quarantined(session_id, after=last):
             last = waiting[-1].id
             for kept in waiting:
-                await self._process(kept)
+                at = kept.received_at
+                if (since is None or at >= since) and (until is None or at < until):
+                    total += await self._process(kept)
+        return total
+
+    async def replay(self, since: datetime, until: datetime) -> Replayed:
+        """Read what came in a time once more: what waits in quarantine, and what was kept as it came.
+
+        What is there already changes nothing, so it may be done as often as anybody likes. Of kept bodies only
+        messages and their statuses count: what a session or a group was then is not what it is now.
+        """
+        total = await self.release(since=since, until=until)
+        last: str | None = None
+        while batches := await self._store.kept_webhooks(since, until, after=last):
+            last = batches[-1].id
+            for connector, raw in (body for batch in batches for body in batch.bodies):
+                total += await self._read_again(connector, raw)
+        return total
 
     async def close(self) -> None:
         """Wait for what goes on behind the answers."""
@@ -120,17 +144,44 @@ class Intake:
         except StoreError as exc:
             _log.warning("release_failed", session_id=session_id, error=exc.code)
 
-    async def _process(self, kept: Quarantined) -> None:
+    async def _process(self, kept: Quarantined) -> Replayed:
         bridge = self._connectors.get(kept.connector)
         if bridge is None:
-            return
+            return Replayed(bodies=1, unread=1)
         try:
             events = bridge.decode_webhook(kept.raw)
             receipt = await self._store.receive(kept.connector, events, kept.raw, quarantine_id=kept.id)
         except (UnreadableWebhook, InvalidInput):
-            return
+            return Replayed(bodies=1, unread=1)
+        return self._counted_again(receipt)
+
+    async def _read_again(self, connector: str, raw: bytes) -> Replayed:
+        bridge = self._connectors.get(connector)
+        try:
+            events = [] if bridge is None else bridge.decode_webhook(raw)
+            lasting = [event for event in events if isinstance(event, IncomingMessage | StatusUpdate)]
+            receipt = await self._store.receive(connector, lasting, raw, replay=True)
+        except (UnreadableWebhook, InvalidInput):
+            return Replayed(bodies=1, unread=1)
+        return Replayed(bodies=1, unread=1) if bridge is None else self._counted_again(receipt)
+
+    def _counted_again(self, receipt: Receipt) -> Replayed:
         if receipt.stored:
             self._metrics.count("messages_received_total", receipt.stored)
+        return Replayed(1, 0, receipt.stored, receipt.duplicates, receipt.statuses)
+
+
+class Replayed(msgspec.Struct, frozen=True):
+    """What reading webhooks once more brought: bodies, those that still cannot be read, and what was in the others."""
+
+    bodies: int = 0
+    unread: int = 0
+    stored: int = 0
+    known: int = 0
+    statuses: int = 0
+
+    def __add__(self, other: Replayed) -> Replayed:
+        return Replayed(*(a + b for a, b in zip(_values(self), _values(other), strict=True)))
 
 
 class _Line:

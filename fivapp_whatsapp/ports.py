@@ -193,6 +193,22 @@ class Quarantined(msgspec.Struct, frozen=True):
     received_at: datetime
 
 
+class KeptWebhooks(msgspec.Struct, frozen=True):
+    """Bodies of webhooks as they came, but for secrets, each with its connector's name: those of one commit."""
+
+    id: str
+    received_at: datetime
+    bodies: Sequence[tuple[str, bytes]]
+
+
+class VaultState(msgspec.Struct, frozen=True):
+    """How many webhooks are kept as they came, in how many bytes, and since when."""
+
+    bodies: int
+    size: int
+    oldest: datetime | None
+
+
 class UnknownSend(msgspec.Struct, frozen=True):
     """A message that may have gone out or not, in doubt since `ended_at`: unless it is proved, a person decides."""
 
@@ -437,12 +453,19 @@ class Store(PluginStore, Protocol):
 
     # receiving
     async def receive(
-        self, connector: str, events: Sequence[WebhookEvent], raw: bytes, *, quarantine_id: str | None = None
+        self,
+        connector: str,
+        events: Sequence[WebhookEvent],
+        raw: bytes,
+        *,
+        quarantine_id: str | None = None,
+        replay: bool = False,
     ) -> Receipt:
         """Store what one webhook tells, in one transaction with its dedupe marks and events; answers after the commit.
 
         Events that name no session of ours are quarantined (the raw body, once), never an error. With
         `quarantine_id` the body comes out of quarantine: it is marked as processed when every session is known.
+        A `replay` is of a body that was kept: it is neither kept again nor quarantined.
         """
         ...
 
@@ -457,6 +480,16 @@ class Store(PluginStore, Protocol):
 
         `after` is the id of the last one that was seen.
         """
+        ...
+
+    async def kept_webhooks(
+        self, since: datetime, until: datetime, limit: int = 50, *, after: str | None = None
+    ) -> list[KeptWebhooks]:
+        """List bodies that were kept as they came, oldest first; `after` is the id of the last that was seen."""
+        ...
+
+    async def vault_state(self) -> VaultState:
+        """Tell how much is kept of webhooks as they came."""
         ...
 
     # conversations and messages
@@ -605,8 +638,11 @@ class Store(PluginStore, Protocol):
         """Log a `notification` event: `{code, detail, sessionId?}`, small facts for people."""
         ...
 
-    async def forget_old(self, events_before: datetime) -> int:
-        """Drop events, keys, parked statuses, marks, state and failures out of their time; returns how many events."""
+    async def forget_old(self, events_before: datetime, *, webhooks_before: datetime | None = None) -> int:
+        """Drop events, keys, parked statuses, marks, state and failures out of their time; returns how many events.
+
+        `webhooks_before` is the same for webhooks kept as they came, unless it is given.
+        """
         ...
 
 

@@ -62,6 +62,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     webhook_keys: list[Secret] = []
     webhook_body_limit: Count = 1_048_576
     webhook_pending_limit: Count = 10_000
+    webhooks_kept_days: Annotated[float, Meta(ge=0, le=365)] = 3.0
     body_limit: Count = 262_144
 
     rate_user: Count = 200

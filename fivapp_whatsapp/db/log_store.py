@@ -69,9 +69,9 @@ class LogTables(Part):
         """Log a `notification` event."""
         await self._writer.submit(LogNotification(tenant_id, notification))
 
-    async def forget_old(self, events_before: datetime) -> int:
+    async def forget_old(self, events_before: datetime, *, webhooks_before: datetime | None = None) -> int:
         """Drop what is out of its time."""
-        forget, count = Forget(convert.to_ms(events_before)), 0
+        forget, count = Forget(convert.to_ms(events_before), convert.to_ms(webhooks_before or events_before)), 0
         for tenant_id in await self._database.transact(forget.tenants):
             more = True
             while more:

@@ -17,7 +17,7 @@ from piccolo.columns import BigInt, Boolean, Bytea, Integer
 from .postgres import PostgresEngine, pg_connection
 from .refusals import translate_refusals
 from .row import Row
-from .rows import QuarantineRow
+from .rows import QuarantineRow, WebhookBatchRow
 from .statements import Delete, Lookup, MakeWork, Many, Notify, Sql, Statement, Write, on_conflict
 from .tables import TABLES
 
@@ -26,7 +26,7 @@ _NOTIFY = "SELECT pg_notify(${}, p) FROM unnest(${}::text[]) AS p"
 # A longer one is prepared anew each time: asyncpg's max_cacheable_statement_size.
 _CACHED_SQL = 15_000
 # JSON has no bytes.
-_WITH_BYTES = frozenset({QuarantineRow})
+_WITH_BYTES = frozenset({QuarantineRow, WebhookBatchRow})
 T = TypeVar("T")
 _encode = msgspec.json.Encoder().encode
 _TABLES = {table._meta.tablename: table for table in TABLES}

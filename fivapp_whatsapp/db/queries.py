@@ -34,6 +34,7 @@ from .rows import (
     QuarantineRow,
     SessionRow,
     TenantRow,
+    WebhookBatchRow,
 )
 from .search import phone_patterns, text_matches, title_matches
 from .statements import Lookup, Sql
@@ -295,6 +296,19 @@ class Queries:
             conditions.append(self.column(QuarantineRow, "id") > after)
         return await self.rows(QuarantineRow, *conditions, order="id", limit=limit)
 
+    async def webhook_batches(self, since: int, until: int, after: str | None, limit: int) -> list[WebhookBatchRow]:
+        """Read kept bodies by the time of their commits, oldest first."""
+        received = self.column(WebhookBatchRow, "received_at")
+        conditions: list[Condition] = [received >= since, received < until]
+        if after is not None:
+            conditions.append(self.column(WebhookBatchRow, "id") > after)
+        return await self.rows(WebhookBatchRow, *conditions, order="id", limit=limit)
+
+    async def vault_state(self) -> tuple[int, int, int | None]:
+        """Count kept bodies and their bytes as packed, and read when the oldest came."""
+        [row] = await self._raw(_VAULT)
+        return int(row["bodies"] or 0), int(row["size"] or 0), row["oldest"]
+
     async def lost(self, limit: int, ended_after: int | None = None) -> list[OutboxRow]:
         """Read sends whose outcome is not known, oldest first."""
         conditions: list[Condition] = [self.equal(OutboxRow, state="lost")]
@@ -320,6 +334,9 @@ def _json(text: str) -> str:
 _EVENTS = (
     f"SELECT {', '.join(EventRow.__struct_fields__)} FROM fivapp_event"  # noqa: S608  # our own names
     " WHERE tenant_id = $1 AND seq > $2{types} ORDER BY seq LIMIT $3"
+)
+_VAULT = (
+    "SELECT sum(count) AS bodies, sum(length(bodies)) AS size, min(received_at) AS oldest FROM fivapp_webhook_batch"
 )
 _DUE = """
 SELECT message_id, tenant_id, conversation_id, session_id, turn FROM (

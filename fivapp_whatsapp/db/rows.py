@@ -226,6 +226,18 @@ class QuarantineRow(Row):
     received_at: int
 
 
+class WebhookBatchRow(Row):
+    """The bodies of the webhooks that shared a commit, packed as vault.py does."""
+
+    table: ClassVar[str] = "fivapp_webhook_batch"
+    primary_key: ClassVar[tuple[str, ...]] = ("id",)
+
+    id: str
+    received_at: int
+    count: int
+    bodies: bytes
+
+
 class OutboxRow(Row):
     """A send that has not ended."""
 
@@ -301,6 +313,7 @@ ROWS: tuple[type[Row], ...] = (
     ParkedStatusRow,
     EventRow,
     QuarantineRow,
+    WebhookBatchRow,
     OutboxRow,
     SendGateRow,
     IdempotencyRow,

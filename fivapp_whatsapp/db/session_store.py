@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import msgspec
 
 from fivapp_whatsapp.models import Session, SessionUpdate, WebhookEvent, to_datetime
-from fivapp_whatsapp.ports import Quarantined, Receipt
+from fivapp_whatsapp.ports import KeptWebhooks, Quarantined, Receipt, VaultState
 
 from . import convert
 from .operations import receiving
 from .operations import sessions as session_ops
 from .part import Part
 from .refusals import translate_refusals
+from .vault import Vault, unpack
 
 
 class SessionTables(Part):
-    """Sessions, receiving, quarantine."""
+    """Sessions, receiving, quarantine, and webhooks as they came."""
 
     _tenants_of_sessions: dict[str, str]
+    _vault: Vault
+    _keep_webhooks: bool
 
     async def add_session(
         self, tenant_id: str, session_id: str, name: str, connector: str, *, exists_ok: bool = True
@@ -71,10 +75,17 @@ class SessionTables(Part):
         return await self._writer.submit(operation)
 
     async def receive(
-        self, connector: str, events: Sequence[WebhookEvent], raw: bytes, *, quarantine_id: str | None = None
+        self,
+        connector: str,
+        events: Sequence[WebhookEvent],
+        raw: bytes,
+        *,
+        quarantine_id: str | None = None,
+        replay: bool = False,
     ) -> Receipt:
         """Store what one webhook tells; what names no session of ours is quarantined."""
-        if not events and quarantine_id is None:
+        keep = self._keep_webhooks and quarantine_id is None and not replay
+        if not events and quarantine_id is None and not keep:
             return Receipt()
         known: list[tuple[str, WebhookEvent]] = []
         unknown: list[str] = []
@@ -85,7 +96,16 @@ class SessionTables(Part):
             else:
                 known.append((tenant_id, event))
         with translate_refusals():
-            operation = receiving.Receive(connector, raw, known, unknown, settles=quarantine_id)
+            operation = receiving.Receive(
+                connector,
+                raw,
+                known,
+                unknown,
+                vault=self._vault,
+                settles=quarantine_id,
+                keep=keep,
+                replay=replay,
+            )
         return await self._writer.submit(operation)
 
     async def _tenant_of(self, session_id: str) -> str | None:
@@ -98,7 +118,7 @@ class SessionTables(Part):
 
     async def quarantine(self, connector: str, raw: bytes, reason: str) -> None:
         """Keep a body that could not be read."""
-        await self._writer.submit(receiving.Quarantine(connector, raw, reason))
+        await self._writer.submit(receiving.Quarantine(connector, self._vault.clean(raw), reason))
 
     async def quarantined(
         self, session_id: str | None = None, limit: int = 100, *, after: str | None = None
@@ -108,3 +128,15 @@ class SessionTables(Part):
             Quarantined(row.id, row.connector, row.reason, row.session_id, row.raw, to_datetime(row.received_at))
             for row in await self._read.quarantined(session_id, after, limit)
         ]
+
+    async def kept_webhooks(
+        self, since: datetime, until: datetime, limit: int = 50, *, after: str | None = None
+    ) -> list[KeptWebhooks]:
+        """List what was kept in a time, oldest first, those of one commit together."""
+        rows = await self._read.webhook_batches(convert.to_ms(since), convert.to_ms(until), after, limit)
+        return [KeptWebhooks(row.id, to_datetime(row.received_at), unpack(row.bodies)) for row in rows]
+
+    async def vault_state(self) -> VaultState:
+        """Tell how much is kept."""
+        bodies, size, oldest = await self._read.vault_state()
+        return VaultState(bodies, size, None if oldest is None else to_datetime(oldest))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from fivapp_whatsapp.ports import Metrics, NoMetrics, Pace, StoreCheck
 
@@ -20,6 +20,7 @@ from .session_store import SessionTables
 from .sqlite import BUSY_SECONDS
 from .sqlite_writer import SQLiteWriterDatabase
 from .tenant_store import TenantTables
+from .vault import Vault
 from .writer import Writer
 
 _QUARANTINED = "SELECT count(*) AS n FROM fivapp_quarantine WHERE state = 'waiting'"
@@ -31,8 +32,9 @@ class DatabaseStore(TenantTables, SessionTables, SendTables, PluginTables):
     """Keeps everything in one database. `server` takes the lock that refuses a second server on one SQLite file.
 
     Short commands use `server=False`: they write beside a running server, which notices within a second.
-    `pace` is how fast each session sends, `busy_seconds` how long a write waits for another process that writes to
-    the SQLite file, `look_seconds` how long a change of another process that was not told may stay unseen.
+    `pace` is how fast each session sends. With `keep_webhooks` their bodies are kept as they came, as those in
+    quarantine always, but without these `secrets`. `busy_seconds` is how long a write waits for another process that
+    writes to the SQLite file, `look_seconds` how long a change of another process that was not told may stay unseen.
     """
 
     def __init__(
@@ -43,12 +45,16 @@ class DatabaseStore(TenantTables, SessionTables, SendTables, PluginTables):
         pending_limit: int = 10_000,
         server: bool = True,
         pace: Pace | None = None,
+        keep_webhooks: bool = False,
+        secrets: Sequence[str] = (),
         busy_seconds: float = BUSY_SECONDS,
         look_seconds: float = LOOK_SECONDS,
     ) -> None:
         self._engine = make_engine(url)
         self._metrics = metrics or NoMetrics()
         self._pace = pace or Pace()
+        self._keep_webhooks = keep_webhooks
+        self._vault = Vault(secrets)
         self._read = Queries(self._engine)
         self._plugins = PluginQueries(self._read)
         self._claims = Claims(postgresql=isinstance(self._engine, PostgresEngine))

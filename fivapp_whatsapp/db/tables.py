@@ -201,6 +201,15 @@ class Quarantine(Table, tablename="fivapp_quarantine"):
     received_at = time_column()
 
 
+class WebhookBatches(Table, tablename="fivapp_webhook_batch"):
+    """Bodies of webhooks as they came, those of one commit in a row."""
+
+    id = key_column()
+    received_at = time_column()
+    size = Integer(default=0, db_column_name="count")
+    bodies = Bytea(default=b"")
+
+
 class Outbox(Table, tablename="fivapp_outbox"):
     """Messages to be sent."""
 
@@ -271,6 +280,7 @@ TABLES: tuple[type[Table], ...] = (
     ParkedStatuses,
     Events,
     Quarantine,
+    WebhookBatches,
     Outbox,
     SendGates,
     IdempotencyKeys,

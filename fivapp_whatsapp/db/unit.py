@@ -12,12 +12,23 @@ from typing import Any, Protocol, TypeVar, cast
 
 import msgspec
 
-from fivapp_whatsapp.models import now_ms
+from fivapp_whatsapp.models import new_id, now_ms
 
 from .needs import Needs
 from .row import Row
-from .rows import AccountRow, AliasRow, CursorRow, EventRow, MessageRow, MessageStatusRow, OutboxRow, ParkedStatusRow
+from .rows import (
+    AccountRow,
+    AliasRow,
+    CursorRow,
+    EventRow,
+    MessageRow,
+    MessageStatusRow,
+    OutboxRow,
+    ParkedStatusRow,
+    WebhookBatchRow,
+)
 from .statements import Delete, Lookup, Notify, Write
+from .vault import Body, Vault
 
 R = TypeVar("R", bound=Row)
 T_co = TypeVar("T_co", covariant=True)
@@ -43,6 +54,8 @@ class Unit:
         self._accounts: dict[tuple[str, str], AccountRow] = {}
         self._events: list[EventRow] = []
         self._unread: dict[tuple[str, int], int] = {}
+        self._bodies: list[Body] = []
+        self._vault: Vault | None = None
 
     # --- reading and changing rows, by operations ----------------------------------------------
 
@@ -134,6 +147,11 @@ class Unit:
         self._events.append(EventRow(tenant_id, cursor.seq, type_, *ids, text, self.now, was, reached))
         return cursor.seq
 
+    def keep(self, vault: Vault, connector: str, raw: bytes) -> None:
+        """Keep a webhook's body as it came."""
+        self._vault = vault
+        self._bodies.append((connector, raw))
+
     # --- loading and writing, by the writer -----------------------------------------------------
 
     def loads(self, needs: Needs) -> Iterable[Sequence[Lookup]]:
@@ -188,6 +206,9 @@ class Unit:
                 yield Delete(kind, list(gone))
         if self._events:
             yield Write(EventRow, self._events)
+        if self._vault is not None:
+            packed = self._vault.pack(self._bodies)
+            yield Write(WebhookBatchRow, [WebhookBatchRow(new_id(), self.now, len(self._bodies), packed)])
         cursors = [cursor for t in sorted(self.heads) if (cursor := self.get(CursorRow, t)) is not None]
         if cursors:
             yield Write(CursorRow, cursors, "replace")

@@ -9,6 +9,7 @@ from fivapp_whatsapp.db.convert import optional_ms, session, session_row
 from fivapp_whatsapp.db.needs import Needs
 from fivapp_whatsapp.db.rows import MessageRow, OutboxRow, ParkedStatusRow, QuarantineRow, SessionRow
 from fivapp_whatsapp.db.unit import Unit
+from fivapp_whatsapp.db.vault import Vault
 from fivapp_whatsapp.models import (
     GroupUpdate,
     IncomingMessage,
@@ -41,6 +42,7 @@ class Receive:
 
     `known` pairs each event with the tenant of its session, `unknown` are the sessions that nobody has. What
     names such a session is kept in quarantine; `settles` is the id of the row there that this body comes from.
+    `keep` keeps the body as it came as well; with `replay` it is one that was kept, and goes nowhere again.
     """
 
     def __init__(
@@ -48,10 +50,16 @@ class Receive:
         connector: str,
         raw: bytes,
         known: Sequence[tuple[str, WebhookEvent]],
-        unknown: Sequence[str] = (),
+        unknown: Sequence[str],
         *,
+        vault: Vault,
         settles: str | None = None,
+        keep: bool = False,
+        replay: bool = False,
     ) -> None:
+        self._vault = vault
+        self._keeps = keep
+        self._replay = replay
         self._connector = connector
         self._raw = raw
         self._events = [(tenant_id, event, _event(tenant_id, event)) for tenant_id, event in known]
@@ -82,16 +90,20 @@ class Receive:
                 duplicates += not new
             elif isinstance(event, StatusUpdate):
                 statuses += 1
-        kept = self._keep(unit, unknown)
+        kept = not self._replay and self._set_aside(unit, unknown)
+        if self._keeps and not kept and (stored or not duplicates):
+            # A body that was there already was kept when it came first.
+            unit.keep(self._vault, self._connector, self._raw)
         return Receipt(stored, duplicates, int(kept), statuses)
 
-    def _keep(self, unit: Unit, unknown: set[str]) -> bool:
+    def _set_aside(self, unit: Unit, unknown: set[str]) -> bool:
         """Put what could not be stored into quarantine, or what came out of it back; True for a new row."""
         # A body that names several waits for each of them.
         session_id = next(iter(unknown)) if len(unknown) == 1 else None
         if self._settles is None:
             if unknown:
-                unit.put(quarantined(self._connector, self._raw, "unknown_session", session_id, unit.now))
+                raw = self._vault.clean(self._raw)
+                unit.put(quarantined(self._connector, raw, "unknown_session", session_id, unit.now))
             return bool(unknown)
         if (row := unit.get(QuarantineRow, self._settles)) is not None:
             row.attempts += 1

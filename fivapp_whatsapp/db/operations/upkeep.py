@@ -42,8 +42,9 @@ class LogNotification:
 class Forget:
     """Drops what is out of its time, a part in each transaction, so that nobody waits long for the database."""
 
-    def __init__(self, events_before: int) -> None:
+    def __init__(self, events_before: int, webhooks_before: int) -> None:
         self._events_before = events_before
+        self._webhooks_before = webhooks_before
 
     def tenants(self) -> Work[list[str]]:
         """List the tenants whose logs are to be looked at."""
@@ -58,9 +59,9 @@ class Forget:
     def rest(self) -> Work[bool]:
         """Drop a part of what else is old, and return whether there may be more.
 
-        Expired keys, statuses whose message never came, sends that wait for no echo, settled quarantine; and of
-        plugins: marks as old as events, expired state, presence and health whose time is over, failures that
-        nobody tried again.
+        Expired keys, statuses whose message never came, sends that wait for no echo, settled quarantine, webhooks as
+        they came; and of plugins: marks as old as events, expired state, presence and health whose time is over,
+        failures that nobody tried again.
         """
         now = now_ms()
         more = False
@@ -69,7 +70,8 @@ class Forget:
             (_OLD_PARKED, now - _PARKED_MS),
             (_OLD_SENDS, now - ECHO_MS),
             (_OLD_QUARANTINE, self._events_before),
-            # Ids begin with their time: the primary key finds the marks of old messages.
+            # Ids begin with their time: the primary key finds old ones.
+            (_OLD_WEBHOOKS, f"{max(0, self._webhooks_before):012x}"),
             (_OLD_ANSWERS, f"{max(0, self._events_before):012x}"),
             (_OLD_STATE, now),
             (_OLD_PRESENCE, now),
@@ -90,6 +92,7 @@ _OLD_KEYS = _old("fivapp_idempotency_key", "tenant_id, principal, route, key", "
 _OLD_PARKED = _old("fivapp_parked_status", "session_id, native_id, status", "received_at")
 _OLD_SENDS = _old("fivapp_outbox", "message_id", f"state = '{UNBOUND}' AND not_before")
 _OLD_QUARANTINE = _old("fivapp_quarantine", "id", "state = 'processed' AND received_at")
+_OLD_WEBHOOKS = _old("fivapp_webhook_batch", "id", "id")
 _OLD_ANSWERS = _old("fivapp_plugin_answer", "message_id", "message_id")
 _OLD_STATE = _old("fivapp_plugin_state", "tenant_id, plugin, conversation_id, key", "expires_at")
 _OLD_PRESENCE = _old("fivapp_plugin_presence", "tenant_id, user_id, process", "until")
