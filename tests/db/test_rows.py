@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import pytest
 
-from fivapp_whatsapp.db.migrations.fivapp_whatsapp_2026_11_23_first_tables import TABLES as FIRST_TABLES
-from fivapp_whatsapp.db.migrations.fivapp_whatsapp_2026_11_26_plugins import TABLES as PLUGIN_TABLES
-from fivapp_whatsapp.db.migrations.fivapp_whatsapp_2026_11_26_quick_replies import TABLES as QUICK_REPLIES
-from fivapp_whatsapp.db.migrations.fivapp_whatsapp_2026_11_26_send_gates import TABLES as SEND_GATES
-from fivapp_whatsapp.db.migrations.fivapp_whatsapp_2026_11_26_webhook_batches import TABLES as WEBHOOK_BATCHES
+from fivapp_whatsapp.db.migrate import modules
 from fivapp_whatsapp.db.row import Row
 from fivapp_whatsapp.db.rows import ROWS
 from fivapp_whatsapp.db.tables import TABLES, Migrations, column_names
 
-DDL = FIRST_TABLES + PLUGIN_TABLES + QUICK_REPLIES + SEND_GATES + WEBHOOK_BATCHES
+
+def _texts(tables: str | Sequence[str]) -> str:
+    return tables if isinstance(tables, str) else "\n".join(tables)
+
+
+DDL = "\n".join(_texts(getattr(module, "TABLES", "")) for module in modules())
 BY_NAME = {table._meta.tablename: table for table in TABLES if table is not Migrations}
 
 
