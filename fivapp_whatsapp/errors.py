@@ -13,6 +13,7 @@ GatewayError
 │   ├── AlreadyExists
 │   ├── SessionNotConnected
 │   ├── Hold                        a plugin holds a message back
+│   ├── OverBudget                  a conversation has had all the automatic messages that it may get for now
 │   └── RequestInProgress
 ├── NotAllowed
 │   ├── NotAuthenticated · InvalidWebhookKey · TenantSuspended · RoleRequired
@@ -169,6 +170,19 @@ class Hold(Conflict):
     """
 
     code = "message_held"
+
+
+class OverBudget(Conflict):
+    """This conversation has had all the automatic messages that it may get for now.
+
+    `rule` is the rule of the safety belt that says so: `rate_minute` or `rate_hour`.
+    """
+
+    code = "over_budget"
+
+    def __init__(self, detail: str | None = None, *, rule: str = "rate_minute") -> None:
+        super().__init__(detail)
+        self.rule = rule
 
 
 class RequestInProgress(Conflict):

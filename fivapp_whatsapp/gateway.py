@@ -53,6 +53,7 @@ from .ports import (
     ConversationFilter,
     Metrics,
     NoMetrics,
+    Queued,
     Receipt,
     Store,
     SystemClock,
@@ -321,6 +322,8 @@ class Gateway:
         fingerprint: str | None = None,
         wait: float | None = None,
         ask_plugins: bool = True,
+        automatic: bool = False,
+        prepared: bool = False,
     ) -> Sent:
         """Send a message: the row is committed first, then the call is made.
 
@@ -328,27 +331,32 @@ class Gateway:
         not connected or its sends are paused; a message that is still `pending` afterwards goes on without the
         caller. `idempotency_key` is (principal, key): the same key gives the first message again and sends nothing;
         with other content that is an error, unless `fingerprint` stands for the content. Plugins see the message
-        first, except with `ask_plugins=False`. Raises ConversationNotFound, RecipientMismatch, InvalidInput,
-        CapabilityMissing, SessionNotConnected, IdempotencyMismatch, Hold.
+        first, except with `ask_plugins=False`; one that is `prepared` goes out as it is. `automatic` counts it in the
+        budget of its conversation. Raises ConversationNotFound, RecipientMismatch, InvalidInput, CapabilityMissing,
+        SessionNotConnected, IdempotencyMismatch, Hold, OverBudget.
         """
         with operation("send", tenant_id=tenant_id, conversation_id=conversation_id) as op:
             conversation = await self.conversation(tenant_id, conversation_id)
             session = await self.session(tenant_id, conversation.session_id)
-            prepared = await self._host.outgoing.prepare(
-                tenant_id, conversation, session, message, ask_plugins=ask_plugins
-            )
-            with self.outbox.place(tenant_id) as owner:
-                queued = await self.store.queue_message(
-                    tenant_id,
-                    conversation,
-                    prepared,
-                    author,
-                    owner=owner,
-                    lease_seconds=self.outbox.lease_seconds,
-                    expires_at=self.clock.now() + timedelta(seconds=self.settings.send_expiry),
-                    idempotency_key=idempotency_key,
-                    fingerprint=fingerprint or _fingerprint(conversation_id, message),
+            fingerprint = fingerprint or _fingerprint(conversation_id, message)
+            queued = await self._known(tenant_id, idempotency_key, fingerprint)
+            if queued is None:
+                ready = await self._host.outgoing.prepare(
+                    tenant_id, conversation, session, message, ask_plugins=ask_plugins, prepared=prepared
                 )
+                with self.outbox.place(tenant_id) as owner:
+                    queued = await self.store.queue_message(
+                        tenant_id,
+                        conversation,
+                        ready,
+                        author,
+                        owner=owner,
+                        lease_seconds=self.outbox.lease_seconds,
+                        expires_at=self.clock.now() + timedelta(seconds=self.settings.send_expiry),
+                        idempotency_key=idempotency_key,
+                        fingerprint=fingerprint,
+                        budget=self.automation.limits if automatic else None,
+                    )
             if queued.item is None and session.status is not SessionStatus.CONNECTED:
                 sent = self.outbox.leave(queued, "session_connected")
             elif queued.paused:
@@ -360,10 +368,16 @@ class Gateway:
             op.outcome = status.value if status in _MAY_RETRY else op.outcome
             return sent
 
+    async def _known(self, tenant_id: str, key: tuple[str, str] | None, fingerprint: str) -> Queued | None:
+        """Return what was sent under a key: nobody is asked about it again, nor is it counted again."""
+        known = None if key is None else await self.store.known_send(tenant_id, key, fingerprint)
+        return None if known is None else Queued(tenant_id, known, created=False)
+
     async def retry(self, tenant_id: str, message_id: str, *, author: Author = _API) -> Sent:
         """Send a `failed`, `expired`, `cancelled` or `unknown` message again, as a new one that names the old.
 
-        A message is retried once: the second call gives the first retry again. Raises MessageNotFound, Conflict.
+        It goes out as it stands in the conversation: plugins have looked at it already. A message is retried once: the
+        second call gives the first retry again. Raises MessageNotFound, Conflict.
         """
         old = await self.message(tenant_id, message_id)
         if old.direction != "outgoing" or old.status not in _MAY_RETRY:
@@ -377,7 +391,7 @@ class Gateway:
             choices=old.choices,
         )
         key = ("retry", old.id)
-        return await self.send(tenant_id, old.conversation_id, again, author=author, idempotency_key=key)
+        return await self.send(tenant_id, old.conversation_id, again, author=author, idempotency_key=key, prepared=True)
 
     async def resolve(self, tenant_id: str, message_id: str, as_: str) -> Message:
         """Settle an `unknown` message as `sent`, or a waiting one as `cancelled`, by a person's word."""
@@ -428,9 +442,17 @@ class Gateway:
             return await self.store.change_conversation(tenant_id, conversation_id, patch, by)
         return await self._change_who_answers(tenant_id, conversation_id, patch, by, "")
 
-    async def add_note(self, tenant_id: str, conversation_id: str, text: str, *, author: Author) -> Message:
-        """Add a private note to a conversation; it is never sent."""
-        return await self.store.add_note(tenant_id, conversation_id, text, author)
+    async def add_note(
+        self,
+        tenant_id: str,
+        conversation_id: str,
+        text: str,
+        *,
+        author: Author,
+        idempotency_key: tuple[str, str] | None = None,
+    ) -> Message:
+        """Add a private note to a conversation; it is never sent. A known key gives the first note again."""
+        return await self.store.add_note(tenant_id, conversation_id, text, author, idempotency_key=idempotency_key)
 
     async def messages(
         self, tenant_id: str, conversation_id: str, *, before: int | None = None, limit: int = 50
@@ -483,16 +505,17 @@ class Gateway:
     async def _change_who_answers(
         self, tenant_id: str, conversation_id: str, patch: ConversationPatch, by: Author, reason: str
     ) -> Conversation:
+        language = self.settings.language
+        if patch.answered_by == "human":
+            until = None if isinstance(patch.paused_until, msgspec.UnsetType) else patch.paused_until
+            line = handed_over(by.name, reason, until, language)
+        else:
+            line = given_back(by.name, language)
         before = await self.conversation(tenant_id, conversation_id)
-        after = await self.store.change_conversation(tenant_id, conversation_id, patch, by)
-        if (before.answered_by, before.paused_until) != (after.answered_by, after.paused_until):
-            language = self.settings.language
-            if after.answered_by == "human":
-                line = handed_over(by.name, reason, after.paused_until, language)
-                await self.automation.has_human(tenant_id, conversation_id)
-            else:
-                line = given_back(by.name, language)
-            await self.store.add_note(tenant_id, conversation_id, line, by, system=True)
+        after = await self.store.change_conversation(tenant_id, conversation_id, patch, by, line=line)
+        changed = (before.answered_by, before.paused_until) != (after.answered_by, after.paused_until)
+        if changed and after.answered_by == "human":
+            await self.automation.has_human(tenant_id, conversation_id)
         return after
 
     # --- plugins ---------------------------------------------------------------------------------

@@ -69,10 +69,18 @@ class AnswerTrail(Model, frozen=True, kw_only=True, omit_defaults=True):
     answer_ids: Sequence[str] = ()
 
 
+class Limits(msgspec.Struct, frozen=True):
+    """How many automatic messages a conversation may get."""
+
+    per_minute: int = 10
+    per_hour: int = 60
+
+
 class AnswerDraft(msgspec.Struct, frozen=True, kw_only=True):
     """What the chain decided about one or several messages of a contact, to be committed at once.
 
     `message_ids` all get the mark "answered". `answers` are queued to the conversation, in order, by `author`.
+    `budget` cuts them where it ends, and `budget_lines` has the system line for its rule, where one is to be left.
     `hand_over_until` gives the conversation to a human until then. `notice` is a system line.
     """
 
@@ -81,6 +89,8 @@ class AnswerDraft(msgspec.Struct, frozen=True, kw_only=True):
     trail: AnswerTrail
     author: Author | None = None
     answers: Sequence[OutgoingMessage] = ()
+    budget: Limits | None = None
+    budget_lines: Mapping[str, str] = {}
     hand_over_until: datetime | None = None
     notice: str | None = None
 
@@ -88,11 +98,13 @@ class AnswerDraft(msgspec.Struct, frozen=True, kw_only=True):
 class Answered(msgspec.Struct, frozen=True):
     """What became of a draft: `first` is False when a mark was there already (nothing was changed then).
 
-    `overtaken` is True when a human took over meanwhile: the mark is set, nothing was queued.
+    `overtaken` is True when a human took over meanwhile: the mark is set, nothing was queued. `cut` is the rule of the
+    budget that some of the answers fell to.
     """
 
     first: bool
     overtaken: bool = False
+    cut: str | None = None
     queued: Sequence[Queued] = ()
 
 

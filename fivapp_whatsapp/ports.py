@@ -36,7 +36,7 @@ from .models import (
     Tenant,
     WebhookEvent,
 )
-from .plugin_ports import PluginStore
+from .plugin_ports import Limits, PluginStore
 
 
 class Clock(Protocol):
@@ -508,10 +508,11 @@ class Store(PluginStore, Protocol):
         ...
 
     async def change_conversation(
-        self, tenant_id: str, conversation_id: str, patch: ConversationPatch, by: Author
+        self, tenant_id: str, conversation_id: str, patch: ConversationPatch, by: Author, *, line: str | None = None
     ) -> Conversation:
         """Change a conversation and emit conversation.updated when something changed.
 
+        When who answers changed, `line` is left as a system line by `by` in the same transaction.
         Raises ConversationNotFound, MessageNotFound.
         """
         ...
@@ -525,9 +526,19 @@ class Store(PluginStore, Protocol):
         ...
 
     async def add_note(
-        self, tenant_id: str, conversation_id: str, text: str, author: Author, *, system: bool = False
+        self,
+        tenant_id: str,
+        conversation_id: str,
+        text: str,
+        author: Author,
+        *,
+        system: bool = False,
+        idempotency_key: tuple[str, str] | None = None,
     ) -> Message:
-        """Add a note (never sent) or a system line. Raises ConversationNotFound."""
+        """Add a note (never sent) or a system line; a key that is known gives the first one again.
+
+        Raises ConversationNotFound.
+        """
         ...
 
     async def message(self, tenant_id: str, message_id: str) -> Message | None:
@@ -559,14 +570,22 @@ class Store(PluginStore, Protocol):
         expires_at: datetime,
         idempotency_key: tuple[str, str] | None = None,
         fingerprint: str = "",
+        budget: Limits | None = None,
     ) -> Queued:
         """Commit a pending message and its outbox row.
 
         `idempotency_key` is (principal, key): the same key gives the first message again; with another
         `fingerprint` it raises IdempotencyMismatch. The row is claimed for `owner`, if there is one, at once unless
-        an older send of this conversation waits, its session is not connected, or is at its pace or paused. Raises
-        ConversationNotFound, MessageNotFound (the quoted one).
+        an older send of this conversation waits, its session is not connected, or is at its pace or paused. `budget` is
+        for automatic messages: beyond it raises OverBudget. Raises ConversationNotFound, MessageNotFound (the quoted
+        one).
         """
+        ...
+
+    async def known_send(
+        self, tenant_id: str, idempotency_key: tuple[str, str], fingerprint: str = ""
+    ) -> Message | None:
+        """Return the message that was queued under a key, None for a new one. Raises IdempotencyMismatch."""
         ...
 
     async def claim_sends(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import msgspec
 
-from .errors import ConnectorError, InvalidInput
+from .errors import ConnectorError, Hold, InvalidInput, OverBudget
 from .models import (
     Author,
     Contact,
@@ -92,7 +92,7 @@ class Scope(msgspec.Struct):
     """Where a plugin's view is used: in which hook, for which conversation.
 
     `key` names the event or timer and the hook, and is empty outside of hooks; `count` numbers what is sent in it.
-    `automatic` marks what happens without a person asking for it: that has a budget.
+    `automatic` marks what happens without a person asking for it: that has a budget. Notes are numbered by themselves.
     """
 
     key: str = ""
@@ -100,13 +100,17 @@ class Scope(msgspec.Struct):
     conversation_id: str | None = None
     automatic: bool = False
     count: int = 0
+    notes: int = 0
 
-    def next_key(self, given: str | None) -> str | None:
-        """Return the key of the next send: the given one, else its number; None where nothing could run twice."""
+    def next_key(self, given: str | None, *, note: bool = False) -> str | None:
+        """Return the key of the next send or note: the given one, else its number; None where nothing runs twice."""
         if not self.key:
             return given
         if given is not None:
             return f"{self.key}:{given}"
+        if note:
+            self.notes += 1
+            return f"{self.key}:{self.notes}"
         self.count += 1
         return f"{self.key}:{self.count}"
 
@@ -176,29 +180,35 @@ class TenantGateway:
 
         In a hook it is sent once even when the hook runs again: the second run gets the first message back. What is
         sent is numbered for that; where the order may differ, as in `asyncio.gather`, give each a `key`. Outside of
-        hooks only a `key` does so, for 24 hours. Raises Hold, also when a hook has sent too much in a conversation.
+        hooks only a `key` does so, for 31 days. Raises Hold, also when a hook has sent too much in a conversation.
         """
         content = OutgoingMessage(text=message) if isinstance(message, str) else message
-        key = self._scope.next_key(key)
-        conversation_id = _id(conversation)
-        if self._scope.automatic:
-            await self._gateway.automation.check_budget(self.tenant_id, conversation_id)
-        sent = await self._gateway.send(
-            self.tenant_id,
-            conversation_id,
-            content,
-            author=self._author,
-            idempotency_key=None if key is None else (f"plugin:{self.plugin}", key),
-            fingerprint=_ANY_CONTENT,
-            wait=0,
-            # A hook that looks at outgoing messages would be asked about its own for ever.
-            ask_plugins=self._scope.hook != "outgoing_message",
-        )
+        try:
+            sent = await self._gateway.send(
+                self.tenant_id,
+                _id(conversation),
+                content,
+                author=self._author,
+                idempotency_key=self._keyed(self._scope.next_key(key)),
+                fingerprint=_ANY_CONTENT,
+                wait=0,
+                # A hook that looks at outgoing messages would be asked about its own for ever.
+                ask_plugins=self._scope.hook != "outgoing_message",
+                automatic=self._scope.automatic,
+            )
+        except OverBudget as exc:
+            raise Hold(self._gateway.automation.say(exc.rule)) from None
         return sent.message
 
-    async def note(self, conversation_id: str, text: str) -> Message:
-        """Add a private note to a conversation; it is never sent."""
-        return await self._gateway.add_note(self.tenant_id, conversation_id, text, author=self._author)
+    async def note(self, conversation_id: str, text: str, *, key: str | None = None) -> Message:
+        """Add a private note to a conversation; it is never sent. In a hook it is added once, as `send` sends once."""
+        known = self._keyed(self._scope.next_key(key, note=True))
+        return await self._gateway.add_note(
+            self.tenant_id, conversation_id, text, author=self._author, idempotency_key=known
+        )
+
+    def _keyed(self, key: str | None) -> tuple[str, str] | None:
+        return None if key is None else (f"plugin:{self.plugin}", key)
 
     async def typing(self, conversation_id: str, on: bool = True) -> None:
         """Show or hide "typing…" in a chat; nothing happens where the connection service cannot."""

@@ -67,7 +67,8 @@ class World:
         given = {"sender": chat if chat != GROUP else ANA, "sender_name": "Ana", "at": self.clock.now()} | fields
         number = f"n{next(_numbers)}"
         await self.tell(IncomingMessage(session_id="acme", native_id=number, chat_id=chat, text=text, **given))
-        found = (await self.messages(chat))[-1]
+        # A quick bot may have answered meanwhile.
+        found = [each for each in await self.messages(chat) if each.author.kind != "plugin"][-1]
         if wait:
             await self.idle()
         return found

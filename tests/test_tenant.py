@@ -10,7 +10,14 @@ from typing import Any
 
 import pytest
 
-from fivapp_whatsapp.errors import CapabilityMissing, ConversationNotFound, Hold, InvalidInput, PluginNotFound
+from fivapp_whatsapp.errors import (
+    CapabilityMissing,
+    ConversationNotFound,
+    Hold,
+    InvalidInput,
+    PluginNotFound,
+    StoreUnavailable,
+)
 from fivapp_whatsapp.hookspecs import hookimpl
 from fivapp_whatsapp.metrics import PrometheusMetrics
 from fivapp_whatsapp.models import Author, Choice, ConversationPatch, Message, OutgoingMessage
@@ -83,7 +90,7 @@ async def test_automatic_messages_outside_the_chain_have_the_same_budget(sqlite_
     async with world(sqlite_url, clock, doer(chatter), bot_replies_per_minute=3) as here:
         await here.says()
         assert (here.sent, len(refused)) == (["0", "1", "2"], 2)
-        assert "limit of answers a minute" in refused[0]
+        assert "limite de respostas por minuto" in refused[0]
 
 
 async def test_a_plugin_reads_and_changes_its_tenants_conversations_only(sqlite_url: str, clock: MovingClock) -> None:
@@ -138,6 +145,23 @@ async def test_a_conversation_goes_to_people_with_a_reason_and_comes_back(sqlite
         first, second = await here.lines()
         assert "(Does things): quer falar com uma pessoa" in first
         assert "voltam a responder" in second
+
+
+async def test_a_conversation_goes_to_people_together_with_the_line_that_says_so(
+    sqlite_url: str, clock: MovingClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with world(sqlite_url, clock, doer(failing_once)) as here:
+        message = await here.says()
+
+        async def away(*args: Any, **more: Any) -> None:
+            raise StoreUnavailable
+
+        monkeypatch.setattr(here.gateway.store, "add_note", away)
+        mine = here.gateway.as_plugin("acme", "doer")
+        for _ in range(2):  # the second time nothing changes, and nothing is said
+            await mine.hand_over(message.conversation_id, "agora")
+        assert (await here.conversation()).answered_by == "human"
+        assert len(await here.lines()) == 1
 
 
 async def test_what_the_connector_cannot_is_refused_or_left_out(sqlite_url: str, clock: MovingClock) -> None:
@@ -299,7 +323,9 @@ async def test_a_held_message_is_an_error_with_its_reason_and_leaves_no_row(
         message = await here.says()
         [step] = (await here.trail(message)).steps
         assert (step.outcome, step.detail) == ("held", "Sem palavrões.")
-        assert await here.lines() == ["A resposta de pong foi retida: Sem palavrões."]
+        [line] = await here.lines()
+        assert "(pong foi retido: Sem palavrões.). Pessoas respondem aqui por 30 minutos." in line
+        assert (await here.conversation()).answered_by == "human"
         assert here.sent == []
 
 

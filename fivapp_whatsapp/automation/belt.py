@@ -11,7 +11,7 @@ import msgspec
 
 from fivapp_whatsapp import addresses
 from fivapp_whatsapp.models import Conversation, GroupBots, Message, MessageKind, Session
-from fivapp_whatsapp.plugin_ports import AutomationSettings
+from fivapp_whatsapp.plugin_ports import AutomationSettings, Limits
 
 # Each rule that silences bots, in the order in which they are looked at: what people are told, pt-BR and English.
 RULES: Mapping[str, tuple[str, str]] = {
@@ -58,16 +58,10 @@ TOLD: Mapping[str, timedelta | None] = {
     "rate_minute": 10 * MINUTE,
     "rate_hour": HOUR,
 }
+BUDGET = ("rate_minute", "rate_hour")
 _LOOP_TIMES = 5
 _MENTION = re.compile(r"@\+?([0-9]{5,20})")
 _NO_CONTACT = frozenset({"broadcast", "newsletter"})
-
-
-class Limits(msgspec.Struct, frozen=True):
-    """How many automatic messages a conversation may get."""
-
-    per_minute: int = 10
-    per_hour: int = 60
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -150,9 +144,18 @@ def human_answers(conversation: Conversation, now: datetime) -> bool:
 def over_budget(recent: Sequence[Message], limits: Limits, now: datetime) -> str | None:
     """Return the rule of the budget that is used up by the automatic messages of a conversation, or None."""
     sent = [each.at for each in recent if each.direction == "outgoing" and each.author.kind == "plugin"]
-    if sum(at > now - HOUR for at in sent) >= limits.per_hour:
-        return "rate_hour"
-    return "rate_minute" if sum(at > now - MINUTE for at in sent) >= limits.per_minute else None
+    left, rule = budget_left(sent, limits, now)
+    return None if left else rule
+
+
+def budget_left(sent: Sequence[datetime], limits: Limits, now: datetime) -> tuple[int, str]:
+    """Return how many automatic messages a conversation may still get, and the rule that ends them.
+
+    `sent` has the times of those that it got within the last hour.
+    """
+    hour = max(0, limits.per_hour - sum(at > now - HOUR for at in sent))
+    minute = max(0, limits.per_minute - sum(at > now - MINUTE for at in sent))
+    return (hour, "rate_hour") if hour <= minute else (minute, "rate_minute")
 
 
 def may_loop(sent: Sequence[Message], now: datetime) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -41,11 +41,10 @@ class Bot(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What a bot said, ready to be queued; `held` says why a plugin keeps it from being sent."""
+    """What a bot said, ready to be queued."""
 
     plugin: Plugin
     messages: Sequence[OutgoingMessage]
-    held: str | None = None
 
 
 class Turn:
@@ -65,6 +64,8 @@ class Turn:
         self.asked = 0
         self.attempt = 1
         self.silent_since = now
+        # The rules that its conversation was told of lately.
+        self.told: Collection[str] = ()
         self.wait_until: datetime | None = None
         self.started = time.perf_counter()
 
@@ -179,8 +180,9 @@ class Chain:
         try:
             messages = [await prepare(message) for message in result.value]
         except Hold as exc:
+            # Whoever wrote is not to be left without a word for that: the next one is asked.
             self._note(turn, bot, result, "held", exc.detail)
-            return Answer(bot.plugin, (), exc.detail)
+            return None
         except StoreError:
             raise
         except GatewayError as exc:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from fivapp_whatsapp.models import Session
 from fivapp_whatsapp.outbox import Outbox
+from fivapp_whatsapp.plugin_ports import Limits
 from fivapp_whatsapp.plugins.everywhere import HealthEverywhere
 from fivapp_whatsapp.plugins.registry import Plugins
 from fivapp_whatsapp.plugins.runner import Runner
@@ -18,7 +19,6 @@ from fivapp_whatsapp.tenant import Scope, TenantGateway
 
 from .asking import Asking
 from .attempts import Activity, Attempts, Subscriber
-from .belt import Limits
 from .chain import HOOK
 from .decisions import Decisions
 from .dispatcher import Dispatcher

@@ -13,6 +13,7 @@ _WHY = {
     "failed": ("falhou", "failed"),
     "late": ("demorou demais", "took too long"),
     "paused": ("está pausado", "is paused"),
+    "held": ("foi retido", "was held back"),
 }
 
 

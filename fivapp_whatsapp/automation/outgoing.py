@@ -53,12 +53,15 @@ class Outgoing:
         message: OutgoingMessage,
         *,
         ask_plugins: bool = True,
+        prepared: bool = False,
     ) -> OutgoingMessage:
-        """Return a message as it is to be queued.
+        """Return a message as it is to be queued; one that is `prepared` is that already.
 
         Raises Hold, RecipientMismatch, InvalidInput, CapabilityMissing, SessionNotConnected.
         """
         await self.check(conversation, session, message)
+        if prepared:
+            return message
         if ask_plugins and self._plugins.hooks(_HOOK):
             changed = await self._ask(tenant_id, conversation, session, message)
             if changed is not message:

@@ -154,8 +154,8 @@ class _Rehearsing(TenantGateway):
         self._note("send", conversation_id, message=content, key=key)
         return made_up(conversation_id, content, self._author, self._gateway.clock.now())
 
-    async def note(self, conversation_id: str, text: str) -> Message:
-        self._note("note", conversation_id, text=text)
+    async def note(self, conversation_id: str, text: str, *, key: str | None = None) -> Message:
+        self._note("note", conversation_id, text=text, key=key)
         content = OutgoingMessage(text=text, kind=MessageKind.NOTE)
         return made_up(conversation_id, content, self._author, self._gateway.clock.now())
 

@@ -14,18 +14,18 @@ from typing import Any
 
 import msgspec
 
-from fivapp_whatsapp.errors import ConversationNotFound, Hold, MessageNotFound, StoreError
+from fivapp_whatsapp.errors import ConversationNotFound, MessageNotFound, StoreError
 from fivapp_whatsapp.models import Author, Message, MessageKind, OutgoingMessage
 from fivapp_whatsapp.observe import get_logger
 from fivapp_whatsapp.outbox import Outbox
-from fivapp_whatsapp.plugin_ports import AnswerDraft, Answered, AnswerStep, AnswerTrail, StoredEvent
+from fivapp_whatsapp.plugin_ports import AnswerDraft, Answered, AnswerStep, AnswerTrail, Limits, StoredEvent
 from fivapp_whatsapp.plugins.registry import Plugin
 from fivapp_whatsapp.ports import Clock, Store
 from fivapp_whatsapp.tenant import State
 
 from .asking import Asking, with_choice
 from .attempts import Attempts
-from .belt import HOUR, RULES, TOLD, Facts, Limits, about_message, may_loop, over_budget, silencing
+from .belt import BUDGET, HOUR, RULES, TOLD, Facts, about_message, may_loop, silencing
 from .bursts import Burst, Bursts
 from .chain import HOOK, Answer, Chain, Turn, TurnContext
 from .decisions import Decisions
@@ -40,7 +40,7 @@ NAME = "@replies"
 _STORE_RETRY_SECONDS = 1.0
 _RECENT = 1_000
 # What a bot is when it could not answer: others may have had nothing to say, these would have.
-_GONE = frozenset({"failed", "late", "paused"})
+_GONE = frozenset({"failed", "late", "paused", "held"})
 _SILENT = frozenset({"repeated", "silenced", "unanswered"})
 _NEVER_ANSWERED = frozenset({MessageKind.NOTE, MessageKind.SYSTEM})
 
@@ -102,12 +102,9 @@ class Automation:
         """Return the plugins in the order in which a tenant's bots are asked."""
         return await self._decisions.order(tenant_id)
 
-    async def check_budget(self, tenant_id: str, conversation_id: str) -> None:
-        """Raise Hold when a conversation has had all the automatic messages that it may get for now."""
-        now = self._clock.now()
-        sent = await self._store.outgoing_messages(tenant_id, conversation_id, now - HOUR, _RECENT)
-        if rule := over_budget(sent, self.limits, now):
-            raise Hold(rule_line(rule, "en"))
+    def say(self, rule: str) -> str:
+        """Return what people are told of a rule."""
+        return rule_line(rule, self._language)
 
     async def try_(
         self,
@@ -231,10 +228,14 @@ class Automation:
         if rule != "human_answers" and "human_answers" in told:
             await memory.delete("human_answers")
         if rule is None or rule not in TOLD or rule in told:
+            turn.told = told
             return rule, None
-        # So long the bots pause, or nobody is told again.
-        await memory.set(rule, True, expires=TOLD[rule])
-        return rule, rule_line(rule, self._language)
+        await self._told_of(turn, rule)
+        return rule, self.say(rule)
+
+    async def _told_of(self, turn: Turn, rule: str) -> None:
+        """Note that a conversation says of a rule: so long the bots pause, or nobody is told again."""
+        await self._memory(turn.key).set(rule, True, expires=TOLD[rule])
 
     async def _recent(self, turn: Turn, now: datetime) -> Sequence[Message]:
         """Return what the rules look back on; what came in only where bots answered often enough to be in a loop."""
@@ -262,13 +263,13 @@ class Automation:
 
     async def _finish(self, turn: Turn, answer: Answer | None, rule: str | None, notice: str | None) -> None:
         hand_over_until = None
-        if answer is not None and answer.held is not None:
-            notice = held_back(answer.plugin.name, answer.held, self._language)
-        elif answer is None and rule is None and (gone := _all_gone(turn.steps)):
+        if answer is None and rule is None and (gone := _all_gone(turn.steps)):
             minutes = (await self._decisions.automation(turn.tenant_id)).pause_minutes
             hand_over_until = self._clock.now() + timedelta(minutes=minutes)
             notice = bots_failed(gone, minutes, self._language)
             await self.has_human(*turn.key)
+        elif answer is None and (held := [step for step in turn.steps if step.outcome == "held"]):
+            notice = held_back(held[0].plugin, held[0].detail or "", self._language)
         draft = AnswerDraft(
             conversation_id=turn.message.conversation_id,
             message_ids=turn.message_ids,
@@ -281,10 +282,14 @@ class Automation:
             ),
             author=None if answer is None else _author(answer.plugin),
             answers=() if answer is None else answer.messages,
+            budget=self.limits,
+            budget_lines={each: self.say(each) for each in BUDGET if each not in turn.told},
             hand_over_until=hand_over_until,
             notice=notice,
         )
         draft, answered = await self._commit(turn, draft)
+        if answered.cut is not None and answered.cut not in turn.told:
+            await self._told_of(turn, answered.cut)
         for queued in answered.queued:
             self._outbox.begin(queued)
         self._tell(turn, draft, answered)
@@ -326,7 +331,7 @@ class Automation:
         write(
             "reply_chain",
             outcome=outcome,
-            rule=draft.trail.rule,
+            rule=draft.trail.rule or answered.cut,
             plugin=draft.trail.plugin,
             count=len(answered.queued),
             total=len(draft.message_ids),
@@ -370,7 +375,7 @@ def _outcome(draft: AnswerDraft, answered: Answered) -> str:
         return "repeated"
     if answered.overtaken:
         return "overtaken"
-    if draft.trail.rule is not None:
+    if draft.trail.rule is not None or (answered.cut is not None and not answered.queued):
         return "silenced"
     if draft.hand_over_until is not None:
         return "handed_over"

@@ -51,13 +51,18 @@ class ConversationTables(LogTables):
         return Page(items=await self._conversations(rows[:limit]), next_cursor=cursor, seq=seq)
 
     async def change_conversation(
-        self, tenant_id: str, conversation_id: str, patch: ConversationPatch, by: Author
+        self, tenant_id: str, conversation_id: str, patch: ConversationPatch, by: Author, *, line: str | None = None
     ) -> Conversation:
-        """Change a conversation. Raises ConversationNotFound, MessageNotFound."""
+        """Change a conversation, with a system line when who answers changed.
+
+        Raises ConversationNotFound, MessageNotFound.
+        """
         read = None
         if isinstance(patch.read_up_to, str) and (row := await self._read.message(tenant_id, patch.read_up_to)):
             read = (row.conversation_id, row.seq)
-        await self._writer.submit(conversation_ops.ChangeConversation(tenant_id, conversation_id, patch, read))
+        said = None if line is None else (line, by)
+        operation = conversation_ops.ChangeConversation(tenant_id, conversation_id, patch, read, said)
+        await self._writer.submit(operation)
         return await self._required_conversation(tenant_id, conversation_id)
 
     async def wake_snoozed(self) -> int:
@@ -71,11 +76,24 @@ class ConversationTables(LogTables):
         return None if found is None else convert.contact(*found)
 
     async def add_note(
-        self, tenant_id: str, conversation_id: str, text: str, author: Author, *, system: bool = False
+        self,
+        tenant_id: str,
+        conversation_id: str,
+        text: str,
+        author: Author,
+        *,
+        system: bool = False,
+        idempotency_key: tuple[str, str] | None = None,
     ) -> Message:
-        """Add a note or a system line. Raises ConversationNotFound."""
-        operation = conversation_ops.AddNote(tenant_id, conversation_id, text, author, system=system)
-        return await self._writer.submit(operation)
+        """Add a note or a system line; a key that is known gives the first one. Raises ConversationNotFound."""
+        operation = conversation_ops.AddNote(
+            tenant_id, conversation_id, text, author, system=system, key=idempotency_key
+        )
+        added = await self._writer.submit(operation)
+        found = await self.message(tenant_id, added) if isinstance(added, str) else added
+        if found is None:
+            raise MessageNotFound
+        return found
 
     async def message(self, tenant_id: str, message_id: str) -> Message | None:
         """Return a message, or None."""

@@ -19,6 +19,7 @@ class Needs:
         self.sends_of: set[str] = set()
         self.texts_of: set[str] = set()
         self.unread: set[tuple[str, int]] = set()
+        self.automatic_in: set[str] = set()
         self.accounts: set[tuple[str, str]] = set()
 
     def tenant(self, tenant_id: str) -> None:
@@ -46,6 +47,10 @@ class Needs:
     def account(self, tenant_id: str, login: str) -> None:
         """Load an account by its login."""
         self.accounts.add((tenant_id, login))
+
+    def automatic(self, conversation_id: str) -> None:
+        """Load when a conversation got automatic messages within the last hour."""
+        self.automatic_in.add(conversation_id)
 
     def unread_after(self, conversation_id: str, seq: int) -> None:
         """Count a conversation's incoming messages after a seq."""

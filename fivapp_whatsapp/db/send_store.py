@@ -7,13 +7,14 @@ from datetime import datetime
 
 from fivapp_whatsapp.errors import MessageNotFound
 from fivapp_whatsapp.models import Author, Conversation, Message, OutgoingMessage, SendResult, now_ms, to_datetime
+from fivapp_whatsapp.plugin_ports import Limits
 from fivapp_whatsapp.ports import Claimed, KeptAnswer, OutboxItem, Outcome, Queued, UnknownSend
 
 from .conversation_store import ConversationTables
 from .convert import to_ms
 from .operations import outcomes, requests, sending
 from .operations.claiming import ClaimSends
-from .rows import SessionRow
+from .rows import IdempotencyRow, SessionRow
 
 
 class SendTables(ConversationTables):
@@ -31,8 +32,9 @@ class SendTables(ConversationTables):
         expires_at: datetime,
         idempotency_key: tuple[str, str] | None = None,
         fingerprint: str = "",
+        budget: Limits | None = None,
     ) -> Queued:
-        """Commit a pending message and its outbox row."""
+        """Commit a pending message and its outbox row. Raises IdempotencyMismatch, OverBudget, …NotFound."""
         operation = sending.QueueMessage(
             tenant_id,
             conversation.id,
@@ -45,6 +47,7 @@ class SendTables(ConversationTables):
             pace=self._pace,
             key=idempotency_key,
             fingerprint=fingerprint,
+            budget=budget,
         )
         queued = await self._writer.submit(operation)
         if isinstance(queued, Queued):
@@ -61,6 +64,14 @@ class SendTables(ConversationTables):
     async def end_request(self, tenant_id: str, principal: str, key: str, answer: KeptAnswer | None) -> None:
         """Keep the answer of a request, or free its key."""
         await self._writer.submit(requests.EndRequest(tenant_id, principal, key, answer))
+
+    async def known_send(
+        self, tenant_id: str, idempotency_key: tuple[str, str], fingerprint: str = ""
+    ) -> Message | None:
+        """Return the message that was queued under a key, None for a new one. Raises IdempotencyMismatch."""
+        row = await self._read.by_key(IdempotencyRow, *sending.send_key(tenant_id, idempotency_key))
+        first = sending.first_of(row, fingerprint, now_ms())
+        return None if first is None else await self.message(tenant_id, first)
 
     async def claim_sends(
         self,

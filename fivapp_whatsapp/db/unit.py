@@ -56,6 +56,7 @@ class Unit:
         self._unread: dict[tuple[str, int], int] = {}
         self._bodies: list[Body] = []
         self._vault: Vault | None = None
+        self._automatic: defaultdict[str, list[int]] = defaultdict(list)
 
     # --- reading and changing rows, by operations ----------------------------------------------
 
@@ -123,6 +124,10 @@ class Unit:
         return self._unread[conversation_id, seq] + sum(
             row.conversation_id == conversation_id and row.seq > seq and row.direction == "incoming" for row in new
         )
+
+    def automatic(self, conversation_id: str) -> list[int]:
+        """Return when a conversation got automatic messages within the last hour; who queues one adds it."""
+        return self._automatic[conversation_id]
 
     def log(
         self,

@@ -23,6 +23,12 @@ from .unit import Operation, Unit
 
 _log = structlog.get_logger(__name__)
 _MAX_BATCH = 500
+# In the words of its index, for both databases use one with a condition only where they find it again.
+_AUTOMATIC = """
+SELECT conversation_id, received_at FROM fivapp_message WHERE conversation_id IN ({conversations}) AND received_at > $1
+AND direction = 'outgoing' AND kind NOT IN ('note', 'system') AND author_kind = 'plugin'
+"""
+_HOUR_MS = 3600 * 1000
 UNREAD = "SELECT count(*) FROM fivapp_message WHERE conversation_id = $1 AND seq > $2 AND direction = 'incoming'"
 T = TypeVar("T")
 _Batch: TypeAlias = "list[tuple[Operation[Any], asyncio.Future[Any]]]"
@@ -154,6 +160,11 @@ def apply_all(operations: list[Operation[Any]]) -> Work[tuple[Unit, list[Any]]]:
     for conversation_id, seq in needs.unread:
         [(count,)] = yield Sql(UNREAD, (conversation_id, seq))
         unit.counted(conversation_id, seq, count)
+    if needs.automatic_in:
+        marks = ", ".join(f"${number}" for number, _ in enumerate(needs.automatic_in, 2))
+        values = (unit.now - _HOUR_MS, *sorted(needs.automatic_in))
+        for conversation_id, at in (yield Sql(_AUTOMATIC.format(conversations=marks), values)):
+            unit.automatic(conversation_id).append(at)
     results: list[Any] = []
     for operation in operations:
         try:

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from fivapp_whatsapp.errors import StoreUnavailable
+from fivapp_whatsapp.errors import Hold, StoreUnavailable
 from fivapp_whatsapp.hookspecs import hookimpl
 from fivapp_whatsapp.models import (
     Author,
@@ -86,7 +86,7 @@ async def test_the_first_bot_that_answers_wins_and_every_step_is_noted(sqlite_ur
         [failed] = [step for step in trail.steps if step.outcome == "failed"]
         assert failed.detail is not None
         line = fails.__code__.co_firstlineno + 2
-        assert failed.detail == f"ValueError in test_automation.py:{line}"
+        assert failed.detail == f"ValueError in test_replies.py:{line}"
 
 
 async def test_bots_are_asked_in_the_tenants_order_and_those_switched_off_are_noted(
@@ -126,7 +126,7 @@ async def test_what_is_no_answer_fails_with_its_type_and_its_place(
         assert odd.outcome == "failed"
         assert odd.detail is not None
         assert odd.detail.startswith("reply_to returned ")
-        assert "not a text or an OutgoingMessage (test_automation.py:" in odd.detail
+        assert "not a text or an OutgoingMessage (test_replies.py:" in odd.detail
         assert here.gateway.runner.health("odd").failures == 1
 
 
@@ -252,6 +252,41 @@ async def test_a_bundled_bot_that_nobody_configured_is_not_asked(sqlite_url: str
         trail = await here.trail(message)
         assert [step.plugin for step in trail.steps] == ["broken"]
         assert (await here.conversation()).answered_by == "human"
+
+
+def keeps_back(word: str) -> ModuleType:
+    @hookimpl
+    def outgoing_message(message: OutgoingMessage) -> None:
+        if message.text == word:
+            raise Hold("not that")
+
+    return plugin("filter", outgoing_message)
+
+
+async def test_after_an_answer_that_is_held_back_the_next_bot_is_asked(sqlite_url: str, clock: MovingClock) -> None:
+    async with world(sqlite_url, clock, says("a", "de a"), says("b", "de b"), keeps_back("de a")) as here:
+        message = await here.says()
+        assert here.sent == ["de b"]
+        assert await outcomes(here, message) == [("a", "held"), ("b", "answered")]
+        assert await here.lines() == []
+
+
+async def test_when_all_that_bots_would_say_is_held_back_people_take_over(sqlite_url: str, clock: MovingClock) -> None:
+    async with world(sqlite_url, clock, says("a", "x"), fails("b"), keeps_back("x")) as here:
+        await here.says()
+        assert (await here.conversation()).answered_by == "human"
+        [line] = await here.lines()
+        assert "a foi retido: not that; b falhou" in line
+        assert here.sent == []
+
+
+async def test_a_held_answer_beside_a_bot_that_had_nothing_to_say_leaves_a_line(
+    sqlite_url: str, clock: MovingClock
+) -> None:
+    async with world(sqlite_url, clock, says("a", "x"), silent("b"), keeps_back("x")) as here:
+        await here.says()
+        assert (await here.conversation()).answered_by == "bot"
+        assert await here.lines() == ["A resposta de a foi retida: not that"]
 
 
 async def test_one_bot_that_had_nothing_to_say_leaves_the_conversation_to_the_bots(

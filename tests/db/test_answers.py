@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from fivapp_whatsapp.db.store import DatabaseStore
-from fivapp_whatsapp.errors import ConversationNotFound, MessageNotFound
+from fivapp_whatsapp.errors import ConversationNotFound, MessageNotFound, OverBudget
 from fivapp_whatsapp.models import Author, Conversation, Message, MessageStatus, OutgoingMessage, SessionStatus
-from fivapp_whatsapp.plugin_ports import AnswerDraft, Answered, AnswerStep, AnswerTrail
+from fivapp_whatsapp.plugin_ports import AnswerDraft, Answered, AnswerStep, AnswerTrail, Limits
 from fivapp_whatsapp.ports import Outcome
 
 from .world import accept, add_connected, change, chat, claim, head, incoming, log, news, receive, send, thread
@@ -244,3 +244,35 @@ async def test_outgoing_messages_are_those_of_each_conversation_since_its_time(s
     )
     assert together == [["b", "a"], ["c"], [], ["b"]]
     assert await store.outgoing_messages("globex", first.id, start, 100) == []
+
+
+async def test_a_budget_is_counted_where_it_is_kept(store: DatabaseStore, other_store: DatabaseStore) -> None:
+    """Two processes and several sends of one batch cannot pass it together; what people write is none of it."""
+    messages = await asked(store, "n1", "n2")
+    conversation = await chat(store)
+    budget = Limits(per_minute=5, per_hour=9)
+    expires_at = datetime.now(UTC) + timedelta(minutes=10)
+
+    async def sends(kept: DatabaseStore, author: Author = BOT, limits: Limits | None = budget) -> str | None:
+        content = OutgoingMessage(text="x")
+        try:
+            await kept.queue_message(
+                "acme", conversation, content, author, owner="p", lease_seconds=30, expires_at=expires_at, budget=limits
+            )
+        except OverBudget as exc:
+            return exc.rule
+        return None
+
+    for _ in range(3):
+        assert await sends(store, Author(kind="api"), None) is None
+    assert await asyncio.gather(*(sends(kept) for kept in (store, other_store) * 2)) == [None] * 4
+    lines = {"rate_minute": "that was all", "rate_hour": "no"}
+    answered = await commit(store, draft(conversation, messages[:1], "a", "b", "c", budget=budget, budget_lines=lines))
+    assert ([each.message.text for each in answered.queued], answered.cut) == (["a"], "rate_minute")
+    assert [each.text for each in await thread(store, conversation) if each.kind == "system"] == ["that was all"]
+    trail = await store.answer_trail("acme", messages[0].id)
+    assert trail is not None
+    assert (trail.rule, len(trail.answer_ids)) == ("rate_minute", 1)
+    assert await asyncio.gather(*(sends(kept) for kept in (store, other_store))) == ["rate_minute"] * 2
+    late = await commit(store, draft(conversation, messages[1:], "d", budget=Limits(per_minute=9, per_hour=5)))
+    assert (late.queued, late.cut) == ((), "rate_hour")

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from fivapp_whatsapp.db.store import DatabaseStore
-from fivapp_whatsapp.models import MessageStatus, new_id
+from fivapp_whatsapp.models import Author, MessageStatus, new_id
 from fivapp_whatsapp.plugin_ports import AnswerDraft, AnswerTrail, FailureState, PluginFailure
 
 from .world import accept, chat, echo, incoming, outcome, receive, run_sql, send, status, thread
@@ -42,6 +42,22 @@ async def test_old_keys_go(store: DatabaseStore, database_url: str) -> None:
     await run_sql(database_url, "UPDATE fivapp_idempotency_key SET expires_at = 1")
     await forget(store)
     assert await count(database_url, "idempotency_key") == 0
+
+
+async def test_what_a_plugin_did_is_known_for_longer_than_its_failures_can_be_played_again(
+    store: DatabaseStore, database_url: str
+) -> None:
+    conversation = await chat(store)
+    days = 24 * 3600 * 1000
+    for principal in ("u1", "plugin:bot"):
+        await send(store, conversation, key=(principal, "k"))
+    await store.add_note(
+        "acme", conversation.id, "n", Author(kind="plugin", id="bot"), idempotency_key=("plugin:bot", "n")
+    )
+    await run_sql(database_url, f"UPDATE fivapp_idempotency_key SET expires_at = expires_at - {30 * days}")
+    await forget(store)
+    rows = await run_sql(database_url, "SELECT principal, route FROM fivapp_idempotency_key ORDER BY route")
+    assert [tuple(row) for row in rows] == [("plugin:bot", "note"), ("plugin:bot", "send")]
 
 
 async def test_more_than_a_part_of_what_is_old_goes_at_once(store: DatabaseStore, database_url: str) -> None:

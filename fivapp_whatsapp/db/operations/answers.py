@@ -19,7 +19,7 @@ from fivapp_whatsapp.ports import Pace, Queued
 
 from .conversations import add_line
 from .gates import needs_gate
-from .sending import Draft
+from .sending import Draft, automatic_left
 from .takeover import give_to_human, has_human
 
 HUMAN_TOOK_OVER = "human_took_over"
@@ -49,6 +49,7 @@ class CommitAnswer:
             Draft(content, author, owner=owner, lease_seconds=lease_seconds, expires_at=expires_at, pace=pace)
             for content in draft.answers
         ]
+        self._budget = draft.budget if draft.answers else None
         self._hand_over_until = optional_ms(draft.hand_over_until)
 
     def needs(self, needs: Needs) -> None:
@@ -59,6 +60,8 @@ class CommitAnswer:
         if self._answers:
             needs.sends(self._draft.conversation_id)
             needs_gate(needs, self._session_id)
+        if self._budget is not None:
+            needs.automatic(self._draft.conversation_id)
         for message_id in self._draft.message_ids:
             needs.row(AnswerRow, message_id)
         for answer in self._answers:
@@ -75,24 +78,34 @@ class CommitAnswer:
         for answer in self._answers:
             answer.check(unit, conversation)
         overtaken = bool(self._answers) and has_human(conversation, unit.now)
-        queued = () if overtaken else tuple(answer.queue(unit, conversation, session) for answer in self._answers)
-        self._mark(unit, queued, overtaken=overtaken)
-        if not overtaken:
-            self._tell(unit, conversation)
-        return Answered(first=True, overtaken=overtaken, queued=queued)
-
-    def _mark(self, unit: Unit, queued: Sequence[Queued], *, overtaken: bool) -> None:
-        trail = msgspec.structs.replace(self._draft.trail, answer_ids=[each.message.id for each in queued])
+        left, cut = (0, HUMAN_TOOK_OVER) if overtaken else self._left(unit, conversation)
+        queued = tuple(answer.queue(unit, conversation, session) for answer in self._answers[:left])
+        self._mark(unit, queued, cut)
         if overtaken:
-            trail = msgspec.structs.replace(trail, rule=HUMAN_TOOK_OVER)
+            return Answered(first=True, overtaken=True)
+        self._tell(unit, conversation, cut)
+        return Answered(first=True, queued=queued, cut=cut)
+
+    def _left(self, unit: Unit, conversation: ConversationRow) -> tuple[int, str | None]:
+        """Return how many of the answers may be queued, and the rule that the others fall to."""
+        if self._budget is None:
+            return len(self._answers), None
+        left, rule = automatic_left(unit, conversation.id, self._budget)
+        return left, rule if left < len(self._answers) else None
+
+    def _mark(self, unit: Unit, queued: Sequence[Queued], rule: str | None) -> None:
+        trail = msgspec.structs.replace(self._draft.trail, answer_ids=[each.message.id for each in queued])
+        if rule is not None:
+            trail = msgspec.structs.replace(trail, rule=rule)
         for message_id in self._draft.message_ids:
             text = _encode(msgspec.structs.replace(trail, message_id=message_id)).decode()
             unit.put(AnswerRow(message_id, self._tenant_id, unit.now, text))
 
-    def _tell(self, unit: Unit, conversation: ConversationRow) -> None:
+    def _tell(self, unit: Unit, conversation: ConversationRow, cut: str | None) -> None:
         until = self._hand_over_until
         if until is not None and give_to_human(conversation, until, unit.now):
             unit.put(conversation)
             unit.log(self._tenant_id, "conversation.updated", conversation_id=conversation.id)
-        if self._draft.notice is not None:
-            add_line(unit, conversation, self._draft.notice, _SYSTEM, MessageKind.SYSTEM)
+        for line in (self._draft.notice, self._draft.budget_lines.get(cut or "")):
+            if line is not None:
+                add_line(unit, conversation, line, _SYSTEM, MessageKind.SYSTEM)

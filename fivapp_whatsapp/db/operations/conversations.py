@@ -10,7 +10,7 @@ import msgspec
 from fivapp_whatsapp import addresses
 from fivapp_whatsapp.db.convert import message, optional_ms
 from fivapp_whatsapp.db.needs import Needs
-from fivapp_whatsapp.db.rows import ContactRow, ConversationRow, MessageRow, SessionRow
+from fivapp_whatsapp.db.rows import ContactRow, ConversationRow, IdempotencyRow, MessageRow, SessionRow
 from fivapp_whatsapp.db.unit import Unit
 from fivapp_whatsapp.errors import ConversationNotFound, MessageNotFound, SessionNotFound
 from fivapp_whatsapp.models import Author, ConversationPatch, Message, MessageKind, MessageStatus, new_id
@@ -18,6 +18,8 @@ from fivapp_whatsapp.models import Author, ConversationPatch, Message, MessageKi
 from .chats import contact_of, new_conversation, retitle
 
 _encode = msgspec.json.Encoder().encode
+# What a hook did is known for longer than its failure can be played again.
+PLUGIN_KEYS_MS = 31 * 24 * 3600 * 1000
 
 
 class OpenConversation:
@@ -60,15 +62,21 @@ class ChangeConversation:
     """Changes what people decide about a conversation.
 
     `read_seq` is the seq of the message that `patch.read_up_to` names; it never changes, so it may be read
-    before.
+    before. `line` is what a system line says when who answers changed, and by whose word.
     """
 
     def __init__(
-        self, tenant_id: str, conversation_id: str, patch: ConversationPatch, read: tuple[str, int] | None
+        self,
+        tenant_id: str,
+        conversation_id: str,
+        patch: ConversationPatch,
+        read: tuple[str, int] | None,
+        line: tuple[str, Author] | None = None,
     ) -> None:
         self._tenant_id = tenant_id
         self._id = conversation_id
         self._patch = patch
+        self._line = line
         self._read_seq = 0 if read is None or read[0] != conversation_id else read[1]
         self._read_known = read is not None and read[0] == conversation_id
 
@@ -86,12 +94,14 @@ class ChangeConversation:
             raise ConversationNotFound
         if isinstance(self._patch.read_up_to, str) and not self._read_known:
             raise MessageNotFound("readUpTo names no message of this conversation.")
-        before = msgspec.structs.astuple(row)
+        before, answered = msgspec.structs.astuple(row), (row.answered_by, row.paused_until)
         for name, value in self._values(unit, row).items():
             setattr(row, name, value)
         if msgspec.structs.astuple(row) != before:
             unit.put(row)
             unit.log(self._tenant_id, "conversation.updated", conversation_id=self._id)
+        if self._line is not None and answered != (row.answered_by, row.paused_until):
+            add_line(unit, row, *self._line, MessageKind.SYSTEM)
 
     def _values(self, unit: Unit, row: ConversationRow) -> dict[str, Any]:
         patch, values = self._patch, {}
@@ -144,24 +154,45 @@ class WakeConversations:
 class AddNote:
     """Adds a line that is never sent: a private note, or a system line that says what happened."""
 
-    def __init__(self, tenant_id: str, conversation_id: str, text: str, author: Author, *, system: bool) -> None:
+    def __init__(
+        self,
+        tenant_id: str,
+        conversation_id: str,
+        text: str,
+        author: Author,
+        *,
+        system: bool,
+        key: tuple[str, str] | None = None,
+    ) -> None:
         self._tenant_id = tenant_id
+        self._key = None if key is None else (tenant_id, key[0], "note", key[1])
         self._conversation_id = conversation_id
         self._text = text
         self._author = author
         self._kind = MessageKind.SYSTEM if system else MessageKind.NOTE
 
     def needs(self, needs: Needs) -> None:
-        """Need the conversation."""
+        """Need the conversation and the key."""
         needs.tenant(self._tenant_id)
         needs.row(ConversationRow, self._conversation_id)
+        if self._key is not None:
+            needs.row(IdempotencyRow, *self._key)
 
-    def apply(self, unit: Unit) -> Message:
-        """Add the row; the conversation's last message stays. Raises ConversationNotFound."""
+    def apply(self, unit: Unit) -> Message | str:
+        """Add the row; the conversation's last message stays. A known key gives the id of its first note.
+
+        Raises ConversationNotFound.
+        """
         conversation = unit.get(ConversationRow, self._conversation_id)
         if conversation is None or conversation.tenant_id != self._tenant_id:
             raise ConversationNotFound
-        return message(add_line(unit, conversation, self._text, self._author, self._kind))
+        known = None if self._key is None else unit.get(IdempotencyRow, *self._key)
+        if known is not None and known.expires_at > unit.now:
+            return known.message_id
+        row = add_line(unit, conversation, self._text, self._author, self._kind)
+        if self._key is not None:
+            unit.put(IdempotencyRow(*self._key, "", row.id, unit.now, unit.now + PLUGIN_KEYS_MS))
+        return message(row)
 
 
 def add_line(unit: Unit, conversation: ConversationRow, text: str, author: Author, kind: MessageKind) -> MessageRow:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from fivapp_whatsapp.automation.belt import budget_left
 from fivapp_whatsapp.db.convert import choices_text, media_text, message, to_ms
 from fivapp_whatsapp.db.needs import Needs
 from fivapp_whatsapp.db.plugin_rows import AutomationRow
 from fivapp_whatsapp.db.rows import ConversationRow, IdempotencyRow, MessageRow, MessageStatusRow, OutboxRow, SessionRow
 from fivapp_whatsapp.db.unit import Unit
-from fivapp_whatsapp.errors import ConversationNotFound, IdempotencyMismatch, MessageNotFound
-from fivapp_whatsapp.models import Author, Message, MessageStatus, OutgoingMessage, SessionStatus, new_id
+from fivapp_whatsapp.errors import ConversationNotFound, IdempotencyMismatch, MessageNotFound, OverBudget
+from fivapp_whatsapp.models import Author, Message, MessageStatus, OutgoingMessage, SessionStatus, new_id, to_datetime
+from fivapp_whatsapp.plugin_ports import Limits
 from fivapp_whatsapp.ports import Pace, Queued
 
 from . import gates
 from .claiming import WAITING, claim, item, line
+from .conversations import PLUGIN_KEYS_MS
 from .takeover import take_over
 
 IDEMPOTENCY_MS = 24 * 3600 * 1000
@@ -62,6 +65,8 @@ class Draft:
         row.seq = unit.log(row.tenant_id, "message.created", conversation_id=conversation.id, message_id=row.id)
         unit.put(row)
         unit.put(MessageStatusRow(row.id, row.status, row.tenant_id, row.at, unit.now, None, None))
+        if self._author.kind == "plugin":
+            unit.automatic(conversation.id).append(unit.now)
         conversation.last_message_id, conversation.activity_seq, conversation.waiting_since = row.id, row.seq, None
         taken_over = self._author.kind == "agent" and take_over(unit, conversation, unit.now)
         first = session.status == SessionStatus.CONNECTED and not line(unit, conversation.id)
@@ -153,14 +158,16 @@ class QueueMessage:
         pace: Pace,
         key: tuple[str, str] | None,
         fingerprint: str,
+        budget: Limits | None = None,
     ) -> None:
         self._tenant_id = tenant_id
         self._conversation_id = conversation_id
         self._session_id = session_id
         self._draft = Draft(content, author, owner=owner, lease_seconds=lease_seconds, expires_at=expires_at, pace=pace)
         self._by_agent = author.kind == "agent"
-        self._key = None if key is None else (tenant_id, key[0], _ROUTE, key[1])
+        self._key = None if key is None else send_key(tenant_id, key)
         self._fingerprint = fingerprint
+        self._budget = budget
 
     def needs(self, needs: Needs) -> None:
         """Need the conversation with its unfinished sends, the session, the key, and messages that this one names."""
@@ -173,30 +180,56 @@ class QueueMessage:
             needs.row(AutomationRow, self._tenant_id)
         if self._key is not None:
             needs.row(IdempotencyRow, *self._key)
+        if self._budget is not None:
+            needs.automatic(self._conversation_id)
         self._draft.needs(needs)
 
     def apply(self, unit: Unit) -> Queued | str:
-        """Add the rows; a known key gives the id of its first message. Raises IdempotencyMismatch, …NotFound."""
+        """Add the rows; a known key gives the id of its first message.
+
+        Raises IdempotencyMismatch, OverBudget, …NotFound.
+        """
         if (first := self._first(unit)) is not None:
             return first
         conversation = unit.get(ConversationRow, self._conversation_id)
         session = unit.get(SessionRow, self._session_id)
         if conversation is None or conversation.tenant_id != self._tenant_id or session is None:
             raise ConversationNotFound
+        if self._budget is not None:
+            left, rule = automatic_left(unit, conversation.id, self._budget)
+            if not left:
+                raise OverBudget(rule=rule)
         queued = self._draft.queue(unit, conversation, session)
         self._remember(unit, queued.message)
         return queued
 
     def _first(self, unit: Unit) -> str | None:
-        if self._key is None or (known := unit.get(IdempotencyRow, *self._key)) is None:
+        if self._key is None:
             return None
-        if known.expires_at <= unit.now:
-            return None
-        if known.fingerprint != self._fingerprint:
-            raise IdempotencyMismatch
-        return known.message_id
+        return first_of(unit.get(IdempotencyRow, *self._key), self._fingerprint, unit.now)
 
     def _remember(self, unit: Unit, made: Message) -> None:
         if self._key is not None:
-            expires_at = unit.now + IDEMPOTENCY_MS if made.retry_of is None else _FOR_GOOD
+            kept = PLUGIN_KEYS_MS if self._key[1].startswith("plugin:") else IDEMPOTENCY_MS
+            expires_at = unit.now + kept if made.retry_of is None else _FOR_GOOD
             unit.put(IdempotencyRow(*self._key, self._fingerprint, made.id, unit.now, expires_at))
+
+
+def send_key(tenant_id: str, key: tuple[str, str]) -> tuple[str, str, str, str]:
+    """Return the primary key of the row that remembers a send under (principal, key)."""
+    return tenant_id, key[0], _ROUTE, key[1]
+
+
+def first_of(known: IdempotencyRow | None, fingerprint: str, now: int) -> str | None:
+    """Return the id of the message that a key was used for, None for a new key. Raises IdempotencyMismatch."""
+    if known is None or known.expires_at <= now:
+        return None
+    if known.fingerprint != fingerprint:
+        raise IdempotencyMismatch
+    return known.message_id
+
+
+def automatic_left(unit: Unit, conversation_id: str, budget: Limits) -> tuple[int, str]:
+    """Return how many automatic messages a conversation may still get, and the rule that ends them."""
+    sent = [to_datetime(at) for at in unit.automatic(conversation_id)]
+    return budget_left(sent, budget, to_datetime(unit.now))

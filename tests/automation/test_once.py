@@ -1,0 +1,194 @@
+"""What hooks do through the gateway is done once, however often they run, and within the budget of its kind."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import msgspec
+import pytest
+
+from fivapp_whatsapp.errors import ConnectorRejected, Hold
+from fivapp_whatsapp.hookspecs import hookimpl
+from fivapp_whatsapp.models import Author, Choice, Message, MessageKind, MessageStatus, OutgoingMessage
+from fivapp_whatsapp.tenant import TenantGateway
+from fivapp_whatsapp.testing.connector import FakeConnector
+from tests.bots import World, plugin, world
+from tests.moving_clock import MovingClock
+
+pytestmark = pytest.mark.anyio
+AGENT = Author(kind="agent", id="u1", name="Bea")
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> MovingClock:
+    clock = MovingClock()
+    clock.install(monkeypatch)
+    return clock
+
+
+def doer(do: Callable[..., Any]) -> ModuleType:
+    """Make a plugin that does something with each message it hears of."""
+
+    @hookimpl
+    async def message_received(message: Message, gateway: TenantGateway, attempt: int) -> None:
+        await do(gateway, message, attempt)
+
+    return plugin("doer", message_received)
+
+
+async def outgoing(here: World) -> list[str | None]:
+    """Return the texts that were queued, oldest first."""
+    return [each.text for each in await here.messages() if each.direction == "outgoing"]
+
+
+# --- once ------------------------------------------------------------------------------------------
+
+
+async def test_what_a_hook_notes_is_noted_once_however_often_it_runs(sqlite_url: str, clock: MovingClock) -> None:
+    async def notes(gateway: TenantGateway, message: Message, attempt: int) -> None:
+        first = await gateway.note(message.conversation_id, f"um, tentativa {attempt}")
+        await gateway.note(message.conversation_id, "dois", key="segundo")
+        assert first.text == "um, tentativa 1"
+        if attempt == 1:
+            raise RuntimeError
+
+    async with world(sqlite_url, clock, doer(notes)) as here:
+        await here.says()
+        await here.move(1)
+        noted = [each.text for each in await here.messages() if each.kind is MessageKind.NOTE]
+        assert noted == ["um, tentativa 1", "dois"]
+        await here.says()
+        await here.move(1)
+        assert len(await here.messages()) == 6
+
+
+async def test_a_note_that_only_the_first_run_makes_does_not_move_the_numbers_of_what_is_sent(
+    sqlite_url: str, clock: MovingClock
+) -> None:
+    async def sends(gateway: TenantGateway, message: Message, attempt: int) -> None:
+        if attempt == 1:
+            await gateway.note(message.conversation_id, "uma tentativa")
+        await gateway.send(message.conversation_id, "um")
+        await gateway.send(message.conversation_id, "dois")
+        if attempt == 1:
+            raise RuntimeError
+
+    async with world(sqlite_url, clock, doer(sends)) as here:
+        await here.says()
+        await here.move(1)
+        assert here.sent == ["um", "dois"]
+
+
+async def test_a_second_run_gets_its_first_messages_back_also_when_they_used_the_budget_up(
+    sqlite_url: str, clock: MovingClock
+) -> None:
+    got: list[list[str | None]] = []
+
+    async def sends(gateway: TenantGateway, message: Message, attempt: int) -> None:
+        sent = [await gateway.send(message.conversation_id, f"{attempt}-{n}") for n in range(3)]
+        got.append([each.text for each in sent])
+        if attempt == 1:
+            raise RuntimeError
+
+    async with world(sqlite_url, clock, doer(sends), bot_replies_per_minute=3) as here:
+        await here.says()
+        await here.move(1)
+        assert got == [["1-0", "1-1", "1-2"]] * 2
+        assert here.sent == ["1-0", "1-1", "1-2"]
+
+
+async def test_a_known_key_gives_its_message_back_without_asking_anybody(sqlite_url: str, clock: MovingClock) -> None:
+    asked: list[str | None] = []
+
+    @hookimpl
+    def outgoing_message(message: OutgoingMessage) -> None:
+        asked.append(message.text)
+        if len(asked) > 1:
+            raise Hold("once is enough")
+
+    async with world(sqlite_url, clock, plugin("filter", outgoing_message)) as here:
+        conversation_id = (await here.says()).conversation_id
+        sends = [
+            await here.gateway.send(
+                "acme", conversation_id, OutgoingMessage(text="x"), author=AGENT, idempotency_key=("u", "k")
+            )
+            for _ in range(2)
+        ]
+        assert sends[0].message.id == sends[1].message.id
+        assert (asked, here.sent) == (["x"], ["x"])
+
+
+async def test_a_message_that_is_sent_again_goes_out_as_it_was(sqlite_url: str, clock: MovingClock) -> None:
+    asked: list[str | None] = []
+
+    @hookimpl
+    def outgoing_message(message: OutgoingMessage) -> OutgoingMessage:
+        asked.append(message.text)
+        return msgspec.structs.replace(message, text=f"{message.text} – Loja")
+
+    connector = FakeConnector()
+    async with world(sqlite_url, clock, plugin("sign", outgoing_message), connector=connector) as here:
+        conversation_id = (await here.says()).conversation_id
+        connector.fail_sends.append(ConnectorRejected("no"))
+        menu = OutgoingMessage(text="menu", choices=[Choice(id="a", title="A"), Choice(id="b", title="B")])
+        first = await here.gateway.send("acme", conversation_id, menu, author=AGENT)
+        assert first.message.status is MessageStatus.FAILED
+        again = await here.gateway.retry("acme", first.message.id, author=AGENT)
+        assert again.message.text == first.message.text == "menu – Loja\n1. A\n2. B"
+        assert (again.message.choices, asked) == (first.message.choices, ["menu"])
+
+
+# --- the budget --------------------------------------------------------------------------------------
+
+
+async def test_a_list_is_cut_where_the_budget_of_its_conversation_ends(sqlite_url: str, clock: MovingClock) -> None:
+    @hookimpl
+    async def reply_to(message: Message) -> Any:
+        return [f"{n}" for n in range(10)] if message.text == "muitas" else f"sobre {message.text}"
+
+    async with world(sqlite_url, clock, plugin("a", reply_to)) as here:
+        for number in range(7):
+            await here.says(f"m{number}")
+        message = await here.says("muitas")
+        assert (await outgoing(here))[7:] == ["0", "1", "2"]
+        trail = await here.trail(message)
+        assert (trail.plugin, trail.rule, len(trail.answer_ids)) == ("a", "rate_minute", 3)
+        # Once is enough: the next message that meets the same rule is not told of again.
+        assert (await here.trail(await here.says("e agora?"))).rule == "rate_minute"
+        [line] = await here.lines()
+        assert "limite de respostas por minuto" in line
+
+
+async def test_what_hooks_send_at_the_same_time_is_counted_all_the_same(sqlite_url: str, clock: MovingClock) -> None:
+    refused: list[BaseException] = []
+
+    async def sends(gateway: TenantGateway, message: Message, attempt: int) -> None:
+        texts = [str(number) for number in range(30)]
+        calls = (gateway.send(message.conversation_id, text, key=text) for text in texts)
+        found = await asyncio.gather(*calls, return_exceptions=True)
+        refused.extend(each for each in found if isinstance(each, BaseException))
+
+    async with world(sqlite_url, clock, doer(sends)) as here:
+        await here.says()
+        assert len(await outgoing(here)) == 10
+        assert [type(each) for each in refused] == [Hold] * 20
+        assert "limite de respostas por minuto" in str(refused[0])
+
+
+async def test_the_budget_of_the_hour_cuts_as_well_and_people_have_none(sqlite_url: str, clock: MovingClock) -> None:
+    @hookimpl
+    async def reply_to(message: Message) -> Any:
+        return [f"{message.text}{n}" for n in range(4)]
+
+    async with world(sqlite_url, clock, plugin("a", reply_to), bot_replies_per_hour=6) as here:
+        await here.says("a")
+        await here.move(61)
+        message = await here.says("b")
+        assert await outgoing(here) == ["a0", "a1", "a2", "a3", "b0", "b1"]
+        assert (await here.trail(message)).rule == "rate_hour"
+        for number in range(12):
+            await here.gateway.send("acme", message.conversation_id, OutgoingMessage(text=f"{number}"), author=AGENT)
+        assert len(await outgoing(here)) == 18
