@@ -83,8 +83,7 @@ class World:
         """Wait until all is done that need not wait for the clock, and sent."""
         async with asyncio.timeout(20):
             await self.gateway.idle()
-            while self.gateway.outbox.in_flight:
-                await asyncio.sleep(0.005)
+            await self.gateway.outbox.idle()
             await self.gateway.idle()
 
     async def move(self, seconds: float) -> None:
