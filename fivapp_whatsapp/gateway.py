@@ -32,6 +32,7 @@ from .models import (
     Author,
     Conversation,
     ConversationPatch,
+    FoundPage,
     Message,
     MessageStatus,
     Model,
@@ -459,6 +460,12 @@ class Gateway:
     ) -> Page:
         """List a conversation's messages, newest first. Raises ConversationNotFound."""
         return await self.store.messages(tenant_id, conversation_id, before, limit)
+
+    async def search_messages(
+        self, tenant_id: str, query: str, *, before: int | None = None, limit: int = 50
+    ) -> FoundPage:
+        """List a tenant's messages whose texts hold every word of a query (the last as a beginning), newest first."""
+        return await self.store.search_messages(tenant_id, query, before, limit)
 
     async def message(self, tenant_id: str, message_id: str) -> Message:
         """Return a message. Raises MessageNotFound."""

@@ -308,6 +308,12 @@ class Page(Model, frozen=True, kw_only=True):
     seq: int
 
 
+class FoundPage(Page, frozen=True, kw_only=True):
+    """One page of the messages that a search found, with the conversations that they stand in."""
+
+    conversations: Sequence[Conversation]
+
+
 class StatusChange(Model, frozen=True, kw_only=True):
     """One step in a message's life, for its timeline."""
 

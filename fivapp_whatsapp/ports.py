@@ -22,6 +22,7 @@ from .models import (
     Conversation,
     ConversationPatch,
     Event,
+    FoundPage,
     Group,
     Media,
     Message,
@@ -296,13 +297,15 @@ class KeptAnswer(msgspec.Struct, frozen=True):
 class ConversationFilter(msgspec.Struct, frozen=True, kw_only=True):
     """Which conversations a list holds.
 
-    `view`: to_answer, mine, unassigned, groups, bots, closed, label, or None for all that are not closed.
+    `view`: to_answer, mine, unassigned, groups, bots, closed, label, or None for all that are not closed. `query` is
+    looked for in titles, phones and texts, with `names_only` in titles and phones.
     """
 
     view: str | None = None
     user_id: str | None = None
     label: str | None = None
     query: str | None = None
+    names_only: bool = False
     session_id: str | None = None
 
 
@@ -551,6 +554,13 @@ class Store(PluginStore, Protocol):
 
     async def messages(self, tenant_id: str, conversation_id: str, before: int | None, limit: int) -> Page:
         """List a conversation's messages, newest first. Raises ConversationNotFound."""
+        ...
+
+    async def search_messages(self, tenant_id: str, query: str, before: int | None, limit: int) -> FoundPage:
+        """List a tenant's messages whose texts hold every word of a query, the last one as a beginning, newest first.
+
+        What it costs follows what it shows, not what is stored. A query without a word finds nothing.
+        """
         ...
 
     async def timeline(self, tenant_id: str, message_id: str) -> list[StatusChange]:

@@ -8,6 +8,7 @@ from fivapp_whatsapp.models import (
     Contact,
     Conversation,
     ConversationPatch,
+    FoundPage,
     Media,
     Message,
     MessageStatus,
@@ -23,6 +24,7 @@ from .log_store import LogTables
 from .operations import conversations as conversation_ops
 from .operations.media import SetMedia
 from .refusals import translate_refusals
+from .rows import ConversationRow
 
 _WAKE_AT_ONCE = 200
 
@@ -112,6 +114,21 @@ class ConversationTables(LogTables):
         rows = await self._read.messages(conversation_id, before, limit + 1)
         cursor = str(rows[limit - 1].seq) if len(rows) > limit else None
         return Page(items=[convert.message(row) for row in rows[:limit]], next_cursor=cursor, seq=seq)
+
+    async def search_messages(self, tenant_id: str, query: str, before: int | None, limit: int) -> FoundPage:
+        """List a tenant's messages whose texts hold every word of a query, newest first."""
+        seq = (await self.log_state(tenant_id)).head
+        with translate_refusals():
+            rows = await self._read.found_messages(tenant_id, query, before, limit + 1, seq)
+        cursor = str(rows[limit - 1].seq) if len(rows) > limit else None
+        rows = rows[:limit]
+        around = await self._read.by_ids(ConversationRow, {row.conversation_id for row in rows})
+        return FoundPage(
+            items=[convert.message(row) for row in rows],
+            conversations=await self._conversations(list(around.values())),
+            next_cursor=cursor,
+            seq=seq,
+        )
 
     async def timeline(self, tenant_id: str, message_id: str) -> list[StatusChange]:
         """List what happened to a message, oldest first. Raises MessageNotFound."""

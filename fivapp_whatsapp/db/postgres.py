@@ -111,6 +111,19 @@ class PostgresEngine(piccolo_postgres.PostgresEngine):
         with translate_errors():
             return await super().run_querystring(querystring, in_pool)
 
+    async def run_by_index(self, querystring: QueryString) -> list[asyncpg.Record]:
+        """Run a query that reads no whole table where an index will do, whatever the planner guesses.
+
+        Raises StoreUnavailable, also when it takes longer than a read may.
+        """
+        if self.pool is None:
+            raise StoreUnavailable("The database is closed.")
+        query, values = querystring.compile_string()
+        with translate_errors():
+            async with self.pool.acquire(timeout=ACQUIRE_SECONDS) as connection, connection.transaction(readonly=True):
+                await connection.execute("SET LOCAL enable_seqscan = off")
+                return list(await connection.fetch(query, *values))
+
     async def run_ddl(self, ddl: str, in_pool: bool = True) -> Any:
         """Run a statement that takes no values. Raises StoreUnavailable."""
         with translate_errors():

@@ -17,6 +17,7 @@ from fivapp_whatsapp.together import Together
 
 from . import tables
 from .engine import Engine
+from .found import found_messages
 from .lookups import make_lookups
 from .operations.claiming import Due
 from .refusals import translate_refusals
@@ -179,7 +180,7 @@ class Queries:
         if where.session_id is not None:
             conditions.append(self.equal(ConversationRow, session_id=where.session_id))
         if where.query is not None:
-            conditions.append(self._matching(tenant_id, where.query))
+            conditions.append(self._matching(tenant_id, where.query, where.names_only))
         order = "activity_seq"
         return await self.rows(ConversationRow, *conditions, order=order, ascending=False, limit=limit)
 
@@ -208,21 +209,17 @@ class Queries:
             found.append(WhereRaw(holds, _json(where.label)))
         return found
 
-    def _matching(self, tenant_id: str, query: str) -> Condition:
+    def _matching(self, tenant_id: str, query: str, names_only: bool) -> Condition:
         title = title_matches(query)
-        text = text_matches(query, self._engine.engine_type, table="m")
+        text = text_matches(query, tenant_id, self._engine.engine_type, table="m")
         if title is None or text is None:
             return WhereRaw("1 = 0")
         phones = phone_patterns(query)
-        phone = "".join(" OR chat_id LIKE {}" for _ in phones)
-        return WhereRaw(
-            f"({title.sql}{phone} OR id IN (SELECT m.conversation_id"  # noqa: S608
-            f" FROM fivapp_message AS m WHERE m.tenant_id = {{}} AND {text.sql}))",
-            title.value,
-            *phones,
-            tenant_id,
-            text.value,
-        )
+        named = f"{title.sql}{''.join(' OR chat_id LIKE {}' for _ in phones)}"
+        if names_only:
+            return WhereRaw(f"({named})", *title.values, *phones)
+        texts = f"SELECT m.conversation_id FROM fivapp_message AS m WHERE {text.sql}"  # noqa: S608  # our own names
+        return WhereRaw(f"({named} OR id IN ({texts}))", *title.values, *phones, *text.values)
 
     async def message(self, tenant_id: str, message_id: str) -> MessageRow | None:
         """Read a message."""
@@ -235,6 +232,13 @@ class Queries:
         if before is not None:
             conditions.append(self.column(MessageRow, "seq") < before)
         return await self.rows(MessageRow, *conditions, order="seq", ascending=False, limit=limit)
+
+    async def found_messages(
+        self, tenant_id: str, query: str, before: int | None, limit: int, head: int
+    ) -> list[MessageRow]:
+        """Read a page of a tenant's messages whose texts hold what was typed, newest first."""
+        with translate_refusals():
+            return await found_messages(self._engine, tenant_id, query, before, limit, head)
 
     async def last_messages(self, conversations: Sequence[ConversationRow]) -> dict[str, MessageRow]:
         """Read the last message of each conversation, by its id."""

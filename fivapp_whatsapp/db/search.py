@@ -2,7 +2,8 @@
 
 A message is found when its text holds every word of the query, the last one as a beginning; case and accents
 do not matter. What separates words, and how letters are folded, is what `fivapp_search_vector` does in
-PostgreSQL (see migrations/); SQLite's tokenizer does the same by itself.
+PostgreSQL (see migrations/); SQLite's tokenizer does the same by itself. Both indexes hold the tenant too, so
+that no search reads another tenant's messages.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import re
 from typing import Literal, NamedTuple
 
 MAX_WORDS = 16
+# PostgreSQL's words have at most 2,046 bytes, up to four for each letter.
+_LONGEST_WORD = 500
 _SEPARATORS = re.compile(
     "[\0-/:-@\\[-`{-\u00a9\u00ab-\u00b1\u00b4\u00b6-\u00b8\u00bb\u00bf\u00d7\u00f7"
     "\u2000-\u2bff\u3000-\u3004\ufe00-\ufe0f\U0001f000-\U0001faff]+"
@@ -29,10 +32,10 @@ _WITHOUT_NINTH = re.compile(r"((?:55)?[1-9][0-9])([6-9][0-9]{2,7})")
 
 
 class Condition(NamedTuple):
-    """An SQL condition with one `{}` for its one value, as Piccolo's raw queries and WhereRaw take it."""
+    """An SQL condition with a `{}` for each of its values, as Piccolo's raw queries and WhereRaw take it."""
 
     sql: str
-    value: str
+    values: tuple[str, ...]
 
 
 def fold(text: str) -> str:
@@ -41,21 +44,55 @@ def fold(text: str) -> str:
 
 
 def text_matches(
-    query: str, engine_type: Literal["sqlite", "postgres"] | str, *, table: str = "fivapp_message"
+    query: str,
+    tenant_id: str,
+    engine_type: Literal["sqlite", "postgres"] | str,
+    *,
+    table: str = "fivapp_message",
+    stretches: range | None = None,
 ) -> Condition | None:
-    """Return the condition that a message's text holds what a user typed; None when that has no word.
+    """Return the condition that a tenant's message holds what a user typed; None when that has no word.
 
-    `table` is the name or alias of the message table in the statement. The condition knows no tenant: the
-    statement must.
+    `table` is the name or alias of the message table in the statement. PostgreSQL looks no further than into
+    `stretches` of the tenant's log (see `stretch`) where these are given.
+    """
+    if engine_type == "sqlite":
+        matching = sqlite_match(query, tenant_id)
+        if matching is None:
+            return None
+        rows = "SELECT rowid FROM fivapp_message_search WHERE fivapp_message_search MATCH {}"
+        return Condition(f"({table}.tenant_id = {{}} AND {table}.search_row IN ({rows}))", (tenant_id, matching))
+    words = fold(query).split()[:MAX_WORDS]
+    if not words:
+        return None
+    if any(len(word) > _LONGEST_WORD for word in words):
+        return Condition("1 = 0", ())  # PostgreSQL would leave it out of the query, and find everything else
+    wanted = " & ".join(f"'{word}'" for word in words) + ":*"
+    places = [f"'={tenant_id}/':*"] if stretches is None else [f"'={tenant_id}/{number}'" for number in stretches]
+    # As the index has it, word for word.
+    place = f"array_to_tsvector(ARRAY['=' || {table}.tenant_id || '/' || ({table}.seq >> 16)::text])"
+    vector = f"(fivapp_search_vector({table}.text) || {place})"
+    queries = "(to_tsquery('pg_catalog.simple', {}) && {}::tsquery)"
+    return Condition(f"({table}.text IS NOT NULL AND {vector} @@ {queries})", (wanted, " | ".join(places)))
+
+
+def sqlite_match(query: str, tenant_id: str) -> str | None:
+    """Return what SQLite's index of texts is asked for; None when the query has no word.
+
+    A tenant id is taken for words there, so that it may find more than its own: the statement compares it too.
     """
     words = fold(query).split()[:MAX_WORDS]
     if not words:
         return None
-    if engine_type == "sqlite":
-        matching = "SELECT rowid FROM fivapp_message_search WHERE fivapp_message_search MATCH {}"
-        return Condition(f"{table}.search_row IN ({matching})", " ".join(f'"{word}"' for word in words) + "*")
-    vector = f"fivapp_search_vector({table}.text) @@ to_tsquery('pg_catalog.simple', {{}})"
-    return Condition(f"({table}.text IS NOT NULL AND {vector})", " & ".join(f"'{word}'" for word in words) + ":*")
+    phrases = " ".join(f'"{word}"' for word in words)
+    wanted = f"(text : ({phrases}*))"
+    # One of punctuation alone would be a phrase without a word, which nothing holds.
+    return f'{wanted} AND (tenant_id : "{tenant_id}")' if fold(tenant_id) else wanted
+
+
+def stretch(seq: int) -> int:
+    """Return the stretch of a tenant's log that a seq lies in, as PostgreSQL's index counts them."""
+    return seq >> 16
 
 
 def title_matches(query: str, *, column: str = "search_title") -> Condition | None:
@@ -65,7 +102,7 @@ def title_matches(query: str, *, column: str = "search_title") -> Condition | No
     """
     folded = fold(query)
     # Folding leaves no %, _ or backslash, so there is nothing to escape.
-    return Condition(f"{column} LIKE {{}}", f"%{folded}%") if folded else None
+    return Condition(f"{column} LIKE {{}}", (f"%{folded}%",)) if folded else None
 
 
 def phone_patterns(query: str) -> list[str]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from typing import TypeVar
+
+import msgspec
 
 from fivapp_whatsapp.errors import InvalidInput
 from fivapp_whatsapp.models import Page
@@ -14,6 +17,7 @@ _CURSOR = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _POSITION = re.compile(r"0|[1-9][0-9]{0,18}")
 _ID = re.compile(r"[0-9a-f]{32}")
 _MAX_POSITION = 2**63 - 1
+P = TypeVar("P", bound=Page)
 
 
 def encode_cursor(items: str, position: int) -> str:
@@ -61,8 +65,8 @@ def _refusal() -> InvalidInput:
     return InvalidInput("This cursor is not one that was given here.", code="invalid_cursor")
 
 
-def with_cursor(items: str, page: Page) -> Page:
+def with_cursor(items: str, page: P) -> P:
     """Return a page of the store with its position wrapped into a cursor of such items."""
     position = page.next_cursor
     cursor = None if position is None else encode_cursor(items, int(position))
-    return Page(items=page.items, next_cursor=cursor, seq=page.seq)
+    return msgspec.structs.replace(page, next_cursor=cursor)

@@ -199,6 +199,15 @@ class MessagePage(Reply, frozen=True, kw_only=True):
     seq: int
 
 
+class FoundMessages(Reply, frozen=True, kw_only=True):
+    """Messages that a search found, newest first; `conversations` holds each conversation that one stands in."""
+
+    items: Sequence[Message]
+    conversations: Sequence[Conversation]
+    next_cursor: str | None
+    seq: int
+
+
 class Timeline(Reply, frozen=True, kw_only=True):
     """What happened to a message, oldest first; `automation` says why bots answered it, or did not."""
 

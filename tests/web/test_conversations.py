@@ -66,6 +66,8 @@ async def test_the_list_is_searched_and_filtered(server: TestServer) -> None:
 
     assert await found() == 2
     assert await found(q="invoice") == 1
+    assert await found(q="invoice", searchIn="names") == 0
+    assert await found(q="77776666", searchIn="names") == 1
     assert await found(filter="to_answer") == 2
     assert await found(filter="groups") == 0
     assert await found(filter="label", label="vip") == 0
@@ -156,3 +158,21 @@ async def test_opening_a_conversation_twice_gives_it_again(server: TestServer) -
         *((to, "invalid_address") for to in ("status@broadcast", "1@newsletter", "0551188887777", "1234567")),
     ):
         assert_problem(await server.call("POST", "/api/conversations", {"to": to}), 400, code)
+
+
+async def test_messages_are_searched_by_their_texts_page_by_page(server: TestServer) -> None:
+    await server.connect()
+    for number in range(5):
+        await server.webhook(incoming(text=f"invoice {number}", phone=f"551198888777{number % 2}"))
+    await server.webhook(incoming(text="something else"))
+
+    pages: list[dict[str, Any]] = []
+    cursor: str | None = None
+    while not pages or cursor:
+        query = {"q": "INVOICE", "limit": "2", **({"cursor": cursor} if cursor else {})}
+        pages.append((await server.call("GET", "/api/messages", params=query)).json())
+        cursor = pages[-1]["nextCursor"]
+    assert [[item["text"][-1] for item in page["items"]] for page in pages] == [["4", "3"], ["2", "1"], ["0"]]
+    assert [len(page["conversations"]) for page in pages] == [2, 2, 1]
+    assert {item["id"] for item in pages[0]["conversations"]} == {item["conversationId"] for item in pages[0]["items"]}
+    assert (await server.call("GET", "/api/messages")).json()["items"] == []

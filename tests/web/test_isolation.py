@@ -172,7 +172,7 @@ async def test_the_same_customer_and_the_same_ids_are_two_conversations(place: P
 async def test_no_list_and_no_search_shows_anything_of_the_other(place: Place, query: str) -> None:
     own = place.world["conversation"]
     for role in ("admin", "agent"):
-        for path in ("/api/conversations", "/api/sessions", f"/api/conversations/{own}/messages"):
+        for path in ("/api/conversations", "/api/sessions", f"/api/conversations/{own}/messages", "/api/messages"):
             reply = await perform(place.server.app, Ask("GET", path, query, bearer(make_token(role=role))))
             assert reply.status_code == 200, reply.text
             assert not place.foreign_words_in(reply.text)

@@ -35,6 +35,10 @@ async def list_conversations(
     gateway: TheGateway,
     user: CurrentUser,
     q: Annotated[str | None, QueryParameter(max_length=200, description="Words to look for.")] = None,
+    search_in: Annotated[
+        Literal["all", "names"],
+        QueryParameter(name="searchIn", description="names: titles and phones; all: the texts of messages too."),
+    ] = "all",
     filter: Annotated[View | None, QueryParameter(description="Absent: all that are not closed.")] = None,
     label: Annotated[str | None, QueryParameter(min_length=1, max_length=64, description="With filter=label.")] = None,
     session_id: Annotated[str | None, QueryParameter(name="sessionId", description="Only of this session.")] = None,
@@ -49,6 +53,7 @@ async def list_conversations(
         user_id=user.id,
         label=None if label is None else clean_text(label),
         query=(clean_line(q, 200) or None) if q else None,
+        names_only=search_in == "names",
         session_id=None if session_id is None else session_id_of(session_id),
     )
     before = decode_cursor("conversations", cursor)

@@ -1,4 +1,4 @@
-"""Messages: sending one, sending it again, settling one whose outcome is not known, and its timeline.
+"""Messages: searching them, sending one, sending it again, settling one whose outcome is not known, and its timeline.
 
 How a send ended decides the reply's status: 200 when the service took it, 202 while it is on its way (also with
 `success: false` when its outcome is not known: a 5xx would make clients send it twice), and a problem that
@@ -14,16 +14,18 @@ import msgspec
 from litestar import Response, Router, get, post
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
-from litestar.params import Body, FromPath, HeaderParameter
+from litestar.params import Body, FromPath, HeaderParameter, QueryParameter
 
 from fivapp_whatsapp.errors import InvalidInput, RecipientMismatch
 from fivapp_whatsapp.models import Message, MessageStatus
 from fivapp_whatsapp.outbox import Sent
+from fivapp_whatsapp.text import clean_line
+from fivapp_whatsapp.web.cursors import decode_cursor, with_cursor
 from fivapp_whatsapp.web.errors import MessageCancelled, MessageExpired, MessageRejected, SendFailed
 from fivapp_whatsapp.web.openapi import problems
-from fivapp_whatsapp.web.schemas import Sending, SendMessage, Settle, Timeline, outgoing_message
+from fivapp_whatsapp.web.schemas import FoundMessages, Sending, SendMessage, Settle, Timeline, outgoing_message
 
-from .common import CurrentUser, TheGateway, author_of, conversation_id_of, message_id_of
+from .common import CurrentUser, Cursor, Limit, TheGateway, author_of, conversation_id_of, message_id_of
 
 _WAITING = ResponseSpec(
     Sending,
@@ -54,6 +56,27 @@ def _reply(sent: Sent) -> Response[Sending]:
         waiting_for=sent.waiting_for or msgspec.UNSET,
     )
     return Response(reply, status_code=202 if waiting else 200)
+
+
+@get("/api/messages", operation_id="searchMessages", summary="Search messages", responses=problems(400))
+async def search_messages(
+    gateway: TheGateway,
+    user: CurrentUser,
+    q: Annotated[str, QueryParameter(max_length=200, description="Words to look for.")] = "",
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> FoundMessages:
+    """List the messages of all conversations whose texts hold every word, the last one as a beginning, newest first.
+
+    Case and accents do not matter. Private notes are found, system lines are not; without a word nothing is found.
+    """
+    before = decode_cursor("found", cursor)
+    found = with_cursor(
+        "found", await gateway.search_messages(user.tenant_id, clean_line(q, 200), before=before, limit=limit)
+    )
+    return FoundMessages(
+        items=found.items, conversations=found.conversations, next_cursor=found.next_cursor, seq=found.seq
+    )
 
 
 @post(
@@ -150,4 +173,8 @@ async def get_timeline(gateway: TheGateway, user: CurrentUser, message_id: FromP
 
 def message_router() -> Router:
     """Return the routes of messages."""
-    return Router("/", route_handlers=[send_message, retry_message, resolve_message, get_timeline], tags=["Messages"])
+    return Router(
+        "/",
+        route_handlers=[search_messages, send_message, retry_message, resolve_message, get_timeline],
+        tags=["Messages"],
+    )

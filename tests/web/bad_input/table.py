@@ -32,7 +32,7 @@ _NO_CURSORS = ("", "1", "abc", "MS4x%3D", "x" * 65, "%00", "%FF", "..%2F", "%27%
 
 
 def _page(items: str) -> dict[str, Parameter]:
-    others = {"sessions", "conversations", "messages"} - {items}
+    others = {"sessions", "conversations", "messages", "found"} - {items}
     return {
         "limit": _LIMIT,
         "cursor": Parameter((*_NO_CURSORS, *(encode_cursor(other, 7) for other in sorted(others))), "invalid_cursor"),
@@ -104,6 +104,7 @@ ROWS = (
         query={
             **_page("conversations"),
             "q": Parameter(("x" * 201,)),
+            "searchIn": Parameter(("", "nope", "NAMES", CANARY)),
             "filter": Parameter(("", "nope", "MINE", "mine,bots", "%00", CANARY)),
             "label": Parameter(("", "x" * 65)),
             "sessionId": Parameter(
@@ -199,6 +200,7 @@ ROWS = (
             Also("a type of no shape", 400, "invalid_body", {"media": {**_FILE, "mimeType": f"{CANARY}\r\n"}}),
         ),
     ),
+    Row(method="GET", path="/api/messages", query={**_page("found"), "q": Parameter(("x" * 201,))}),
     Row(
         method="POST",
         path=f"{_MESSAGE}/retry",

@@ -243,6 +243,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Search messages
+         * @description List the messages of all conversations whose texts hold every word, the last one as a beginning, newest first.
+         *
+         *     Case and accents do not matter. Private notes are found, system lines are not; without a word nothing is found.
+         */
+        get: operations["searchMessages"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/messages/{messageId}/resolve": {
         parameters: {
             query?: never;
@@ -892,6 +914,13 @@ export interface components {
             plugin: string;
             /** @enum {string} */
             state: "retrying" | "dead";
+        };
+        /** FoundMessages */
+        FoundMessages: {
+            conversations: components["schemas"]["Conversation"][];
+            items: components["schemas"]["Message"][];
+            nextCursor: string | null;
+            seq: number;
         };
         /** IssuedTicket */
         IssuedTicket: {
@@ -1876,6 +1905,8 @@ export interface operations {
             query?: {
                 /** @description Words to look for. */
                 q?: string | null;
+                /** @description names: titles and phones; all: the texts of messages too. */
+                searchIn?: "all" | "names";
                 /** @description Absent: all that are not closed. */
                 filter?: "to_answer" | "mine" | "unassigned" | "groups" | "bots" | "closed" | "label" | null;
                 /** @description With filter=label. */
@@ -2695,6 +2726,87 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    searchMessages: {
+        parameters: {
+            query?: {
+                /** @description Words to look for. */
+                q?: string;
+                /** @description `nextCursor` of the page before. */
+                cursor?: string | null;
+                /** @description How many items at most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FoundMessages"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Unauthorized */
