@@ -141,6 +141,12 @@ async def test_an_empty_database_gets_the_schema_that_the_tables_declare(empty_d
     assert await _indexes(engine, unique=False) == INDEXES
 
 
+def test_no_two_migrations_have_one_id() -> None:
+    # The second one would count as applied.
+    ids = [module.ID for module in modules()]
+    assert len(set(ids)) == len(ids)
+
+
 async def test_a_second_run_applies_nothing(empty_database_url: str, capfd: pytest.CaptureFixture[str]) -> None:
     engine = make_engine(empty_database_url)
     before = await pending(engine)
