@@ -6,7 +6,7 @@ from piccolo.apps.migrations.auto.migration_manager import MigrationManager
 
 from fivapp_whatsapp.db.migrate import raw_migration
 
-ID = "2026-11-26T11:00:00:000000"
+ID = "2026-11-26T08:58:00:000000"
 VERSION = "1.38.0"
 DESCRIPTION = "Search by tenant"
 
