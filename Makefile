@@ -55,9 +55,10 @@ screenshots: $(STAMP) $(DIST) ## Make pictures of the pages into .screenshots (n
 demo: $(STAMP) $(DIST) ## Run a gateway with a simulated connection service; ARGS='--port 0 --json'
 	@exec $(BIN)/fivapp-whatsapp demo $(ARGS)
 
-# A process a core; the tests of one file stay together, for they share servers.
+# A process a core; the tests of one file stay together, for they share servers. In the order of their names the
+# long ones, which start whole products, come first, and no core waits for them at the end.
 test: $(STAMP) $(DIST) ## Run all tests; ARGS go to pytest
-	@exec $(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
+	@exec $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 bench: $(STAMP) ## Measure ours against yardsticks; ARGS='--short --json', or the names of rows
 	@exec $(BIN)/python -m benchmarks $(ARGS)
