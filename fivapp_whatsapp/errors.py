@@ -20,7 +20,8 @@ GatewayError
 ├── ConnectorError                  the connection service
 │   ├── ConnectorUnavailable        nothing was done: it did not answer, or asked us to wait
 │   │   ├── ConnectorKeyRefused         it does not take our key
-│   │   └── ConnectorNotConnected       a send came before the session was connected there
+│   │   ├── ConnectorNotConnected       a send came before the session was connected there
+│   │   └── ConnectorRestricted         WhatsApp restricts the number
 │   ├── ConnectorRejected           it said no, for good
 │   ├── ConnectorProtocolError      an answer that we cannot read
 │   └── OutcomeUnknown              the request was written, the outcome is not known
@@ -36,6 +37,7 @@ GatewayError
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, ClassVar
 
 
@@ -250,6 +252,19 @@ class ConnectorNotConnected(ConnectorUnavailable):
     """The connection service has no open connection for this session; nothing was sent."""
 
     code = "connector_not_connected"
+
+
+class ConnectorRestricted(ConnectorUnavailable):
+    """WhatsApp restricts this number; nothing was sent.
+
+    `until` is when that ends, or None when the service did not say.
+    """
+
+    code = "connector_restricted"
+
+    def __init__(self, detail: str | None = None, *, until: datetime | None = None) -> None:
+        super().__init__(detail)
+        self.until = until
 
 
 class ConnectorRejected(ConnectorError):

@@ -60,6 +60,7 @@ from .ports import (
     SystemClock,
 )
 from .presence import Presence
+from .pulse import Pulse
 from .reconciler import Reconciler
 from .settings import Settings
 from .states import problem_of
@@ -114,6 +115,7 @@ class Gateway:
         self.plugins = Plugins() if plugins is None else plugins
         self.feed = Feed(store, metrics=self.metrics)
         self.presence = Presence(store, self.clock)
+        pulse = Pulse(store, self.clock)
         self.monitor = Monitor(
             store,
             self.connectors,
@@ -121,7 +123,10 @@ class Gateway:
             metrics=self.metrics,
             pairing_seconds=settings.poll_pairing,
             connected_seconds=settings.poll_connected,
+            silence_seconds=settings.silence_seconds,
+            quiet_seconds=settings.quiet_hours * 3600,
             on_connected=self._connected,
+            pulse=pulse,
         )
         self.reconciler = Reconciler(store, self.connectors, clock=self.clock, metrics=self.metrics)
         self.outbox = Outbox(
@@ -133,7 +138,7 @@ class Gateway:
             on_call=self.monitor.heard,
             reconciler=self.reconciler,
         )
-        self.intake = Intake(store, self.connectors, metrics=self.metrics, on_connected=self._connected)
+        self.intake = Intake(store, self.connectors, metrics=self.metrics, on_connected=self._connected, pulse=pulse)
         self._host = PluginHost(
             self,
             self.plugins,

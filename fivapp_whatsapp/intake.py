@@ -18,6 +18,7 @@ from .errors import InvalidInput, InvalidWebhookKey, Overloaded, StoreError, Unr
 from .models import IncomingMessage, SessionStatus, SessionUpdate, StatusUpdate, WebhookEvent
 from .observe import get_logger
 from .ports import Connector, Metrics, Quarantined, Receipt, Store
+from .pulse import Pulse
 
 _log = get_logger(__name__)
 T = TypeVar("T")
@@ -34,7 +35,9 @@ class Intake:
         *,
         metrics: Metrics,
         on_connected: Callable[[str], Awaitable[None]],
+        pulse: Pulse,
     ) -> None:
+        self._pulse = pulse
         self._store = store
         self._connectors = connectors
         self._metrics = metrics
@@ -58,6 +61,7 @@ class Intake:
             # What no database can keep would fail each time it is sent again: its bytes are kept instead.
             return await self._keep(connector, body, exc.code, started)
         self._note(receipt, started)
+        self._pulse.heard(events)
         self._look_for_connected(events)
         return receipt
 

@@ -55,6 +55,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("webhooks_total", "counter", "Webhooks by what they were answered.", ("answer",)),
     Metric("webhooks_quarantined_total", "counter", "Webhook bodies kept aside as not understood."),
     Metric("session_status", "gauge", "Sessions in each status.", ("status",)),
+    Metric("session_problem", "gauge", "Running sessions with each problem.", ("problem",)),
     Metric("commit_size", "histogram", "Jobs that shared one commit.", (), _SIZES),
     Metric("commit_seconds", "histogram", "Time of one commit, begin to durable.", (), _FAST),
     Metric("send_seconds", "histogram", "Time of one call that sends a message.", ("outcome",), _SLOW),

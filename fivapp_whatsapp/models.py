@@ -161,7 +161,7 @@ class Author(Model, frozen=True, kw_only=True):
 
 
 class Session(Model, frozen=True, kw_only=True):
-    """One WhatsApp login of a tenant."""
+    """One WhatsApp login of a tenant; `restricted_until` is the end of a restriction, where that is known."""
 
     id: str
     tenant_id: str
@@ -176,6 +176,7 @@ class Session(Model, frozen=True, kw_only=True):
     error: str | None = None
     status_at: datetime
     last_seen_at: datetime | None = None
+    restricted_until: datetime | None = None
     created_at: datetime
 
 
@@ -404,7 +405,10 @@ class StatusUpdate(Model, frozen=True, kw_only=True):
 
 
 class SessionUpdate(Model, frozen=True, kw_only=True):
-    """A session's status as the connection service tells it; also the answer to start and status."""
+    """A session's status as the connection service tells it; also the answer to start and status.
+
+    `until` is when a restriction ends, where that is told.
+    """
 
     session_id: str
     status: SessionStatus
@@ -412,6 +416,7 @@ class SessionUpdate(Model, frozen=True, kw_only=True):
     phone: str | None = None
     profile_name: str | None = None
     reason: str | None = None
+    until: datetime | None = None
 
 
 class SendResult(Model, frozen=True, kw_only=True):

@@ -7,19 +7,21 @@ import contextlib
 import functools
 import random
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+from typing import Any
 
-import msgspec
-
-from .errors import ConnectorError, ConnectorKeyRefused, ConnectorNotConnected, SessionNotFound, StoreError
-from .models import Session, SessionStatus, SessionUpdate
+from .errors import ConnectorError, ConnectorKeyRefused, ConnectorRestricted, SessionNotFound, StoreError
+from .models import Session, SessionProblem, SessionStatus, SessionUpdate
 from .observe import get_logger, operation
 from .ports import Clock, Connector, Metrics, OutboxItem, Store
-from .states import NEEDS_A_PERSON, problem_of, wants_start
+from .pulse import Pulse
+from .states import NEEDS_A_PERSON, ailment, problem_of, wants_start
 
 _log = get_logger(__name__)
 _TICK = 0.5
 _FIRST_RESTART_SECONDS = 10.0
 _LONGEST_RESTART_SECONDS = 300.0
+_RESTRICTED_SECONDS = 900.0
 _AT_ONCE = 8
 # What changes in these is told by a webhook, or begins with a person.
 _SETTLED = NEEDS_A_PERSON | {SessionStatus.CONNECTED}
@@ -37,8 +39,14 @@ class Monitor:
         metrics: Metrics,
         pairing_seconds: float,
         connected_seconds: float,
+        silence_seconds: float,
+        quiet_seconds: float,
         on_connected: Callable[[str], Awaitable[None]],
+        pulse: Pulse,
     ) -> None:
+        self._silence = silence_seconds
+        self._quiet = quiet_seconds
+        self._pulse = pulse
         self._store = store
         self._connectors = connectors
         self._clock = clock
@@ -87,22 +95,31 @@ class Monitor:
     async def heard(self, item: OutboxItem, error: ConnectorError | None) -> None:
         """Learn of a session by how a send of it was answered; raises nothing."""
         session_id = item.send.session_id
-        if isinstance(error, ConnectorNotConnected):
-            self._due.pop(session_id, None)
-            self._wake.set()
-            return
-        refused = isinstance(error, ConnectorKeyRefused)
-        if refused is (session_id in self._troubled) or (error is not None and not refused):
+        if error is None:
+            self._pulse.sent(session_id)
+            if session_id in self._troubled:
+                self._ask_soon(session_id)
             return
         try:
-            session = await self._store.session(item.tenant_id, session_id)
-            if session is not None and error is not None:
-                await self.fail(session, error)
-            elif session is not None and session.problem is not None:
-                self._troubled.discard(session_id)
-                await self._store.change_session(item.tenant_id, session_id, problem=None, error=None)
+            await self._learn(item.tenant_id, session_id, error)
         except (StoreError, SessionNotFound) as exc:
             _log.warning("session_problem_not_stored", session_id=session_id, error=exc.code)
+
+    async def _learn(self, tenant_id: str, session_id: str, error: ConnectorError) -> None:
+        if isinstance(error, ConnectorRestricted):
+            status = SessionStatus.RESTRICTED
+            # Where no end is told it is looked at again after a while; else each look and each send would take turns.
+            until = error.until or self._clock.now() + timedelta(seconds=_RESTRICTED_SECONDS)
+            update = SessionUpdate(session_id=session_id, status=status, reason=error.detail, until=until)
+            await self._store.change_session(tenant_id, session_id, update=update)
+        elif not isinstance(error, ConnectorKeyRefused):
+            self._ask_soon(session_id)
+        elif session_id not in self._troubled and (session := await self._store.session(tenant_id, session_id)):
+            await self.fail(session, error)
+
+    def _ask_soon(self, session_id: str) -> None:
+        self._due.pop(session_id, None)
+        self._wake.set()
 
     async def fail(self, session: Session, error: ConnectorError) -> None:
         """Store that the connection service does not answer, or answers but will not serve us, which tells people."""
@@ -116,8 +133,16 @@ class Monitor:
 
     async def report(self, session: Session, update: SessionUpdate) -> Session:
         """Store what the connection service answered; a new connection is told to `on_connected`."""
-        gone = msgspec.UNSET if session.problem is None else None
-        after = await self._store.change_session(session.tenant_id, session.id, update=update, problem=gone, error=gone)
+        ailing = await self._ailment(session) if update.status is SessionStatus.CONNECTED else None
+        facts: dict[str, Any] = {}
+        if ailing is not None:
+            facts = {"problem": SessionProblem.DEGRADED, "error": ailing}
+            self._troubled.add(session.id)
+        elif session.problem is not None:
+            facts = {"problem": None, "error": None}
+        after = await self._store.change_session(session.tenant_id, session.id, update=update, **facts)
+        if ailing is not None and session.problem is not SessionProblem.DEGRADED:
+            _log.warning("session_problem", session_id=session.id, problem=after.problem, error="ailing", detail=ailing)
         if after.status is SessionStatus.CONNECTED:
             self._restarts.pop(after.id, None)
         if after.status is not session.status:
@@ -126,19 +151,32 @@ class Monitor:
                 await self._on_connected(after.id)
         return after
 
+    async def _ailment(self, session: Session) -> str | None:
+        if session.desired != "running" or session.status is not SessionStatus.CONNECTED:
+            return None  # what was before this connection says nothing of it
+        await self._pulse.flush()
+        health = await self._store.session_health(session.id)
+        return ailment(health, self._clock.now(), self._silence, self._quiet)
+
     async def _look(self) -> None:
+        await self._pulse.flush()
         sessions = await self._store.running_sessions()
         counts = dict.fromkeys(SessionStatus, 0)
+        problems = dict.fromkeys(SessionProblem, 0)
         now = self._clock.monotonic()
         self._troubled = {session.id for session in sessions if session.problem is not None}
         for session in sessions:
             counts[session.status] += 1
+            if session.problem is not None:
+                problems[session.problem] += 1
             if self._due.get(session.id, 0.0) <= now and session.id not in self._tasks:
                 task = asyncio.create_task(self._poll(session), name=f"poll {session.id}")
                 self._tasks[session.id] = task
                 task.add_done_callback(functools.partial(self._polled, session.id))
         for status, count in counts.items():
             self._metrics.gauge("session_status", count, status=status.value)
+        for problem, count in problems.items():
+            self._metrics.gauge("session_problem", count, problem=problem.value)
         known = {session.id for session in sessions}
         for forgotten in self._due.keys() - known:
             del self._due[forgotten]

@@ -222,6 +222,28 @@ class UnknownSend(msgspec.Struct, frozen=True):
     ended_at: datetime
 
 
+class PulseNote(msgspec.Struct, frozen=True):
+    """What is new of a session: when it was heard of by webhook, told of a send by one, and when it sent."""
+
+    session_id: str
+    heard_at: datetime | None = None
+    told_at: datetime | None = None
+    sent_at: datetime | None = None
+
+
+class SessionHealth(msgspec.Struct, frozen=True):
+    """What is known of a session beside its status.
+
+    `heard_at` is its last webhook, `told_at` the last one about a send of ours, `sent_at` the first send that was
+    accepted since it was heard of. `failing_since` is set while the service answers none of its sends.
+    """
+
+    heard_at: datetime | None = None
+    told_at: datetime | None = None
+    sent_at: datetime | None = None
+    failing_since: datetime | None = None
+
+
 class Pace(msgspec.Struct, frozen=True):
     """How fast a session sends: `burst` messages at once, then `rate` a second; a rate of 0 knows no limit."""
 
@@ -452,6 +474,14 @@ class Store(PluginStore, Protocol):
         `update` of a session whose desired state is stopped cannot bring it back to life. Raises
         SessionNotFound.
         """
+        ...
+
+    async def note_pulses(self, notes: Sequence[PulseNote]) -> None:
+        """Keep when sessions were heard of and sent, where that is newer than what is known."""
+        ...
+
+    async def session_health(self, session_id: str) -> SessionHealth:
+        """Return what is known of a session beside its status."""
         ...
 
     # receiving

@@ -81,6 +81,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     send_burst: Count = 100
     poll_pairing: Seconds = 2.0
     poll_connected: Seconds = 30.0
+    silence_seconds: Annotated[float, Meta(ge=0, le=604_800)] = 600.0
+    quiet_hours: Annotated[float, Meta(ge=0, le=8_784)] = 0.0
 
     plugins: list[str] = []
     bot_replies_per_minute: Count = 10

@@ -13,6 +13,7 @@ from .errors import (
     ConnectorKeyRefused,
     ConnectorNotConnected,
     ConnectorRejected,
+    ConnectorRestricted,
     ConnectorUnavailable,
 )
 from .models import MessageStatus
@@ -30,6 +31,7 @@ IN_DOUBT = Outcome(
 # A person has to do something first, which takes longer than any request waits.
 WAITING_FOR: Mapping[str, WaitingFor] = {
     ConnectorNotConnected.code: "session_connected",
+    ConnectorRestricted.code: "session_connected",
     ConnectorKeyRefused.code: "connection_service",
 }
 # How a send ends that was to be tried again, when there is no time left for it.
@@ -52,8 +54,8 @@ def outcome_of(error: ConnectorError, attempt: int) -> Outcome:
     if not isinstance(error, ConnectorUnavailable):
         return Outcome(kind="unknown", code=error.code, detail=error.detail, fault=True)
     again = Outcome(kind="retry", code=error.code, detail=error.detail, retry_after=backoff(attempt), fault=True)
-    if isinstance(error, ConnectorNotConnected):
-        # That session waits for its connection, not for the service to come back.
+    if isinstance(error, ConnectorNotConnected | ConnectorRestricted):
+        # That session waits for its connection or for WhatsApp, not for the service to come back.
         return msgspec.structs.replace(again, fault=None)
     if error.retry_after is not None:
         # It is there and wants us to wait: with this message, and with all others of the session.

@@ -72,7 +72,7 @@ def test_every_call_in_the_package_is_declared() -> None:
 
 
 def test_no_label_could_hold_a_person_or_grow_without_end() -> None:
-    ours = {"answer", "status", "outcome", "queue", "route", "reason"}
+    ours = {"answer", "status", "outcome", "problem", "queue", "route", "reason"}
     # As many as plugins are installed, and as hooks there are.
     plugins = {"plugin", "hook"}
     assert {label for metric in METRICS for label in metric.labels} == ours | plugins

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from structlog.testing import capture_logs
@@ -16,10 +17,20 @@ from fivapp_whatsapp.errors import (
     ConnectorNotConnected,
     ConnectorProtocolError,
     ConnectorRejected,
+    ConnectorRestricted,
     ConnectorUnavailable,
+    OutcomeUnknown,
 )
 from fivapp_whatsapp.gateway import Gateway
-from fivapp_whatsapp.models import Conversation, MessageStatus, OutgoingMessage, SessionStatus, SessionUpdate
+from fivapp_whatsapp.models import (
+    Conversation,
+    MessageStatus,
+    OutgoingMessage,
+    Session,
+    SessionStatus,
+    SessionUpdate,
+    StatusUpdate,
+)
 from fivapp_whatsapp.outbox import Sent
 from fivapp_whatsapp.ports import SystemClock
 from fivapp_whatsapp.settings import Settings
@@ -29,13 +40,17 @@ pytestmark = pytest.mark.anyio
 
 
 class SkippingClock(SystemClock):
-    """The machine's clock, whose monotonic time a test moves on."""
+    """The machine's clock, which a test moves on; its UTC time only where that is asked for."""
 
     def __init__(self) -> None:
         self.ahead = 0.0
+        self.later = timedelta()
 
     def monotonic(self) -> float:
         return super().monotonic() + self.ahead
+
+    def now(self) -> datetime:
+        return super().now() + self.later
 
 
 class CountingConnector(FakeConnector):
@@ -258,3 +273,85 @@ async def test_a_session_that_a_person_stopped_stays_stopped(
     await until(lambda: connector.asked["zeta"] >= 3)
     assert connector.started["acme"] == 1
     assert await told(gateway) == []
+
+
+# --- what is wrong although the service calls it connected --------------------------------------------
+
+
+async def problem(gateway: Gateway, wanted: str | None) -> Session:
+    """Wait until the session has a problem, or none."""
+    async with asyncio.timeout(10):
+        while (found := await gateway.session("acme", "acme")).problem != wanted:
+            await asyncio.sleep(0.01)
+    return found
+
+
+async def test_sends_that_nobody_answers_degrade_the_session_until_one_is_answered(
+    gateway: Gateway, connector: CountingConnector
+) -> None:
+    await conversation_of(gateway, connector)
+    connector.fail_sends = [OutcomeUnknown("no answer")] * 5
+    with capture_logs() as lines:
+        for number in range(5):
+            await send(gateway, await gateway.open_conversation("acme", f"55119888{number:05d}"))
+        found = await problem(gateway, "degraded")
+    assert found.error is not None
+    assert "has not answered its sends since" in found.error
+    assert found.status is SessionStatus.CONNECTED
+    assert len([line for line in lines if line["event"] == "session_problem"]) == 1
+    asked = connector.asked["acme"]
+    for _ in range(3):  # people are told once, and the page is not moved by each look
+        await gateway.status("acme")
+    assert connector.asked["acme"] == asked + 3
+    assert (await told(gateway)).count("session_degraded") == 1
+    # The pause is over, one send is tried, and all is well.
+    await gateway.store.change_session("acme", "acme", update=update(SessionStatus.RECONNECTING))
+    await gateway.store.change_session("acme", "acme", update=update(SessionStatus.CONNECTED))
+    sent = await send(gateway, await gateway.open_conversation("acme", "5511988889999"))
+    assert sent.message.status is MessageStatus.ACCEPTED
+    assert (await problem(gateway, None)).error is None
+
+
+def update(status: SessionStatus, **more: str) -> SessionUpdate:
+    return SessionUpdate(session_id="acme", status=status, **more)
+
+
+async def test_silence_after_a_send_degrades_the_session_until_something_is_heard(
+    gateway: Gateway, connector: CountingConnector, clock: SkippingClock
+) -> None:
+    conversation = await conversation_of(gateway, connector)
+    delivered = connector.webhook(StatusUpdate(session_id="acme", status=MessageStatus.DELIVERED, native_id="N1"))
+    await gateway.receive("connection_service", "fake-key", {}, delivered)
+    clock.later += timedelta(seconds=5)
+    await send(gateway, conversation)
+    clock.later += timedelta(seconds=590)
+    clock.ahead += 60
+    assert (await gateway.status("acme")).session.problem is None
+    clock.later += timedelta(seconds=20)
+    view = await gateway.status("acme")
+    assert (view.session.problem, view.session.error is not None) == ("degraded", True)
+    assert await told(gateway) == ["session_degraded"]
+    await gateway.receive("connection_service", "fake-key", {}, delivered)
+    clock.ahead += 60
+    assert (await gateway.status("acme")).session.problem is None
+
+
+async def test_a_number_that_whatsapp_restricts_waits_for_its_end(
+    gateway: Gateway, connector: CountingConnector, clock: SkippingClock
+) -> None:
+    conversation = await conversation_of(gateway, connector)
+    end = (datetime.now(UTC) + timedelta(hours=1)).replace(microsecond=0)
+    connector.fail_sends = [ConnectorRestricted("limited for an hour", until=end)]
+    sent = await send(gateway, conversation)
+    assert (sent.message.status, sent.waiting_for) == (MessageStatus.PENDING, "session_connected")
+    session = await gateway.session("acme", "acme")
+    assert (session.status, session.error, session.restricted_until) == ("restricted", "limited for an hour", end)
+    assert await told(gateway) == ["session_restricted"]
+    # The service calls it connected all the same.
+    assert (await gateway.status("acme")).session.status is SessionStatus.RESTRICTED
+    later = await send(gateway, conversation)
+    assert (later.waiting_for, len(connector.sends)) == ("session_connected", 1)
+    # A person who connects again believes the service.
+    await gateway.connect("acme")
+    for one in (sent, later):
+        await reaches(gateway, one, MessageStatus.ACCEPTED)

@@ -18,7 +18,8 @@ from fivapp_whatsapp.errors import (
     ConnectorUnavailable,
 )
 from fivapp_whatsapp.models import MessageStatus, Session, SessionProblem, SessionStatus, SessionUpdate
-from fivapp_whatsapp.states import apply_update, higher, notification, problem_of, visible_change, wants_start
+from fivapp_whatsapp.ports import SessionHealth
+from fivapp_whatsapp.states import ailment, apply_update, higher, notification, problem_of, visible_change, wants_start
 
 THEN = datetime(2026, 1, 1, tzinfo=UTC)
 NOW = THEN + timedelta(minutes=1)
@@ -43,8 +44,8 @@ def session(status: SessionStatus = S.CONNECTED, **more: object) -> Session:
     )
 
 
-def told(before: Session, status: SessionStatus, **more: str) -> Session:
-    return apply_update(before, SessionUpdate(session_id="acme", status=status, **more), NOW)
+def told(before: Session, status: SessionStatus, **more: object) -> Session:
+    return apply_update(before, SessionUpdate(session_id="acme", status=status, **more), NOW)  # type: ignore[arg-type]
 
 
 # --- messages --------------------------------------------------------------------------------------
@@ -186,3 +187,81 @@ def test_only_a_session_that_is_to_run_and_is_forgotten_is_started(status: Sessi
 )
 def test_a_service_that_answers_is_not_unreachable(error: ConnectorError, problem: SessionProblem) -> None:
     assert problem_of(error) is problem
+
+
+# --- restrictions ------------------------------------------------------------------------------------
+
+
+def test_a_restriction_has_its_reason_and_its_end() -> None:
+    end = NOW + timedelta(hours=1)
+    after = told(session(), S.RESTRICTED, reason="too many strangers", until=end)
+    assert (after.status, after.error, after.restricted_until) == (S.RESTRICTED, "too many strangers", end)
+    assert told(after, S.RESTRICTED).restricted_until == end
+    later = told(after, S.RESTRICTED, until=end + timedelta(hours=1))
+    assert later.restricted_until == end + timedelta(hours=1)
+
+
+def test_until_its_end_a_restriction_outlasts_a_service_that_calls_the_session_connected() -> None:
+    restricted = session(S.RESTRICTED, restricted_until=NOW + timedelta(seconds=1), error="limited")
+    assert (told(restricted, S.CONNECTED).status, told(restricted, S.CONNECTED).error) == (S.RESTRICTED, "limited")
+    over = msgspec.structs.replace(restricted, restricted_until=NOW)
+    after = told(over, S.CONNECTED)
+    assert (after.status, after.restricted_until, after.error) == (S.CONNECTED, None, None)
+
+
+def test_a_restriction_without_an_end_is_over_when_the_service_says_so() -> None:
+    assert told(session(S.RESTRICTED), S.CONNECTED).status is S.CONNECTED
+
+
+@pytest.mark.parametrize("status", [S.LOGGED_OUT, S.DISCONNECTED, S.FAILED])
+def test_other_news_end_a_restriction_at_once(status: SessionStatus) -> None:
+    after = told(session(S.RESTRICTED, restricted_until=NOW + timedelta(hours=1)), status)
+    assert (after.status, after.restricted_until) == (status, None)
+
+
+# --- what is wrong with a session that is connected --------------------------------------------------
+
+SILENCE, QUIET = 600.0, 7200.0
+LONG_AGO = NOW - timedelta(hours=1)
+
+
+def ails(silence: float = SILENCE, quiet: float = QUIET, **health: datetime) -> str | None:
+    return ailment(SessionHealth(**health), NOW, silence, quiet)
+
+
+def test_a_session_of_which_nothing_is_known_is_well() -> None:
+    assert ails() is None
+
+
+def test_sends_that_are_not_answered_are_an_ailment() -> None:
+    found = ails(failing_since=NOW)
+    assert found is not None
+    assert "2026-01-01 00:01 UTC" in found
+
+
+def test_silence_after_a_send_is_an_ailment_where_the_service_told_of_sends_before() -> None:
+    told_at, sent_at = LONG_AGO, NOW - timedelta(minutes=11)
+    assert "Nothing came back" in (ails(told_at=told_at, heard_at=told_at, sent_at=sent_at) or "")
+    # A plain service that never tells of a send says nothing by its silence.
+    assert ails(heard_at=told_at, sent_at=sent_at) is None
+    # Ten minutes are not over, or something came since, of whatever kind.
+    assert ails(told_at=told_at, heard_at=told_at, sent_at=NOW - timedelta(minutes=9)) is None
+    assert ails(told_at=told_at, heard_at=NOW - timedelta(minutes=10), sent_at=sent_at) is None
+    assert ails(silence=0, told_at=told_at, heard_at=told_at, sent_at=sent_at) is None
+
+
+def test_a_long_time_without_any_webhook_is_an_ailment_where_one_is_set() -> None:
+    assert "No webhook came" in (ails(heard_at=NOW - timedelta(hours=3)) or "")
+    assert ails(heard_at=LONG_AGO) is None
+    assert ails(quiet=0, heard_at=NOW - timedelta(days=30)) is None
+
+
+def test_what_is_wrong_is_told_in_the_same_words_each_time() -> None:
+    assert ails(failing_since=LONG_AGO) == ailment(
+        SessionHealth(failing_since=LONG_AGO), NOW + timedelta(hours=5), SILENCE, QUIET
+    )
+
+
+def test_an_error_that_says_why_a_connected_session_is_degraded_stays_with_it() -> None:
+    after = told(session(problem=SessionProblem.DEGRADED, error="silent"), S.CONNECTED)
+    assert (after.problem, after.error) == (SessionProblem.DEGRADED, "silent")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from fivapp_whatsapp.models import SendResult, SessionStatus, SessionUpdate
@@ -39,6 +39,7 @@ def session_update(document: dict[str, Any], session_id: str) -> SessionUpdate:
         phone=wire.phone(wire.pick(document, wire.PHONE)),
         profile_name=wire.line(wire.pick(document, wire.NAME)),
         reason=reason,
+        until=wire.until_of(document, datetime.now(UTC)) if status is SessionStatus.RESTRICTED else None,
     )
 
 

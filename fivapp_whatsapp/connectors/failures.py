@@ -11,11 +11,12 @@ from fivapp_whatsapp.errors import (
     ConnectorKeyRefused,
     ConnectorNotConnected,
     ConnectorRejected,
+    ConnectorRestricted,
     ConnectorUnavailable,
 )
 
 from .http import Answer, garbled, in_doubt
-from .wire import line, pick
+from .wire import line, pick, until_of
 from .words import folded
 
 KEY_REFUSED = (401, 403)
@@ -28,6 +29,10 @@ _REASONS = {
     413: "too_large",
     422: "rejected",
 }
+_CODE = ("code", "error.code")
+_RESTRICTED = frozenset(
+    {"restricted", "account_restricted", "banned", "account_banned", "temporarily_banned", "reachout_timelock"}
+)
 _CODES = {
     "not_connected": "no_session",
     "no_session": "no_session",
@@ -53,6 +58,9 @@ def refused(answer: Answer, *, secret: str = "") -> ConnectorError:
     What may succeed later, when our key or the session is mended, is ConnectorUnavailable and not a final no.
     """
     status, document = answer.status, answer.document() or {}
+    if folded(pick(document, _CODE)) in _RESTRICTED and not answer.repeatable:
+        until = until_of(document, datetime.now(UTC))
+        return ConnectorRestricted(_sentence(document, secret) or None, until=until)
     if status in KEY_REFUSED:
         return ConnectorKeyRefused(f"The connection service refuses CONNECTION_SERVICE_API_KEY ({status}).")
     wait, said = retry_after(answer, document), _sentence(document, secret)
@@ -95,7 +103,7 @@ def _until(date: str) -> float:
 
 
 def _reason(status: int, document: dict[str, Any]) -> str:
-    code = folded(pick(document, ("code", "error.code")))
+    code = folded(pick(document, _CODE))
     # A 404 or 409 with a word of its own is about something else than the session.
     return _CODES.get(code) or ("rejected" if code and status in (404, 409) else _REASONS.get(status, "rejected"))
 

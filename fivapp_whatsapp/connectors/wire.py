@@ -42,6 +42,8 @@ _PLAIN_ID = re.compile(r"[!-~]{1,255}")
 # WhatsApp was founded in 2009: an older time is a clock that was never set, or a unit misread.
 _OLDEST = datetime(2009, 1, 1, tzinfo=UTC)
 _SECONDS_END = 1e11
+_UNTIL = ("restrictedUntil", "restricted_until", "bannedUntil", "until", "error.until")
+_YEAR = timedelta(days=366)
 _DAY = timedelta(days=1)
 
 
@@ -158,6 +160,15 @@ def moment(value: Any, now: datetime) -> datetime | None:
     try:
         found = _moment(value)
         return found if found and _OLDEST <= found <= now + _DAY else None
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def until_of(document: dict[str, Any], now: datetime) -> datetime | None:
+    """Return when a restriction ends: a time that lies ahead, by a year at most, or None."""
+    try:
+        found = _moment(pick(document, _UNTIL))
+        return found if found and now < found <= now + _YEAR else None
     except (ValueError, OverflowError, OSError):
         return None
 

@@ -15,7 +15,7 @@ _SESSION_WORDS = {
     SessionStatus.CONNECTED: "connected open ready working",
     SessionStatus.DISCONNECTED: "disconnected close closed stopped destroyed",
     SessionStatus.LOGGED_OUT: "logged_out unpaired",
-    SessionStatus.RESTRICTED: "restricted",
+    SessionStatus.RESTRICTED: "restricted banned temporarily_banned temp_banned suspended",
     SessionStatus.FAILED: "failed error auth_failure init_error refused",
 }
 _MESSAGE_WORDS = {

@@ -85,6 +85,7 @@ def session(row: SessionRow) -> Session:
         error=row.error,
         status_at=to_datetime(row.status_at),
         last_seen_at=_time(row.last_seen_at),
+        restricted_until=_time(row.restricted_until),
         created_at=to_datetime(row.created_at),
     )
 
@@ -107,6 +108,7 @@ def session_row(model: Session, *, deleted: bool = False) -> SessionRow:
         last_seen_at=optional_ms(model.last_seen_at),
         created_at=to_ms(model.created_at),
         deleted=deleted,
+        restricted_until=optional_ms(model.restricted_until),
     )
 
 

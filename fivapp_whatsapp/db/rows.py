@@ -50,7 +50,7 @@ class AccountRow(Row):
     created_at: int
 
 
-class SessionRow(Row):
+class SessionRow(Row, omit_defaults=True):
     """One WhatsApp login."""
 
     table: ClassVar[str] = "fivapp_session"
@@ -71,6 +71,7 @@ class SessionRow(Row):
     last_seen_at: int | None
     created_at: int
     deleted: bool
+    restricted_until: int | None = None
 
 
 class ContactRow(Row):
@@ -259,7 +260,7 @@ class OutboxRow(Row):
     in_doubt: bool = False
 
 
-class SendGateRow(Row):
+class SendGateRow(Row, omit_defaults=True):
     """When a session may send next, and how many of its sends in a row the connection service did not answer."""
 
     table: ClassVar[str] = "fivapp_send_gate"
@@ -270,6 +271,20 @@ class SendGateRow(Row):
     paced_until: int
     held_until: int
     failures: int
+    failing_since: int | None = None
+
+
+class SessionPulseRow(Row):
+    """When a session was last heard of and what it sent since; 0 where that never was."""
+
+    table: ClassVar[str] = "fivapp_session_pulse"
+    primary_key: ClassVar[tuple[str, ...]] = ("session_id",)
+
+    session_id: str
+    tenant_id: str
+    heard_at: int
+    told_at: int
+    sent_at: int
 
 
 class IdempotencyRow(Row, omit_defaults=True):
@@ -316,6 +331,7 @@ ROWS: tuple[type[Row], ...] = (
     WebhookBatchRow,
     OutboxRow,
     SendGateRow,
+    SessionPulseRow,
     IdempotencyRow,
     QuickRepliesRow,
     *PLUGIN_ROWS,

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 
 import msgspec
 
 from fivapp_whatsapp.models import Session, SessionUpdate, WebhookEvent, to_datetime
-from fivapp_whatsapp.ports import KeptWebhooks, Quarantined, Receipt, VaultState
+from fivapp_whatsapp.ports import KeptWebhooks, PulseNote, Quarantined, Receipt, SessionHealth, VaultState
 
 from . import convert
-from .operations import receiving
+from .operations import pulses, receiving
 from .operations import sessions as session_ops
 from .part import Part
 from .refusals import translate_refusals
+from .rows import SendGateRow, SessionPulseRow
 from .vault import Vault, unpack
 
 
@@ -73,6 +75,17 @@ class SessionTables(Part):
             deleted=deleted,
         )
         return await self._writer.submit(operation)
+
+    async def note_pulses(self, notes: Sequence[PulseNote]) -> None:
+        """Keep when sessions were heard of and sent, where that is newer than what is known."""
+        if notes:
+            await self._database.transact(partial(pulses.note, notes, postgresql=not self._read.sqlite))
+
+    async def session_health(self, session_id: str) -> SessionHealth:
+        """Return what is known of a session beside its status."""
+        pulse = await self._read.by_key(SessionPulseRow, session_id)
+        gate = await self._read.by_key(SendGateRow, session_id)
+        return pulses.health(pulse, gate)
 
     async def receive(
         self,

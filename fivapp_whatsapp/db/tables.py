@@ -70,6 +70,7 @@ class Sessions(Table, tablename="fivapp_session"):
     last_seen_at = optional_time()
     created_at = time_column()
     deleted = Boolean(default=False)
+    restricted_until = optional_time()
 
 
 class Contacts(Table, tablename="fivapp_contact"):
@@ -236,6 +237,17 @@ class SendGates(Table, tablename="fivapp_send_gate"):
     paced_until = time_column()
     held_until = time_column()
     failures = Integer(default=0)
+    failing_since = optional_time()
+
+
+class SessionPulses(Table, tablename="fivapp_session_pulse"):
+    """When each session was last heard of, and what it sent since."""
+
+    session_id = key_column()
+    tenant_id = text_column()
+    heard_at = time_column()
+    told_at = time_column()
+    sent_at = time_column()
 
 
 class IdempotencyKeys(Table, tablename="fivapp_idempotency_key"):
@@ -283,6 +295,7 @@ TABLES: tuple[type[Table], ...] = (
     WebhookBatches,
     Outbox,
     SendGates,
+    SessionPulses,
     IdempotencyKeys,
     QuickReplies,
     *PLUGIN_TABLES,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -17,6 +18,7 @@ from fivapp_whatsapp.errors import (
     ConnectorNotConnected,
     ConnectorProtocolError,
     ConnectorRejected,
+    ConnectorRestricted,
     ConnectorUnavailable,
     OutcomeUnknown,
 )
@@ -216,3 +218,25 @@ async def test_a_page_and_an_answer_about_our_key_are_not_quoted(
     service: respx.MockRouter, connector: Connector, answer: httpx.Response
 ) -> None:
     assert "canary" not in (await failure(service, connector, SEND, answer)).detail
+
+
+@pytest.mark.parametrize("status", [200, 400, 403, 422, 429])
+@pytest.mark.parametrize("code", ["RESTRICTED", "account_banned", "reachout-timelock"])
+async def test_a_send_that_whatsapp_restricts_was_not_made_and_may_be_later(
+    service: respx.MockRouter, connector: Connector, status: int, code: str
+) -> None:
+    end = (datetime.now(UTC) + timedelta(hours=2)).replace(microsecond=0)
+    said = {"success": False, "error": {"code": code, "message": "limited", "until": end.isoformat()}}
+    error = await failure(service, connector, SEND, httpx.Response(status, json=said))
+    assert isinstance(error, ConnectorRestricted)
+    assert (error.detail, error.until) == ("limited", end)
+
+
+@pytest.mark.parametrize("until", [None, "soon", "2020-01-01T00:00:00Z", "2099-01-01T00:00:00Z", -5, True, 1e300])
+async def test_an_end_that_is_none_is_not_believed(
+    service: respx.MockRouter, connector: Connector, until: object
+) -> None:
+    said = {"code": "restricted", "restrictedUntil": until}
+    error = await failure(service, connector, SEND, httpx.Response(403, content=json.dumps(said).encode()))
+    assert isinstance(error, ConnectorRestricted)
+    assert error.until is None

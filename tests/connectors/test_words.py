@@ -17,6 +17,7 @@ from fivapp_whatsapp.models import MessageKind, MessageStatus, SessionStatus
         ("open ready WORKING connected", SessionStatus.CONNECTED),
         ("close STOPPED disconnected destroyed", SessionStatus.DISCONNECTED),
         ("logged_out UNPAIRED", SessionStatus.LOGGED_OUT),
+        ("restricted banned temporarily_banned temp_banned suspended", SessionStatus.RESTRICTED),
         ("FAILED error auth_failure init_error refused", SessionStatus.FAILED),
     ],
 )

@@ -39,6 +39,7 @@ KEYS = {
     ("fivapp_quarantine", ("id",)),
     ("fivapp_outbox", ("message_id",)),
     ("fivapp_send_gate", ("session_id",)),
+    ("fivapp_session_pulse", ("session_id",)),
     ("fivapp_webhook_batch", ("id",)),
     ("fivapp_idempotency_key", ("tenant_id", "principal", "route", "key")),
     ("fivapp_quick_replies", ("tenant_id",)),

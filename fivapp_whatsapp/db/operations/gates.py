@@ -58,6 +58,7 @@ def learn(unit: Unit, tenant_id: str, session_id: str, outcome: Outcome) -> None
         if gate.failures >= FAULTS:
             pause = _PAUSES_MS[min(gate.failures - FAULTS, len(_PAUSES_MS) - 1)]
             gate.held_until = unit.now + pause
+            gate.failing_since = gate.failing_since or unit.now
         unit.put(gate)
     if outcome.hold:
         gate = gate or _new(tenant_id, session_id)
@@ -69,7 +70,7 @@ def open_gate(unit: Unit, session_id: str) -> None:
     """Forget what went wrong in a session; its pace stays."""
     gate = unit.get(SendGateRow, session_id)
     if gate is not None and (gate.failures or gate.held_until > unit.now):
-        gate.failures, gate.held_until = 0, 0
+        gate.failures, gate.held_until, gate.failing_since = 0, 0, None
         unit.put(gate)
 
 

@@ -121,6 +121,9 @@ class ChangeSession:
 
     def _changed(self, before: Session, unit: Unit) -> Session:
         changes = dict(self._wish)
+        if "desired" in changes:
+            # A person who connects again wants to hear what the service says now.
+            changes["restricted_until"] = None
         if self._new_epoch:
             # What an earlier start left behind is no longer true.
             changes |= {"epoch": before.epoch + 1, "error": None}

@@ -1247,6 +1247,7 @@ export interface components {
             phone?: string | null;
             problem?: components["schemas"]["SessionProblem"] | null;
             profileName?: string | null;
+            restrictedUntil?: string | null;
             status?: components["schemas"]["SessionStatus"];
             /** Format: date-time */
             statusAt: string;
@@ -1283,6 +1284,7 @@ export interface components {
             problem?: components["schemas"]["SessionProblem"] | null;
             profileName?: string | null;
             qrCode?: string | null;
+            restrictedUntil?: string | null;
             status?: components["schemas"]["SessionStatus"];
             /** Format: date-time */
             statusAt: string;
