@@ -176,6 +176,39 @@ def test_a_talk_has_several_turns_and_a_choice_is_answered(bots: Page, shop: Sho
     assert not any("Bem-vinda!" in text for text in shop.sent())
 
 
+FLOW = """[steps.size]
+kind = "menu"
+text = "De que tamanho?"
+options = ["Pequena", "Grande"]
+
+[steps.done]
+kind = "end"
+text = "Anotado: {size}."
+"""
+
+
+def test_a_flow_is_played_before_it_is_saved_and_a_mistake_in_it_is_told_with_its_line(bots: Page, shop: Shop) -> None:
+    form = settings(bots, "Menus e formulários")
+    field = form.get_by_label("Fluxo", exact=True)
+    field.fill(FLOW.replace('"menu"', '"mnu"'))
+    form.locator("summary", has_text="Experimentar este texto").click()
+    say = form.get_by_role("textbox", name="Mensagem para experimentar")
+    say.fill("oi")
+    say.press("Enter")
+    expect(form.get_by_text("Linha 2: there is no kind 'mnu': did you mean 'menu'?")).to_be_visible()
+    field.fill(FLOW)
+    expect(form.get_by_role("log")).to_have_count(0)
+    say.fill("oi")
+    say.press("Enter")
+    expect(form.locator(".answer p")).to_have_text(["De que tamanho?"])
+    form.get_by_role("button", name="Grande").click()
+    expect(form.locator(".answer p")).to_have_text(["De que tamanho?", "Anotado: Grande."])
+    expect(form.get_by_text("Aqui termina.")).to_be_visible()
+    assert axe(bots) == []
+    assert shop.plugin("chatbot")["configured"] is False
+    assert not any("De que tamanho?" in text for text in shop.sent())
+
+
 def test_bots_that_are_switched_off_say_nothing_and_the_talk_says_so(bots: Page, shop: Shop) -> None:
     shop.api.put("/api/plugins/autoreply", json={"config": {"greeting": "Bem-vindo!"}}).raise_for_status()
     bots.get_by_role("switch", name="Robôs respondem").click()

@@ -36,6 +36,8 @@ class Chatbot(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_
                 "Fluxo",
                 "O fluxo, em TOML. Vazio: nada é respondido.",
                 format="textarea",
+                # A player on /automations: what stands in the field, saved or not, by the route that the pages know.
+                preview={"route": "preview", "with": ["language"]},
             ),
             max_length=100_000,
         ),

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
+from difflib import get_close_matches
 from itertools import pairwise
-from typing import Any
+from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -26,6 +27,7 @@ from .texts import TEXTS
 from .words import fold, slug
 
 MAX_STEPS = 500
+KINDS = tuple(str(step.__struct_config__.tag) for step in get_args(AnyStep))
 
 
 def read_flow(text: str, *, language: Language = "pt-BR") -> tuple[Flow | None, list[Problem]]:
@@ -86,6 +88,9 @@ class _Reader:
         for name, data in raw.items():
             if NAME.fullmatch(name) is None:
                 self.error("bad_name", "a step's name has a-z, 0-9 and _, and begins with a letter", name)
+            if isinstance(data, dict) and (detail := _kind_problem(data.get("kind"))) is not None:
+                self.error("unknown_kind", detail, name, ("steps", name, "kind"))
+                continue
             step: Any = self.convert(_with_options(data), AnyStep, ("steps", name), name)
             if step is not None:
                 steps[name] = step
@@ -130,6 +135,17 @@ class _Reader:
     def error(self, code: str, detail: str, step: str | None = None, at: tuple[str, ...] | None = None) -> None:
         line = self.lines.of(at if at is not None else ("steps", step) if step else ())
         self.problems.append(Problem(severity="error", code=code, detail=detail, step=step, line=line))
+
+
+def _kind_problem(kind: Any) -> str | None:
+    """Say what is wrong with a step's kind, or None."""
+    if kind in KINDS:
+        return None
+    known = f"there are {', '.join(KINDS)}"
+    if kind is None:
+        return f"a step has a `kind`: {known}"
+    near = get_close_matches(str(kind).lower(), KINDS, 1)
+    return f"there is no kind {kind!r}" + (f": did you mean {near[0]!r}? " if near else ": ") + known
 
 
 def _with_options(step: Any) -> Any:

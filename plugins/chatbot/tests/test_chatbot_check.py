@@ -33,8 +33,9 @@ def test_the_examples_have_no_problem(name: str) -> None:
         ("", "no_steps", None),
         ("steps = 3", "no_steps", None),
         ("[steps.A]\nkind = 'end'", "bad_name", 1),
-        (ASK + "[steps.b]\nkind = 'dance'\n" + END, "bad_shape", 5),
-        (ASK + "[steps.b]\ntext = 'no kind'\n" + END, "bad_shape", 4),
+        (ASK + "[steps.b]\nkind = 'dance'\n" + END, "unknown_kind", 5),
+        (ASK + "[steps.b]\ntext = 'no kind'\n" + END, "unknown_kind", 4),
+        (ASK + "[steps.b]\nkind = 3\n" + END, "unknown_kind", 5),
         (ASK + "tex = 'typo'\n" + END, "bad_shape", 1),
         ("nam = 'typo'\n" + END, "bad_shape", None),
         ("time_zone = 'America/Nowhere'\n" + END, "unknown_time_zone", 1),
@@ -119,6 +120,20 @@ def test_a_warning_is_told_and_the_flow_can_be_used(text: str, code: str, line: 
     flow, problems = check_flow(text)
     assert flow is not None, problems
     assert (code, line) in [(problem.code, problem.line) for problem in problems]
+
+
+@pytest.mark.parametrize(
+    ("kind", "begins"),
+    [
+        ("kind = 'mnu'", "there is no kind 'mnu': did you mean 'menu'? there are "),
+        ("kind = 'Handover'", "there is no kind 'Handover': did you mean 'hand_over'? there are "),
+        ("kind = 'zzz'", "there is no kind 'zzz': there are "),
+        ("text = 'x'", "a step has a `kind`: there are "),
+    ],
+)
+def test_a_kind_that_is_not_there_is_told_with_those_that_are(kind: str, begins: str) -> None:
+    _, (problem,) = check_flow(f"[steps.a]\n{kind}\n" + END)
+    assert problem.detail == begins + "say, menu, ask, http, goto, branch, hand_over, end"
 
 
 def test_all_steps_that_are_wrong_are_told_at_once() -> None:

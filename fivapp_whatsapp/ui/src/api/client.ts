@@ -1,5 +1,5 @@
 import createClient from "openapi-fetch";
-import { base } from "../base";
+import { address, base } from "../base";
 import { offline, Problem } from "./problem";
 import type { paths } from "./schema";
 import { currentToken } from "./token";
@@ -25,6 +25,27 @@ api.use({
     return request;
   },
 });
+
+/** Posts to a route of a plugin, which the app's own description does not have. Throws a Problem. */
+export function post<T>(path: string, body: unknown): Promise<T> {
+  const token = currentToken();
+  const headers = {
+    "Content-Type": "application/json",
+    ...(token === null ? {} : { Authorization: `Bearer ${token}` }),
+  };
+  const request = fetch(address(path), {
+    method: "POST",
+    headers,
+    body: JSON.stringify(body),
+    credentials: "same-origin",
+  });
+  return ask(
+    request.then(async (response) => {
+      const found: unknown = await response.json().catch(() => undefined);
+      return { response, ...(response.ok ? { data: found as T } : { error: found }) };
+    }),
+  );
+}
 
 interface Answer<T> {
   data?: T;

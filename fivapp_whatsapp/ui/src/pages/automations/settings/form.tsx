@@ -27,6 +27,7 @@ type Values = Readonly<Record<string, unknown>>;
 
 interface Props {
   id: string;
+  plugin: string;
   schema: Values;
   values: Values;
   errors: ErrorSchema;
@@ -35,7 +36,7 @@ interface Props {
   onSubmit: () => void;
 }
 
-export default function SettingsForm({ id, schema, values, errors, disabled, onChange, onSubmit }: Props) {
+export default function SettingsForm({ id, plugin, schema, values, errors, disabled, onChange, onSubmit }: Props) {
   const { t, language } = useSpeech();
   const shown = useMemo(() => formSchema(schema, language, t("common.none")), [schema, language, t]);
   const validator = useMemo(() => validatorFor(schema, t), [schema, t]);
@@ -47,6 +48,7 @@ export default function SettingsForm({ id, schema, values, errors, disabled, onC
       schema={shown}
       validator={validator}
       formData={values}
+      formContext={{ plugin, values }}
       extraErrors={errors}
       disabled={disabled}
       templates={TEMPLATES}

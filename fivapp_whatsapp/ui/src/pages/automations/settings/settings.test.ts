@@ -2,6 +2,7 @@ import { expect, it } from "vitest";
 import { Problem } from "../../../api/problem";
 import { translate, type Key, type Words } from "../../../i18n";
 import { hasErrors, serverErrors, stepsOf } from "./errors";
+import { lineOf, previewOf } from "./played";
 import { formSchema, humanized } from "./schema";
 import { problemsOf, validatorFor } from "./validator";
 
@@ -75,6 +76,23 @@ it("values that may be chosen have words, in the order of the words", () => {
     { const: "any", title: "Qualquer texto" },
   ]);
   expect(fields("en").match?.enum).toEqual(["any", "exact"]);
+});
+
+it("a field with a preview is played by a route of its plugin, with what stands in it and the settings that count", () => {
+  const context = { plugin: "chatbot", values: { language: "en", file: "x" } };
+  const schema = { type: "string", preview: { route: "preview", with: ["language", "gone"] } };
+  expect(previewOf(schema, "flow", "text", context)).toEqual({
+    path: "/api/chatbot/preview",
+    settings: { language: "en", flow: "text" },
+  });
+  expect(previewOf({ type: "string" }, "flow", "", context)).toBeNull();
+  for (const route of ["../messages", "//evil.example", "a/../b", "", "a?b"])
+    expect(previewOf({ preview: { route } }, "flow", "", context)).toBeNull();
+});
+
+it("a mistake is told with its line", () => {
+  expect(lineOf({ severity: "error", detail: "no such step", line: 3 }, t)).toBe("Line 3: no such step");
+  expect(lineOf({ severity: "error", detail: "no such step" }, t)).toBe("no such step");
 });
 
 it("the schema itself is not changed", () => {

@@ -58,6 +58,7 @@ export function PluginSettings({ plugin }: { plugin: Plugin }) {
       <Suspense fallback={<Loading label={t("app.loading")} />}>
         <SettingsForm
           id={FORM}
+          plugin={plugin.name}
           schema={plugin.schema ?? {}}
           values={values}
           errors={refused === null ? {} : serverErrors(refused)}

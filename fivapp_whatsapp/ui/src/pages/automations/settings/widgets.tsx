@@ -8,6 +8,8 @@ import {
 } from "@rjsf/utils";
 import { useState } from "react";
 import { useSpeech } from "../../../i18n";
+import { previewOf, type PreviewContext } from "./played";
+import { Player } from "./player";
 
 /** What stands in the place of a secret that is kept; sent back, it leaves the secret as it is. */
 export const MASK = "********";
@@ -50,10 +52,11 @@ export function BaseInputTemplate(props: WidgetProps) {
 }
 
 export function TextareaWidget(props: WidgetProps) {
-  const { schema, value, disabled, onChange, onBlur, id } = props;
+  const { schema, value, disabled, onChange, onBlur, id, name, registry } = props;
   const examples = Array.isArray(schema.examples) ? schema.examples : [];
   const code = Number(schema.maxLength ?? 0) > 10_000;
-  return (
+  const played = previewOf(schema, name, value ?? "", registry.formContext as PreviewContext);
+  const area = (
     <textarea
       {...bound(props)}
       className={code ? "input code" : "input grows"}
@@ -66,6 +69,13 @@ export function TextareaWidget(props: WidgetProps) {
       onChange={(event) => onChange(event.target.value === "" ? emptied(props) : event.target.value)}
       onBlur={(event) => onBlur(id, event.target.value)}
     />
+  );
+  if (played === null) return area;
+  return (
+    <>
+      {area}
+      <Player {...played} />
+    </>
   );
 }
 
