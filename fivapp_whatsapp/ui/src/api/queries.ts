@@ -1,10 +1,12 @@
-import { QueryClient, useInfiniteQuery, useQuery, type QueryKey } from "@tanstack/react-query";
+import { infiniteQueryOptions, QueryClient, useInfiniteQuery, useQuery, type QueryKey } from "@tanstack/react-query";
+import { useCallback } from "react";
 import type { Filter } from "../live/belongs";
-import { listQuery } from "../live/belongs";
+import { ALL, listQuery } from "../live/belongs";
 import { catchUpList, catchUpThread } from "../live/news";
 import { api, ask } from "./client";
 import { keys } from "./keys";
 import { problemOf } from "./problem";
+import type { Conversation, ConversationPage } from "./types";
 
 const MINUTE = 60_000;
 
@@ -35,8 +37,8 @@ export function useSessions() {
   });
 }
 
-export function useConversations(filter: Filter, userId: string) {
-  return useInfiniteQuery({
+function listOptions(filter: Filter, userId: string) {
+  return infiniteQueryOptions({
     queryKey: keys.list(filter),
     queryFn: async ({ pageParam, signal }) => {
       const query = { ...listQuery(filter), limit: 50, ...(pageParam === null ? {} : { cursor: pageParam }) };
@@ -48,6 +50,19 @@ export function useConversations(filter: Filter, userId: string) {
     staleTime: filter.query === "" ? Infinity : 10_000,
     gcTime: filter.query === "" ? 30 * MINUTE : MINUTE,
   });
+}
+
+export function useConversations(filter: Filter, userId: string) {
+  return useInfiniteQuery(listOptions(filter, userId));
+}
+
+/** Counts among the newest open conversations, those that the list shows first: what is unread stands there. */
+export function useUnread(userId: string, count: (conversations: readonly Conversation[]) => number): number {
+  const select = useCallback(
+    (data: { pages: readonly ConversationPage[] }) => count(data.pages.flatMap((page) => page.items)),
+    [count],
+  );
+  return useInfiniteQuery({ ...listOptions(ALL, userId), select }).data ?? 0;
 }
 
 export function useConversation(id: string) {

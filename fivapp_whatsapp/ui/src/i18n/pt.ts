@@ -19,8 +19,9 @@ export const pt = {
   "nav.theme.light": "Clara",
   "nav.theme.dark": "Escura",
   "nav.language": "Idioma",
-  "nav.notifications": "Avisos deste navegador",
-  "nav.sound": "Som ao receber",
+  "nav.notifications": "Avisos e som…",
+  "nav.title": "{page} · Fi.VApp",
+  "nav.titleUnread": "({n}) {page} · Fi.VApp",
   "nav.shortcuts": "Atalhos do teclado",
   "nav.logout": "Sair",
 
@@ -352,9 +353,35 @@ export const pt = {
   "live.backNew": { one: "Atualizado · {n} nova", other: "Atualizado · {n} novas" },
 
   "notify.message": "Nova mensagem de {name}",
-  "notify.title": { one: "({n}) Conversas", other: "({n}) Conversas" },
-  "notify.on": "Avisos ligados neste navegador.",
-  "notify.denied": "O navegador bloqueou os avisos deste site. Libere nas configurações do navegador.",
+  "notify.title": "Avisos e som",
+  "notify.lead": "Só neste navegador, e só para você.",
+  "notify.switch": "Avisos de novas mensagens",
+  "notify.off": "Desligados. Ligue para saber quando um cliente escrever e você não estiver olhando.",
+  "notify.denied":
+    "O navegador bloqueou os avisos deste site. Clique no ícone ao lado do endereço, permita Notificações e recarregue a página.",
+  "notify.insecure": "Avisos só funcionam em endereços https. Peça a quem administra o endereço seguro desta página.",
+  "notify.home_screen":
+    "No iPhone e no iPad, toque em Compartilhar, depois em Adicionar à Tela de Início, e abra por lá para ligar os avisos.",
+  "notify.unsupported": "Este navegador não mostra avisos. Use uma versão atual do Chrome, Edge, Firefox ou Safari.",
+  "notify.push.unknown": "Ligando…",
+  "notify.push.on": "Ligados: você é avisado também com esta página fechada.",
+  "notify.push.not_installed":
+    "Ligados só enquanto esta página estiver aberta. Para avisos com ela fechada, peça a quem administra que instale fivapp-whatsapp-push.",
+  "notify.push.not_configured":
+    "Ligados só enquanto esta página estiver aberta. Para avisos com ela fechada, peça a quem administra que defina FIVAPP_PUSH_VAPID_KEY.",
+  "notify.push.unsupported":
+    "Ligados só enquanto esta página estiver aberta: este navegador não recebe avisos com ela fechada.",
+  "notify.push.refused":
+    "Ligados só enquanto esta página estiver aberta. Para avisos com ela fechada, peça a quem administra que permita o serviço deste navegador em FIVAPP_PUSH_HOSTS.",
+  "notify.push.failed":
+    "Ligados só enquanto esta página estiver aberta: o serviço de avisos do navegador não respondeu. Tentamos de novo na sua próxima visita.",
+  "notify.try": "Enviar um aviso de teste",
+  "notify.example": "É assim que um aviso aparece",
+  "notify.tried.delivered": "Enviado. Se nada apareceu, veja se o sistema está no modo não perturbe.",
+  "notify.tried.gone": "O navegador não aceita mais avisos daqui. Desligue e ligue de novo.",
+  "notify.tried.failed": "O serviço de avisos do navegador não aceitou agora. Tente mais tarde.",
+  "notify.sound": "Som ao receber",
+  "notify.sound.help": "Toca quando chega uma mensagem numa conversa que você não está vendo.",
 
   "shortcuts.title": "Atalhos do teclado",
   "shortcuts.single": "Usar atalhos de uma letra",

@@ -1,12 +1,12 @@
-import { Keyboard, LogOut } from "lucide-react";
+import { Bell, Keyboard, LogOut } from "lucide-react";
 import type { Me } from "../api/types";
 import { useSpeech } from "../i18n";
 import { useWatched } from "../lib/external";
 import { chooseTheme, theme, type Theme } from "../lib/theme";
 import type { Language } from "../lib/time";
 import { Avatar } from "../parts/avatar";
-import { Menu, MenuCheck, MenuChoice, MenuItem, MenuLine } from "../parts/menu";
-import { useNotificationChoices } from "../live/notifications";
+import { Menu, MenuChoice, MenuItem, MenuLine } from "../parts/menu";
+import { noticesOpen } from "../notifications/dialog";
 import { shortcutsOpen } from "../lib/shortcuts";
 import { logOut } from "./logout";
 
@@ -18,7 +18,6 @@ const LANGUAGES: readonly (readonly [Language, string])[] = [
 export function AccountMenu({ me }: { me: Me }) {
   const { t, language, setLanguage } = useSpeech();
   const chosen = useWatched(theme);
-  const notify = useNotificationChoices();
   const name = me.name || me.id;
   const themes: readonly (readonly [Theme, string])[] = [
     ["system", t("nav.theme.system")],
@@ -44,13 +43,9 @@ export function AccountMenu({ me }: { me: Me }) {
       <MenuLine />
       <MenuChoice label={t("nav.theme")} value={chosen} options={themes} onChange={chooseTheme} />
       <MenuLine />
-      <MenuCheck checked={notify.shown} onChange={notify.setShown}>
+      <MenuItem icon={<Bell size={18} aria-hidden />} onSelect={() => noticesOpen.set(true)}>
         {t("nav.notifications")}
-      </MenuCheck>
-      <MenuCheck checked={notify.sound} onChange={notify.setSound}>
-        {t("nav.sound")}
-      </MenuCheck>
-      <MenuLine />
+      </MenuItem>
       <MenuItem icon={<Keyboard size={18} aria-hidden />} onSelect={() => shortcutsOpen.set(true)}>
         {t("nav.shortcuts")}
       </MenuItem>

@@ -5,11 +5,13 @@ import { base } from "../base";
 import * as outgoing from "../live/outgoing";
 import { closeDrafts } from "../lib/drafts";
 import { wipe } from "../lib/storage";
+import { leaveNotices } from "../notifications/notices";
 
 const channel = typeof BroadcastChannel === "undefined" ? null : new BroadcastChannel("fivapp.login");
 
 /** Logs out here and in every other tab; what was written and not sent goes with it. */
 export async function logOut(): Promise<void> {
+  await leaveNotices();
   await api.POST("/api/auth/logout").catch(() => undefined);
   forgetToken();
   closeDrafts();

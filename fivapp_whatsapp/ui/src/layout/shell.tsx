@@ -1,14 +1,17 @@
 import { Bot, MessagesSquare, Smartphone, type LucideIcon } from "lucide-react";
 import { useEffect, type ReactNode } from "react";
-import { Link, useRoute } from "wouter";
+import { Link, useLocation, useRoute } from "wouter";
 import type { Me } from "../api/types";
 import { useSpeech, type Key } from "../i18n";
+import { NoticesDialog } from "../notifications/dialog";
+import { useNotices } from "../notifications/use-notices";
 import { AccountMenu } from "./account-menu";
 import { followLogOut } from "./logout";
 import { NewerVersion } from "./newer";
 import { TroubleBanner } from "./trouble-banner";
 import { ConnectionNote } from "./connection-note";
 import { Logo } from "./logo";
+import { useTitle } from "./title";
 
 const LINKS: readonly { to: string; pattern: string; icon: LucideIcon; label: Key; admin?: true }[] = [
   { to: "/conversations", pattern: "/conversations/:id?", icon: MessagesSquare, label: "nav.conversations" },
@@ -19,7 +22,11 @@ const LINKS: readonly { to: string; pattern: string; icon: LucideIcon; label: Ke
 /** What stands around every page: where one can go, who one is, and what is wrong. */
 export function Shell({ me, children }: { me: Me; children: ReactNode }) {
   const { t } = useSpeech();
+  const [path] = useLocation();
+  const here = LINKS.find((link) => path.startsWith(link.to));
   useEffect(followLogOut, []);
+  useTitle(me, t(here?.label ?? "nav.conversations"));
+  useNotices(me);
   return (
     <div className="shell">
       <a className="skip" href={`${location.pathname}#main`}>
@@ -43,6 +50,7 @@ export function Shell({ me, children }: { me: Me; children: ReactNode }) {
           {children}
         </main>
         <ConnectionNote />
+        <NoticesDialog me={me} />
       </div>
     </div>
   );

@@ -5,6 +5,7 @@ import { keys } from "../api/keys";
 import type { Me } from "../api/types";
 import { socketAddress } from "../base";
 import { watched } from "../lib/external";
+import { looking } from "../notifications/looking";
 import { applyFrame, recent, refreshOlderThan, showMessage } from "./news";
 import type { EventFrame } from "./frames";
 import * as outgoing from "./outgoing";
@@ -94,8 +95,14 @@ export function LiveProvider({ me, children }: { me: Me; children: ReactNode }) 
         sender.hurry();
       },
     });
+    const show = () => socket.show(looking.get());
+    const forget = looking.subscribe(show);
+    show();
     socket.start();
-    return () => socket.stop();
+    return () => {
+      forget();
+      socket.stop();
+    };
   }, [client, me.id, sender]);
 
   const live = useMemo(() => ({ me, sender }), [me, sender]);

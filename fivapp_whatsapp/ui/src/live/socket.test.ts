@@ -9,6 +9,8 @@ class FakeSocket {
   onmessage: ((event: { data: string }) => void) | null = null;
   onclose: (() => void) | null = null;
   closed = false;
+  readyState = 0;
+  readonly told: unknown[] = [];
   readonly url: string;
 
   constructor(url: string) {
@@ -19,7 +21,12 @@ class FakeSocket {
   close() {
     if (this.closed) return;
     this.closed = true;
+    this.readyState = 3;
     this.onclose?.();
+  }
+
+  send(text: string) {
+    this.told.push(JSON.parse(text));
   }
 
   say(frame: unknown) {
@@ -27,6 +34,7 @@ class FakeSocket {
   }
 
   begin(seq: number, epoch = "e1") {
+    this.readyState = 1;
     this.onopen?.();
     this.say({ type: "hello", data: { epoch, seq } });
     this.say({ type: "live", data: { seq } });
@@ -144,4 +152,23 @@ it("what is no frame is passed over", async () => {
   first.onmessage?.({ data: "5" });
   first.begin(1);
   expect(states[states.length - 1]).toBe("live");
+});
+
+it("says whether somebody looks: at once on a new connection, and each change once it has settled", async () => {
+  socket.show(true);
+  socket.start();
+  const first = await open();
+  first.begin(5);
+  expect(first.told).toEqual([{ type: "presence", visible: true }]);
+  socket.show(false);
+  socket.show(true);
+  await vi.advanceTimersByTimeAsync(300);
+  socket.show(false);
+  await vi.advanceTimersByTimeAsync(300);
+  expect(first.told.slice(1)).toEqual([{ type: "presence", visible: false }]);
+  first.close();
+  const second = await open();
+  second.begin(5);
+  // A new connection begins as not watched.
+  expect(second.told).toEqual([]);
 });

@@ -23,6 +23,8 @@ export interface Cursor {
 const FIRST_PAUSE = 400;
 const LONGEST_PAUSE = 15_000;
 const OPEN_SECONDS = 10_000;
+/** A window that gains and loses the focus in one moment is one change. */
+const SETTLE = 250;
 
 /** Keeps a WebSocket open, and resumes where it was: no event is missed, none is told twice. */
 export class LiveSocket {
@@ -35,6 +37,9 @@ export class LiveSocket {
   private attempt = 0;
   private missed = 0;
   private replaying = true;
+  private seen = false;
+  private seenTold = false;
+  private seenTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(ports: SocketPorts) {
     this.ports = ports;
@@ -59,9 +64,23 @@ export class LiveSocket {
     removeEventListener("offline", this.cut);
     document.removeEventListener("visibilitychange", this.hurryWhenSeen);
     clearTimeout(this.timer);
+    clearTimeout(this.seenTimer);
     this.drop();
     this.ports.onState("closed");
   }
+
+  /** Says whether somebody looks at the page: who does is pushed nothing. */
+  show(seen: boolean): void {
+    this.seen = seen;
+    clearTimeout(this.seenTimer);
+    this.seenTimer = setTimeout(this.tell, SETTLE);
+  }
+
+  private readonly tell = (): void => {
+    if (this.socket?.readyState !== 1 || this.seen === this.seenTold) return;
+    this.seenTold = this.seen;
+    this.socket.send(JSON.stringify({ type: "presence", visible: this.seen }));
+  };
 
   /** Tries at once, where it would wait for its next try. */
   readonly hurry = (): void => {
@@ -101,7 +120,12 @@ export class LiveSocket {
     this.missed = 0;
     this.replaying = true;
     const tooLong = setTimeout(() => socket.close(), OPEN_SECONDS);
-    socket.onopen = () => clearTimeout(tooLong);
+    socket.onopen = () => {
+      clearTimeout(tooLong);
+      if (this.socket !== socket) return;
+      this.seenTold = false;
+      this.tell();
+    };
     socket.onmessage = (event) => {
       if (this.socket === socket) this.take(event.data);
     };

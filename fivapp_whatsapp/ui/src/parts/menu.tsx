@@ -64,24 +64,6 @@ export function MenuItem({ onSelect, icon, danger = false, disabled = false, chi
   );
 }
 
-interface CheckProps {
-  checked: boolean;
-  onChange: (checked: boolean) => void;
-  children: ReactNode;
-}
-
-export function MenuCheck({ checked, onChange, children }: CheckProps) {
-  const { CheckboxItem, CheckboxItemIndicator } = useParts();
-  return (
-    <CheckboxItem className="menu-item" checked={checked} onCheckedChange={onChange} closeOnClick={false}>
-      <span>{children}</span>
-      <CheckboxItemIndicator className="end">
-        <Check size={16} aria-hidden />
-      </CheckboxItemIndicator>
-    </CheckboxItem>
-  );
-}
-
 interface ChoiceProps<Value extends string> {
   label: string;
   value: Value;

@@ -6,13 +6,13 @@ import { openDrafts } from "../../lib/drafts";
 import { useWatched } from "../../lib/external";
 import { shortcutsOpen } from "../../lib/shortcuts";
 import { useLive } from "../../live/provider";
+import { lookAt } from "../../notifications/looking";
 import { Empty } from "../../parts/empty";
 import { Sidebar } from "./list/sidebar";
 import { newConversation } from "./new-conversation-state";
 import { quickOpen } from "./quick-state";
 import { Thread } from "./thread/thread";
 import { useKeys } from "./keys";
-import { useAnnouncing } from "./announcing";
 import "./inbox.css";
 import "./thread.css";
 
@@ -30,9 +30,12 @@ export default function Conversations({ selected }: { selected: string | null })
   const managing = useWatched(quickOpen);
   const helping = useWatched(shortcutsOpen);
   useKeys(selected, go);
-  useAnnouncing(selected);
 
   useEffect(() => () => newConversation.set(null), []);
+  useEffect(() => {
+    lookAt(selected);
+    return () => lookAt(null);
+  }, [selected]);
 
   return (
     <div className="inbox" data-open={selected !== null}>

@@ -1,22 +1,9 @@
 import { useCallback, useEffect, useRef, useState } from "react";
 import type { Conversation, Message } from "../../../api/types";
+import { useWatched } from "../../../lib/external";
+import { looking } from "../../../notifications/looking";
 import { useChange } from "../changes";
 import { look, nextRead, ripe, type InView } from "./seen";
-
-/** Whether somebody looks: the tab is shown and the window has the focus. */
-function useLooking(): boolean {
-  const [looking, setLooking] = useState(() => document.visibilityState === "visible" && document.hasFocus());
-  useEffect(() => {
-    const look = () => setLooking(document.visibilityState === "visible" && document.hasFocus());
-    for (const name of ["focus", "blur"]) addEventListener(name, look);
-    document.addEventListener("visibilitychange", look);
-    return () => {
-      for (const name of ["focus", "blur"]) removeEventListener(name, look);
-      document.removeEventListener("visibilitychange", look);
-    };
-  }, []);
-  return looking;
-}
 
 /**
  * Marks as read what was in view for a second while somebody looked: up to that message, so that one which comes
@@ -24,7 +11,7 @@ function useLooking(): boolean {
  */
 export function useReading(conversation: Conversation, messages: readonly Message[]) {
   const { mutate } = useChange(conversation.id);
-  const looking = useLooking();
+  const looked = useWatched(looking);
   const [shown, setShown] = useState<readonly string[]>([]);
   const inView = useRef<InView>(new Map());
   const held = useRef(false);
@@ -34,8 +21,8 @@ export function useReading(conversation: Conversation, messages: readonly Messag
   const readUpTo = conversation.readUpTo ?? null;
 
   useEffect(() => {
-    inView.current = look(inView.current, looking ? shown : [], Date.now());
-    if (!looking || !unread) return undefined;
+    inView.current = look(inView.current, looked ? shown : [], Date.now());
+    if (!looked || !unread) return undefined;
     let timer: ReturnType<typeof setTimeout> | undefined;
     const read = () => {
       const { ids, next } = ripe(inView.current, Date.now());
@@ -47,7 +34,7 @@ export function useReading(conversation: Conversation, messages: readonly Messag
     };
     read();
     return () => clearTimeout(timer);
-  }, [looking, unread, shown, messages, readUpTo, mutate]);
+  }, [looked, unread, shown, messages, readUpTo, mutate]);
 
   const markUnread = useCallback(() => {
     const incoming = messages.filter((message) => message.direction === "incoming");
