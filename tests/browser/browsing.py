@@ -18,6 +18,7 @@ from tests.acceptance.product import Product, demo
 
 AXE = Path(__file__).resolve().parents[2] / "fivapp_whatsapp/ui/node_modules/axe-core/axe.min.js"
 PATIENCE_MS = 30_000
+PUSH_HOST = "push.invalid"
 # As root and without a screen; and quiet: what a browser asks of its maker's hosts is nobody's business here.
 FLAGS = [
     "--no-sandbox",
@@ -106,8 +107,8 @@ class Site:
 
 @contextlib.contextmanager
 def site(data: Path) -> Iterator[Site]:
-    """Run a demo, not yet paired."""
-    with demo(data) as product:
+    """Run a demo, not yet paired; its push service is one that no name leads to, so that nothing leaves the machine."""
+    with demo(data, environment={"FIVAPP_PUSH_HOSTS": PUSH_HOST}) as product:
         running = Site(product, data)
         with running.phone, running.api:
             yield running

@@ -125,6 +125,7 @@ export const en: Record<Key, Entry> = {
   "trouble.reconnecting": "The line to WhatsApp is down; the service is trying to come back by itself.",
   "trouble.unknown": "We do not know the state of this number now. We will ask again in a moment.",
   "trouble.banner": "{name}: {text}",
+  "trouble.more": { one: "(and {n} more number in trouble)", other: "(and {n} more numbers in trouble)" },
   "trouble.fix": "Fix it",
   "inbox.title": "Conversations",
   "inbox.search": "Search names, phones and messages",

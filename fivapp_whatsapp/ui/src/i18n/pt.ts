@@ -130,6 +130,7 @@ export const pt = {
   "trouble.reconnecting": "A linha com o WhatsApp caiu; o serviço está tentando voltar sozinho.",
   "trouble.unknown": "Não sabemos o estado deste número agora. Vamos perguntar de novo em instantes.",
   "trouble.banner": "{name}: {text}",
+  "trouble.more": { one: "(e mais {n} número com problema)", other: "(e mais {n} números com problema)" },
   "trouble.fix": "Resolver",
 
   "inbox.title": "Conversas",

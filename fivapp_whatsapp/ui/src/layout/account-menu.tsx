@@ -6,7 +6,7 @@ import { chooseTheme, theme, type Theme } from "../lib/theme";
 import type { Language } from "../lib/time";
 import { Avatar } from "../parts/avatar";
 import { Menu, MenuChoice, MenuItem, MenuLine } from "../parts/menu";
-import { noticesOpen } from "../notifications/dialog";
+import { noticesOpen } from "../notifications/open";
 import { shortcutsOpen } from "../lib/shortcuts";
 import { logOut } from "./logout";
 

@@ -1,9 +1,10 @@
 import { Bot, MessagesSquare, Smartphone, type LucideIcon } from "lucide-react";
-import { useEffect, type ReactNode } from "react";
+import { lazy, Suspense, useEffect, type ReactNode } from "react";
 import { Link, useLocation, useRoute } from "wouter";
 import type { Me } from "../api/types";
 import { useSpeech, type Key } from "../i18n";
-import { NoticesDialog } from "../notifications/dialog";
+import { useWatched } from "../lib/external";
+import { noticesOpen } from "../notifications/open";
 import { useNotices } from "../notifications/use-notices";
 import { AccountMenu } from "./account-menu";
 import { followLogOut } from "./logout";
@@ -12,6 +13,8 @@ import { TroubleBanner } from "./trouble-banner";
 import { ConnectionNote } from "./connection-note";
 import { Logo } from "./logo";
 import { useTitle } from "./title";
+
+const NoticesDialog = lazy(() => import("../notifications/dialog"));
 
 const LINKS: readonly { to: string; pattern: string; icon: LucideIcon; label: Key; admin?: true }[] = [
   { to: "/conversations", pattern: "/conversations/:id?", icon: MessagesSquare, label: "nav.conversations" },
@@ -27,6 +30,7 @@ export function Shell({ me, children }: { me: Me; children: ReactNode }) {
   useEffect(followLogOut, []);
   useTitle(me, t(here?.label ?? "nav.conversations"));
   useNotices(me);
+  const choosing = useWatched(noticesOpen);
   return (
     <div className="shell">
       <a className="skip" href={`${location.pathname}#main`}>
@@ -50,7 +54,7 @@ export function Shell({ me, children }: { me: Me; children: ReactNode }) {
           {children}
         </main>
         <ConnectionNote />
-        <NoticesDialog me={me} />
+        <Suspense fallback={null}>{choosing && <NoticesDialog me={me} />}</Suspense>
       </div>
     </div>
   );

@@ -35,7 +35,10 @@ export function TroubleBanner({ me }: { me: Me }) {
   return (
     <div className="banner bad" role="alert">
       <TriangleAlert size={18} aria-hidden />
-      <span>{t("trouble.banner", { name: first.session.name, text: t(first.key) })}</span>
+      <span>
+        {t("trouble.banner", { name: first.session.name, text: t(first.key) })}
+        {troubles.length > 1 && ` ${t("trouble.more", { n: troubles.length - 1 })}`}
+      </span>
       {me.role === "admin" && path !== "/whatsapp-settings" && (
         <Link to="/whatsapp-settings" className="button slim">
           {t("trouble.fix")}

@@ -1,30 +1,27 @@
 import { useState } from "react";
 import type { Me } from "../api/types";
 import { useSpeech, type Key } from "../i18n";
-import { useWatched, watched } from "../lib/external";
+import { useWatched } from "../lib/external";
 import { Dialog } from "../parts/dialog";
 import { problemText } from "../parts/problems";
 import { Switch } from "../parts/switch";
 import { adviceOf, areShown, type Permission } from "./advice";
 import { show } from "./announce";
 import { notices, setNotices } from "./notices";
+import { noticesOpen } from "./open";
 import { tryPush } from "./push";
 import { setSound, sound } from "./sound";
-
-/** Asks for the dialog from anywhere. */
-export const noticesOpen = watched(false);
 
 const ABLE: readonly Permission[] = ["default", "granted"];
 
 /** Where somebody chooses how they hear of messages in this browser, and learns what to do where that cannot be. */
-export function NoticesDialog({ me }: { me: Me }) {
+export default function NoticesDialog({ me }: { me: Me }) {
   const { t, language } = useSpeech();
-  const open = useWatched(noticesOpen);
   const now = useWatched(notices);
   const heard = useWatched(sound);
   const advice = adviceOf(now);
   return (
-    <Dialog open={open} onClose={() => noticesOpen.set(false)} title={t("notify.title")} lead={t("notify.lead")}>
+    <Dialog open onClose={() => noticesOpen.set(false)} title={t("notify.title")} lead={t("notify.lead")}>
       <div className="stack notices">
         <div className="switch-line">
           <div>

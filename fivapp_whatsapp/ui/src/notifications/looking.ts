@@ -1,11 +1,12 @@
 /**
  * Whether somebody looks at this tab, and at which conversation. The gateway is told, so that it pushes nothing to who
- * looks already; other tabs read it from the locks that this one holds.
+ * looks already; other tabs and the service worker read it from the locks that this one holds.
  */
 import { base } from "../base";
 import { watched } from "../lib/external";
+import { lookingLock } from "../worker/notice";
 
-const LOCK = `fivapp${base}.looking.`;
+const LOCK = lookingLock(base, "");
 
 function look(): boolean {
   return document.visibilityState === "visible" && document.hasFocus();

@@ -19,8 +19,10 @@ export function useNotices(me: Me): void {
   useEffect(() => {
     const workers = navigator.serviceWorker;
     if (workers === undefined) return undefined;
-    const open = ({ data }: MessageEvent<{ type?: string; path?: string } | null>) => {
-      if (data?.type === "open" && data.path !== undefined) go(data.path);
+    const open = ({ data, ports }: MessageEvent<{ type?: string; path?: string } | null>) => {
+      if (data?.type !== "open" || data.path === undefined) return;
+      go(data.path);
+      ports[0]?.postMessage("gone");
     };
     workers.addEventListener("message", open);
     return () => workers.removeEventListener("message", open);

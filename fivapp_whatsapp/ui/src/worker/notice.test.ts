@@ -1,12 +1,8 @@
 import { expect, it } from "vitest";
-import { addressOf, BURST, looksAt, readNotice, soundsAgain, windowFor } from "./notice";
+import { addressOf, BURST, isLookedAt, lookingLock, ours, readNotice, soundsAgain } from "./notice";
 
 const SCOPE = "https://example.com/wa/";
 const sent = { title: "Rita", body: "Um cliente escreveu.", tag: "0a", url: "/conversations/0a?message=0b", unread: 3 };
-
-function page(path: string, focused = false, visibilityState = "visible") {
-  return { url: `https://example.com${path}`, focused, visibilityState };
-}
 
 it("a push of the plugin becomes a notice of its conversation", () => {
   expect(readNotice(sent)).toEqual({
@@ -31,24 +27,20 @@ it("a click leads nowhere but below our prefix", () => {
 
 it("the conversation that somebody looks at is not told of, any other is", () => {
   const notice = readNotice(sent);
-  expect(looksAt([page("/wa/conversations/0a", true)], notice, SCOPE)).toBe(true);
-  expect(looksAt([page("/wa/conversations/0a?message=0c", true)], notice, SCOPE)).toBe(true);
-  expect(looksAt([page("/wa/conversations/0a", false)], notice, SCOPE)).toBe(false);
-  expect(looksAt([page("/wa/conversations/0a", true, "hidden")], notice, SCOPE)).toBe(false);
-  expect(looksAt([page("/wa/conversations/0c", true)], notice, SCOPE)).toBe(false);
-  expect(looksAt([page("/wa/conversations", true)], readNotice(null), SCOPE)).toBe(false);
+  const held = (...names: string[]) => names.map((name) => ({ name }));
+  expect(isLookedAt(notice, held("other", lookingLock("/wa", "0a")), SCOPE)).toBe(true);
+  expect(isLookedAt(notice, held(lookingLock("", "0a")), "https://example.com/")).toBe(true);
+  expect(isLookedAt(notice, held(lookingLock("/wa", "0c"), lookingLock("/wa", ""), lookingLock("", "0a")), SCOPE)).toBe(
+    false,
+  );
+  expect(isLookedAt(readNotice(null), held(lookingLock("/wa", "")), SCOPE)).toBe(false);
 });
 
-it("a click goes to a page that is open and logged in, at best the one with the focus", () => {
-  const [login, other, first, focused] = [
-    page("/wa/login"),
-    page("/other/"),
-    page("/wa/automations"),
-    page("/wa/x", true),
-  ];
-  expect(windowFor([login, other], SCOPE)).toBeNull();
-  expect(windowFor([login, other, first, focused], SCOPE)).toBe(focused);
-  expect(windowFor([login, first], SCOPE)).toBe(first);
+it("a click goes to a page of ours, at best the one with the focus", () => {
+  const page = (path: string, focused = false) => ({ url: `https://example.com${path}`, focused });
+  const [other, first, focused] = [page("/other/", true), page("/wa/automations"), page("/wa/x", true)];
+  expect(ours([other, first, focused], SCOPE)).toEqual([focused, first]);
+  expect(ours([other], SCOPE)).toEqual([]);
 });
 
 it("messages that come one upon the other make one noise", () => {

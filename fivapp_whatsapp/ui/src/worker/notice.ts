@@ -36,28 +36,23 @@ export function addressOf(path: string, scope: string): string {
   return new URL(path.replace(/^\/+/, ""), scope).href;
 }
 
-/** A window as the worker sees it. */
-export interface Window {
-  readonly url: string;
-  readonly focused: boolean;
-  readonly visibilityState: string;
+/** Returns the name of the lock that a page holds while somebody looks at a conversation in it. */
+export function lookingLock(prefix: string, conversationId: string): string {
+  return `fivapp${prefix}.looking.${conversationId}`;
 }
 
-/** Tells whether somebody looks at the conversation already that a notice is about. */
-export function looksAt(windows: readonly Window[], notice: Notice, scope: string): boolean {
-  const path = (url: string) => new URL(url).pathname;
-  const wanted = path(addressOf(notice.path, scope));
-  return (
-    wanted !== path(addressOf(HOME, scope)) &&
-    windows.some((one) => one.focused && one.visibilityState === "visible" && path(one.url) === wanted)
-  );
+/** Tells by the locks that are held whether somebody looks already at what a notice is about. */
+export function isLookedAt(notice: Notice, held: readonly { name?: string }[], scope: string): boolean {
+  const lock = lookingLock(new URL(scope).pathname.replace(/\/$/, ""), notice.tag);
+  return held.some(({ name }) => name === lock);
 }
 
-/** Returns the window that a click leads to: the one last used of those where somebody is logged in. */
-export function windowFor<W extends Window>(windows: readonly W[], scope: string): W | null {
-  const login = addressOf("/login", scope);
-  const ours = windows.filter((one) => one.url.startsWith(scope) && !one.url.startsWith(login));
-  return ours.find((one) => one.focused) ?? ours[0] ?? null;
+/** Returns the windows of ours, the one with the focus first; their addresses say only where they were opened. */
+export function ours<W extends { readonly url: string; readonly focused: boolean }>(
+  windows: readonly W[],
+  scope: string,
+): W[] {
+  return windows.filter((one) => one.url.startsWith(scope)).sort((a, b) => Number(b.focused) - Number(a.focused));
 }
 
 /** Tells whether a notice makes a noise though an older one of its conversation is still shown. */

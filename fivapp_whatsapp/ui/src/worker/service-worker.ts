@@ -2,12 +2,13 @@
  * The service worker: shows what the gateway pushes, and leads a click to the conversation. It answers no request and
  * keeps no file: what pages read always comes from the gateway.
  */
-import { addressOf, looksAt, readNotice, soundsAgain, windowFor, type Notice } from "./notice";
+import { addressOf, isLookedAt, ours, readNotice, soundsAgain, type Notice } from "./notice";
 
 declare const self: ServiceWorkerGlobalScope;
 
 const scope = () => self.registration.scope;
-const windows = () => self.clients.matchAll({ type: "window", includeUncontrolled: true });
+/** A page in which nobody is logged in, or that is busy, does not answer. */
+const PATIENCE = 500;
 
 self.addEventListener("install", () => void self.skipWaiting());
 self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
@@ -30,7 +31,8 @@ function payloadOf(data: PushMessageData | null): unknown {
 
 async function show(payload: unknown): Promise<void> {
   const notice = readNotice(payload);
-  if (looksAt(await windows(), notice, scope())) return;
+  const { held = [] } = (await self.navigator.locks?.query()) ?? {};
+  if (isLookedAt(notice, held, scope())) return;
   const [older] = await self.registration.getNotifications({ tag: notice.tag });
   await self.registration.showNotification(
     notice.title,
@@ -53,13 +55,22 @@ function optionsOf(notice: Notice, shownAt: unknown): NotificationOptions {
 
 /** Shows a path in a page that is open, which goes there by itself and so keeps its drafts; else in a new one. */
 async function open(path: string): Promise<void> {
-  const found = windowFor(await windows(), scope());
-  if (found === null) {
-    await self.clients.openWindow(addressOf(path, scope()));
+  for (const window of ours(await self.clients.matchAll({ type: "window", includeUncontrolled: true }), scope())) {
+    if (!(await goes(window, path))) continue;
+    await window.focus();
     return;
   }
-  found.postMessage({ type: "open", path });
-  await found.focus();
+  await self.clients.openWindow(addressOf(path, scope()));
+}
+
+/** Asks a page to go to a path; returns whether it does. */
+function goes(window: WindowClient, path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => resolve(true);
+    setTimeout(() => resolve(false), PATIENCE);
+    window.postMessage({ type: "open", path }, [port2]);
+  });
 }
 
 /** The browser gave up a subscription by itself: where a cookie says who one is, the new one is told at once. */
