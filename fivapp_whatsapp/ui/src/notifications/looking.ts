@@ -20,7 +20,7 @@ let letGo: () => void = () => undefined;
 
 function hold(): void {
   letGo();
-  if (!looking.get() || navigator.locks === undefined) return;
+  if (!looking.get() || navigator.locks == null) return;
   const held = new Promise<void>((resolve) => (letGo = resolve));
   void navigator.locks.request(LOCK + place, { mode: "shared" }, () => held).catch(() => undefined);
 }
@@ -42,7 +42,7 @@ export function lookAt(conversationId: string | null): void {
 
 /** Returns the conversations that somebody looks at in any tab of this browser, "" for what is none; empty: nobody looks. */
 export async function lookedAt(): Promise<ReadonlySet<string>> {
-  if (navigator.locks === undefined) return new Set(looking.get() ? [place] : []);
+  if (navigator.locks == null) return new Set(looking.get() ? [place] : []);
   const { held = [] } = await navigator.locks.query();
   return new Set(held.flatMap(({ name }) => (name?.startsWith(LOCK) ? [name.slice(LOCK.length)] : [])));
 }

@@ -17,7 +17,7 @@ const wish = ({ tenantId, id }: Who) => `fivapp.notifications.${tenantId}.${id}`
 
 // Two visits at once, as of two tabs, would each end the other's subscription when the key has changed.
 async function alone<T>(act: () => Promise<T>): Promise<T> {
-  return navigator.locks === undefined ? await act() : await navigator.locks.request(`fivapp${base}.push`, act);
+  return navigator.locks == null ? await act() : await navigator.locks.request(`fivapp${base}.push`, act);
 }
 
 /** Does at each visit what the user chose before: a subscription that is not told again is forgotten after a month. */

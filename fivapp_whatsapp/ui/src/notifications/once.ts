@@ -8,7 +8,7 @@ const HELD = 60_000;
  * will ask any more.
  */
 export async function once(what: string, id: string, act: () => unknown): Promise<void> {
-  if (navigator.locks === undefined) {
+  if (navigator.locks == null) {
     await act();
     return;
   }
