@@ -67,7 +67,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("plugin_events_total", "counter", "Events that plugins were told of.", ("plugin", "outcome")),
     Metric("plugin_lag", "gauge", "Events that a plugin has not handled yet.", ("plugin",)),
     Metric("plugin_stalls_total", "counter", "Times that a plugin blocked the event loop.", ("plugin",)),
-    Metric("plugin_pauses_total", "counter", "Times that a plugin was paused.", ("plugin", "reason")),
+    Metric("plugin_pauses_total", "counter", "Times that a hook of a plugin was paused.", ("plugin", "hook", "reason")),
     Metric("event_loop_lag_seconds", "histogram", "How late the event loop woke a timer.", (), _FAST),
     Metric("http_requests_total", "counter", "HTTP requests answered.", ("route", "status")),
     Metric("http_request_seconds", "histogram", "Time from an HTTP request to its answer.", ("route",), _FAST),

@@ -235,9 +235,19 @@ class PluginStore(Protocol):
         ...
 
     async def claim_failures(
-        self, owner: str, plugins: Sequence[str], limit: int, lease_seconds: float
+        self,
+        owner: str,
+        plugins: Sequence[str],
+        limit: int,
+        lease_seconds: float,
+        *,
+        paused: Collection[tuple[str, str]] = (),
     ) -> list[PluginFailure]:
-        """Take failures whose next try is due, each with this attempt counted."""
+        """Take failures whose next try is due, each with this attempt counted; none of a `paused` plugin's hook."""
+        ...
+
+    async def hold_failures(self, failure_ids: Sequence[str], owner: str, lease_seconds: float) -> None:
+        """Hold failures on that the owner still has."""
         ...
 
     async def end_failure(
@@ -326,6 +336,10 @@ class PluginStore(Protocol):
         self, owner: str, plugins: Sequence[str], now: datetime, limit: int, lease_seconds: float
     ) -> list[Timer]:
         """Take timers that are due, each with its attempt counted."""
+        ...
+
+    async def hold_timers(self, timers: Sequence[Timer], owner: str, now: datetime, lease_seconds: float) -> None:
+        """Hold timers on that the owner still has."""
         ...
 
     async def end_timer(self, timer: Timer, owner: str, *, due_at: datetime | None = None) -> None:

@@ -150,9 +150,13 @@ class Asking:
         # For each hook by itself: what one sends goes through the same plugin's outgoing_message.
         self._slots: dict[tuple[str, str], asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(AT_ONCE))
 
-    def paused(self, plugin: str) -> str | None:
-        """Return why a plugin is not called at the moment, or None."""
-        return self._runner.paused(plugin)
+    def paused(self, plugin: str, hook: str) -> str | None:
+        """Return why a hook of a plugin is not called at the moment, or None."""
+        return self._runner.paused(plugin, hook)
+
+    def pauses(self) -> list[tuple[str, str]]:
+        """List what is paused, as plugin and hook; EVERY stands for all hooks of a plugin."""
+        return self._runner.pauses()
 
     async def call(
         self,
@@ -172,7 +176,7 @@ class Asking:
         """
         async with self._slots[hook.plugin, hook.name]:
             arguments = await self._arguments(hook, context, scope, attempt, view)
-            return await self._runner.call(hook, arguments, timeout=timeout, check=check)
+            return await self._runner.call(hook, arguments, timeout=timeout, check=check, again=attempt > 1)
 
     async def _arguments(
         self, hook: Hook, context: Context, scope: Scope, attempt: int, view: View | None

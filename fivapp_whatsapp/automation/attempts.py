@@ -35,7 +35,11 @@ class HookFailed(Exception):
 
 
 class HookPaused(Exception):
-    """The plugin is paused: its events wait."""
+    """A hook of a plugin is paused: its events wait."""
+
+    def __init__(self, hook: str) -> None:
+        super().__init__(hook)
+        self.hook = hook
 
 
 class Subscriber(Protocol):
@@ -129,8 +133,13 @@ class Attempts:
         self._metrics = metrics
         self._quick = quick
 
-    async def event(self, subscriber: Subscriber, tenant_id: str, event: StoredEvent) -> asyncio.Future[None] | None:
-        """Have an event handled, whatever it takes; returns what the subscriber returned, None after a failure."""
+    async def event(
+        self, subscriber: Subscriber, tenant_id: str, event: StoredEvent, crowded: Callable[[], bool] = bool
+    ) -> asyncio.Future[None] | None:
+        """Have an event handled, whatever it takes; returns what the subscriber returned, None after a failure.
+
+        One whose hook is paused waits, unless it is `crowded` behind it: then it steps aside for the other hooks.
+        """
 
         async def handle(attempt: int) -> asyncio.Future[None] | None:
             return await subscriber.handle(tenant_id, event, attempt)
@@ -140,7 +149,9 @@ class Attempts:
                 tenant_id, subscriber.name, hook, reason, attempts, conversation_id=event.conversation_id, event=event
             )
 
-        return await self._tries(subscriber.name, handle, subscriber.paused, failure, strict=lambda: subscriber.strict)
+        return await self._tries(
+            subscriber.name, handle, subscriber.paused, failure, crowded, strict=lambda: subscriber.strict
+        )
 
     async def timer(self, timer: Timer, handle: Callable[[int], Awaitable[None]]) -> None:
         """Have a timer handled, or kept as a failure. Raises HookPaused: it is due later, in nobody's way."""
@@ -151,7 +162,7 @@ class Attempts:
                 timer.tenant_id, timer.plugin, hook, reason, attempts, conversation_id=where, timer=timer
             )
 
-        await self._tries(timer.plugin, handle, None, failure, strict=lambda: False)
+        await self._tries(timer.plugin, handle, None, failure, bool, strict=lambda: False)
 
     async def _tries(
         self,
@@ -159,6 +170,7 @@ class Attempts:
         handle: Callable[[int], Awaitable[T]],
         paused: Callable[[], Any] | None,
         failure: Callable[[str, str, int], PluginFailure],
+        crowded: Callable[[], bool],
         *,
         strict: Callable[[], bool],
     ) -> T | None:
@@ -168,9 +180,12 @@ class Attempts:
                 await self.until(lambda: not paused())
             try:
                 done = await handle(attempt)
-            except HookPaused:
+            except HookPaused as exc:
                 if paused is None:
                     raise
+                if crowded() and not strict():
+                    await self._step_aside(failure("it is paused", exc.hook, len(self._quick)))
+                    return None
                 await self.rest(_PAUSE_LOOK_SECONDS)
                 continue
             except StoreError as exc:

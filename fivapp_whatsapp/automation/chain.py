@@ -168,7 +168,7 @@ class Chain:
         )
         if result.outcome != "ok":
             outcome: StepOutcome = result.outcome
-            detail = self._asking.paused(bot.plugin.name) if outcome == "paused" else reason(bot.hook, result)
+            detail = self._asking.paused(bot.plugin.name, HOOK) if outcome == "paused" else reason(bot.hook, result)
             self._note(turn, bot, result, outcome, detail)
             return None
         if result.value is None:

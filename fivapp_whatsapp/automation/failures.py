@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from fivapp_whatsapp.errors import StoreError
 from fivapp_whatsapp.observe import get_logger
 from fivapp_whatsapp.plugin_ports import PluginFailure, PluginStore, Timer
+from fivapp_whatsapp.plugins.runner import EVERY
 from fivapp_whatsapp.ports import Clock, Metrics
 
 from .attempts import Attempts, HookFailed, HookPaused, Subscriber
+from .due import LEASE_SECONDS, Due
 
 _log = get_logger(__name__)
-_AT_ONCE = 20
-_LEASE_SECONDS = 120.0
 _LOOK_SECONDS = 1.0
 _PAUSED_SECONDS = 5.0
 
@@ -33,13 +34,12 @@ class TimerHandler(Protocol):
         """Handle a timer. Raises HookFailed, HookPaused, StoreError."""
         ...
 
-    def paused(self, plugin: str) -> str | None:
-        """Return why a plugin's timers are to wait, or None."""
-        ...
-
 
 class Failures:
-    """Tries the failures of this process's subscribers and timers again, `owner` being its name for leases."""
+    """Tries the failures of this process's subscribers and timers again, `owner` being its name for leases.
+
+    `pauses` lists what is paused now, as plugin and hook, as the runner does.
+    """
 
     def __init__(
         self,
@@ -48,6 +48,7 @@ class Failures:
         subscribers: Mapping[str, Subscriber],
         timers: TimerHandler,
         *,
+        pauses: Callable[[], list[tuple[str, str]]],
         owner: str,
         clock: Clock,
         metrics: Metrics,
@@ -59,31 +60,39 @@ class Failures:
         self._owner = owner
         self._clock = clock
         self._metrics = metrics
+        self._pauses = pauses
+        self._wake = asyncio.Event()
+        self._due: Due[PluginFailure] = Due(
+            self._claim, self._hold, self._again, activity=attempts.activity, clock=clock, on_room=self._wake.set
+        )
 
     async def run(self) -> None:
         """Try again what is due; runs until cancelled."""
         while True:
             try:
-                again = await self.try_due()
+                await self.try_due()
             except StoreError as exc:
                 _log.warning("failures_wait", error=exc.code)
-                again = 0
-            if not again:
-                await asyncio.sleep(_LOOK_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_SECONDS):
+                    await self._wake.wait()
+            self._wake.clear()
 
     async def try_due(self) -> int:
-        """Try again what is due, and return how much that was. Raises StoreError."""
-        names = [name for name in sorted({*self._subscribers, *self._timers.plugins}) if self._paused(name) is None]
-        if not names:
-            return 0
-        claimed = await self._store.claim_failures(self._owner, names, _AT_ONCE, _LEASE_SECONDS)
-        with self._attempts.activity.busy():
-            await asyncio.gather(*map(self._again, claimed))
-        return len(claimed)
+        """Begin to try again what is due, and return how much that is. Raises StoreError."""
+        await self._due.renew()
+        paused = {plugin for plugin, hook in self._pauses() if hook == EVERY}
+        return await self._due.begin(sorted({*self._subscribers, *self._timers.plugins} - paused))
 
-    def _paused(self, name: str) -> str | None:
-        subscriber = self._subscribers.get(name)
-        return self._timers.paused(name) if subscriber is None else subscriber.paused()
+    async def drain(self, seconds: float) -> None:
+        """Begin no more, and wait for what is being tried, at most so long."""
+        await self._due.drain(seconds)
+
+    async def _claim(self, plugins: Sequence[str], limit: int) -> list[PluginFailure]:
+        return await self._store.claim_failures(self._owner, plugins, limit, LEASE_SECONDS, paused=self._pauses())
+
+    async def _hold(self, failures: Sequence[PluginFailure]) -> None:
+        await self._store.hold_failures([each.id for each in failures], self._owner, LEASE_SECONDS)
 
     async def _again(self, failure: PluginFailure) -> None:
         try:
@@ -118,7 +127,7 @@ class Failures:
             task = asyncio.current_task()
             if not rest.cancelled() or (task is not None and task.cancelling()):
                 raise
-            raise HookPaused from None
+            raise HookPaused("") from None
 
     async def _end(self, failure: PluginFailure, outcome: str, next_at: datetime | None, error: str | None) -> None:
         try:

@@ -79,7 +79,14 @@ class PluginHost:
         owner = self.dispatcher.owner
         self.timers = Timers(store, plugins, self._asking, self.decisions, self._attempts, owner=owner, clock=clock)
         self.failures = Failures(
-            store, self._attempts, self.dispatcher.subscribers, self.timers, owner=owner, clock=clock, metrics=metrics
+            store,
+            self._attempts,
+            self.dispatcher.subscribers,
+            self.timers,
+            pauses=self._asking.pauses,
+            owner=owner,
+            clock=clock,
+            metrics=metrics,
         )
 
     def _subscribers(self) -> Iterator[Subscriber]:
@@ -121,7 +128,8 @@ class PluginHost:
 
     async def drain(self, seconds: float) -> None:
         """Begin nothing more, wait for what runs, and tell the plugins that the gateway stops."""
-        await asyncio.gather(self.dispatcher.drain(seconds), self.timers.drain(seconds))
+        parts = (self.dispatcher, self.timers, self.failures)
+        await asyncio.gather(*(part.drain(seconds) for part in parts))
         await self._call_all("shutdown")
 
     async def close(self) -> None:

@@ -80,7 +80,7 @@ class Way:
         with self._attempts.activity.busy():
             while queue and not self._stopping:
                 event = queue[0]
-                rest = await self._attempts.event(self.subscriber, self.tenant_id, event)
+                rest = await self._attempts.event(self.subscriber, self.tenant_id, event, self._crowded)
                 queue.popleft()
                 if rest is None or rest.done():
                     self._done(event)
@@ -104,6 +104,9 @@ class Way:
         if self._full and self.room >= OPEN_EVENTS // 2:
             self._full = False
             self._on_room()
+
+    def _crowded(self) -> bool:
+        return self.room <= 0
 
     def stop(self) -> None:
         """Begin no further event; what is being handled goes on."""

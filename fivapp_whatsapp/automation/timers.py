@@ -16,12 +16,11 @@ from fivapp_whatsapp.tenant import Scope
 from .asking import Asking, Context
 from .attempts import Attempts, HookPaused
 from .decisions import Decisions
+from .due import LEASE_SECONDS, Due
 from .told import check
 
 _log = get_logger(__name__)
-_LEASE_SECONDS = 120.0
 _LOOK_SECONDS = 1.0
-_AT_ONCE = 50
 _PAUSED_SECONDS = 5.0
 
 
@@ -48,8 +47,9 @@ class Timers:
         self._clock = clock
         self._next: datetime | None = None
         self._wake = asyncio.Event()
-        self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._draining = False
+        self._due: Due[Timer] = Due(
+            self._claim, self._hold, self._run, activity=attempts.activity, clock=clock, on_room=self._wake.set
+        )
 
     @property
     def plugins(self) -> tuple[str, ...]:
@@ -74,20 +74,15 @@ class Timers:
 
     async def run_due(self) -> int:
         """Begin the timers that are due, and return how many. Raises StoreError."""
-        begun = 0
         self._next = None
-        while not self._draining and (room := _AT_ONCE - len(self._tasks)) > 0:
-            now = self._clock.now()
-            names = [name for name in self.plugins if self.paused(name) is None]
-            if not names:
-                break
-            due = await self._store.claim_timers(self._owner, names, now, room, _LEASE_SECONDS)
-            for timer in due:
-                self._begin(timer)
-            begun += len(due)
-            if len(due) < room:
-                break
-        return begun
+        await self._due.renew()
+        return await self._due.begin([name for name in self.plugins if self.paused(name) is None])
+
+    async def _claim(self, plugins: Sequence[str], limit: int) -> list[Timer]:
+        return await self._store.claim_timers(self._owner, plugins, self._clock.now(), limit, LEASE_SECONDS)
+
+    async def _hold(self, timers: Sequence[Timer]) -> None:
+        await self._store.hold_timers(timers, self._owner, self._clock.now(), LEASE_SECONDS)
 
     async def idle(self) -> None:
         """Wait until every timer that is due was handled, or waits for its next try."""
@@ -96,17 +91,11 @@ class Timers:
 
     async def drain(self, seconds: float) -> None:
         """Begin no more timers, and wait for those that run, at most so long; the rest is for another process."""
-        self._draining = True
-        tasks = list(self._tasks.values())
-        if tasks:
-            await asyncio.wait(tasks, timeout=seconds)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._due.drain(seconds)
 
     def paused(self, plugin: str) -> str | None:
         """Return why a plugin's timers are to wait, or None."""
-        return self._asking.paused(plugin)
+        return self._asking.paused(plugin, "timer")
 
     async def handle(self, timer: Timer, attempt: int) -> None:
         """Call the hook of a timer; nothing when the plugin is off. Raises HookFailed, HookPaused, StoreError."""
@@ -126,29 +115,17 @@ class Timers:
             scope = Scope(key=key, hook="timer", conversation_id=timer.conversation_id, automatic=True)
             check(hook, await self._asking.call(hook, context, scope, attempt=attempt))
 
-    def _begin(self, timer: Timer) -> None:
-        if timer.id in self._tasks:
-            return  # it took longer than its lease
-        task = self._tasks[timer.id] = asyncio.create_task(self._run(timer), name=f"timer {timer.plugin}")
-        task.add_done_callback(lambda _: self._ended(timer))
-
-    def _ended(self, timer: Timer) -> None:
-        del self._tasks[timer.id]
-        if len(self._tasks) == _AT_ONCE - 1:
-            self._wake.set()
-
     async def _run(self, timer: Timer) -> None:
         async def handle(attempt: int) -> None:
             await self.handle(timer, attempt)
 
-        with self._attempts.activity.busy():
-            due_at = None
-            try:
-                await self._attempts.timer(timer, handle)
-            except HookPaused:
-                # Its place is for the timers of others meanwhile, and for a process where its plugin does well.
-                due_at = self._clock.now() + timedelta(seconds=_PAUSED_SECONDS)
-            await self._end(timer, due_at)
+        due_at = None
+        try:
+            await self._attempts.timer(timer, handle)
+        except HookPaused:
+            # Its place is for its other timers meanwhile, and for a process where its plugin does well.
+            due_at = self._clock.now() + timedelta(seconds=_PAUSED_SECONDS)
+        await self._end(timer, due_at)
 
     async def _end(self, timer: Timer, due_at: datetime | None) -> None:
         try:

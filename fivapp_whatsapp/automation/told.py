@@ -120,8 +120,10 @@ class ToldAfter:
         return self._plugins.get(self.name).hooks.get(name, ())
 
     def paused(self) -> str | None:
-        """Return why the plugin is paused, or None."""
-        return self._asking.paused(self.name)
+        """Return why all of its hooks are paused, or None; the events of one that is paused wait in its turn."""
+        names = [name for name in SOURCES if self._hooks(name)]
+        reasons = [self._asking.paused(self.name, name) for name in names]
+        return reasons[0] if reasons and all(reasons) else None
 
     async def handle(self, tenant_id: str, event: StoredEvent, attempt: int) -> None:
         """Tell the plugin of an event; one that is off for the tenant hears nothing."""
@@ -142,7 +144,7 @@ class ToldAfter:
 def check(hook: Hook, result: Result) -> None:
     """Raise HookPaused or HookFailed for a call that did not go well; what was held back will be again."""
     if result.outcome == "paused":
-        raise HookPaused
+        raise HookPaused(hook.name)
     if result.outcome in ("failed", "late"):
         raise HookFailed(hook.name, reason(hook, result))
 

@@ -5,7 +5,8 @@ On PostgreSQL a claim passes over rows that another process is just taking; on S
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from itertools import chain
 
 import msgspec
 
@@ -13,7 +14,7 @@ from fivapp_whatsapp.models import now_ms
 from fivapp_whatsapp.plugin_ports import Lane
 
 from .plugin_rows import FailureRow, LaneRow, TimerRow
-from .statements import Sql, Work, Write
+from .statements import Many, Sql, Work, Write
 
 _encode = msgspec.json.Encoder().encode
 # The lane of no tenant says that a plugin was given its lanes: only then a tenant without one is a new tenant.
@@ -67,6 +68,10 @@ class Claims:
         rows = yield Sql(sql, (owner, now, now + lease_ms, limit, *names))
         return sorted((TimerRow.of(row) for row in rows), key=lambda row: (row.due_at, row.id))
 
+    def hold_timers(self, held: Sequence[tuple[tuple[str, str, str, str], str]], owner: str, until: int) -> Work[None]:
+        """Hold on to timers that ring, by key and id."""
+        yield Many([Sql(_HOLD_TIMER, (*key, id, owner, until)) for key, id in held])
+
     def end_timer(self, key: tuple[str, str, str, str], id: str, owner: str, due_at: int | None) -> Work[None]:
         """Delete a timer, or put it off; not one that was set anew, or that another process has."""
         if due_at is None:
@@ -76,12 +81,24 @@ class Claims:
 
     # --- failures ------------------------------------------------------------------------------------
 
-    def claim_failures(self, owner: str, plugins: Sequence[str], limit: int, lease_ms: int) -> Work[list[FailureRow]]:
-        """Take failures whose next try is due, and count the attempt."""
+    def claim_failures(
+        self, owner: str, plugins: Sequence[str], limit: int, lease_ms: int, paused: Collection[tuple[str, str]] = ()
+    ) -> Work[list[FailureRow]]:
+        """Take failures whose next try is due, and count the attempt; none of a paused hook, by plugin and hook."""
         now, names = now_ms(), sorted(set(plugins))
-        sql = _CLAIM_FAILURES.format(plugins=_marks(names, 5), lock=self._skip_locked)
-        rows = yield Sql(sql, (owner, now, now + lease_ms, limit, *names))
+        first = 5 + len(names)
+        but = "".join(
+            f" AND NOT (t.plugin = ${number} AND t.hook = ${number + 1})"
+            for number in range(first, first + 2 * len(paused), 2)
+        )
+        sql = _CLAIM_FAILURES.format(plugins=_marks(names, 5), but=but, lock=self._skip_locked)
+        rows = yield Sql(sql, (owner, now, now + lease_ms, limit, *names, *chain.from_iterable(paused)))
         return sorted((FailureRow.of(row) for row in rows), key=lambda row: (row.next_at or 0, row.id))
+
+    def hold_failures(self, ids: Sequence[str], owner: str, lease_ms: int) -> Work[None]:
+        """Hold on to failures that are being tried."""
+        until = now_ms() + lease_ms
+        yield Many([Sql(_HOLD_FAILURE, (id, owner, until)) for id in ids])
 
     def end_failure(self, id: str, owner: str, next_at: int | None, error: str | None, *, tried: bool) -> Work[None]:
         """Delete a failure, or keep it for another try or for good."""
@@ -160,13 +177,15 @@ RETURNING {_columns(TimerRow.__struct_fields__)}
 _CLAIM_FAILURES = f"""
 WITH due AS MATERIALIZED (
   SELECT t.id FROM fivapp_plugin_failure AS t WHERE t.state = 'retrying' AND t.next_at <= $2 AND t.lease_until <= $2
-  AND t.plugin IN ({{plugins}}) ORDER BY t.next_at LIMIT $4{{lock}})
+  AND t.plugin IN ({{plugins}}){{but}} ORDER BY t.next_at LIMIT $4{{lock}})
 UPDATE fivapp_plugin_failure SET owner = $1, lease_until = $3, attempts = attempts + 1
 WHERE id IN (SELECT id FROM due) RETURNING {_columns(FailureRow.__struct_fields__)}
 """  # noqa: S608  # our own names
 _THIS_TIMER = "tenant_id = $1 AND plugin = $2 AND conversation_id = $3 AND key = $4 AND id = $5 AND owner = $6"
 _DELETE_TIMER = f"DELETE FROM fivapp_plugin_timer WHERE {_THIS_TIMER}"  # noqa: S608  # our own words
 _PUT_OFF_TIMER = f"UPDATE fivapp_plugin_timer SET due_at = $7, owner = NULL, lease_until = 0 WHERE {_THIS_TIMER}"  # noqa: S608
+_HOLD_TIMER = f"UPDATE fivapp_plugin_timer SET lease_until = $7 WHERE {_THIS_TIMER}"  # noqa: S608  # our own words
+_HOLD_FAILURE = "UPDATE fivapp_plugin_failure SET lease_until = $3 WHERE id = $1 AND owner = $2"
 _DELETE_FAILURE = "DELETE FROM fivapp_plugin_failure WHERE id = $1 AND owner = $2"
 _KEEP_FAILURE = """
 UPDATE fivapp_plugin_failure SET state = $3, next_at = $4, error = $5, owner = NULL, lease_until = 0,

@@ -143,13 +143,23 @@ class PluginTables(Part):
         await self._database.transact(partial(_write, Write(FailureRow, [row], "ignore")))
 
     async def claim_failures(
-        self, owner: str, plugins: Sequence[str], limit: int, lease_seconds: float
+        self,
+        owner: str,
+        plugins: Sequence[str],
+        limit: int,
+        lease_seconds: float,
+        *,
+        paused: Collection[tuple[str, str]] = (),
     ) -> list[PluginFailure]:
-        """Take failures whose next try is due."""
+        """Take failures whose next try is due, but none of a paused hook."""
         if not plugins:
             return []
-        work = partial(self._claims.claim_failures, owner, plugins, limit, _ms(lease_seconds))
+        work = partial(self._claims.claim_failures, owner, plugins, limit, _ms(lease_seconds), paused)
         return [plugin_convert.failure(row) for row in await self._database.transact(work)]
+
+    async def hold_failures(self, failure_ids: Sequence[str], owner: str, lease_seconds: float) -> None:
+        """Hold failures on that the owner still has."""
+        await self._database.transact(partial(self._claims.hold_failures, failure_ids, owner, _ms(lease_seconds)))
 
     async def end_failure(
         self,
@@ -255,9 +265,14 @@ class PluginTables(Part):
         work = partial(self._claims.claim_timers, owner, plugins, convert.to_ms(now), limit, _ms(lease_seconds))
         return [plugin_convert.timer(row) for row in await self._database.transact(work)]
 
+    async def hold_timers(self, timers: Sequence[Timer], owner: str, now: datetime, lease_seconds: float) -> None:
+        """Hold timers on that the owner still has."""
+        held, until = [(_timer_key(timer), timer.id) for timer in timers], convert.to_ms(now) + _ms(lease_seconds)
+        await self._database.transact(partial(self._claims.hold_timers, held, owner, until))
+
     async def end_timer(self, timer: Timer, owner: str, *, due_at: datetime | None = None) -> None:
         """Delete a timer that was handled, or put it off; not one that was set anew meanwhile."""
-        key = (timer.tenant_id, timer.plugin, timer.conversation_id or "", timer.key)
+        key = _timer_key(timer)
         work = partial(self._claims.end_timer, key, timer.id, owner, convert.optional_ms(due_at))
         await self._database.transact(work)
 
@@ -290,6 +305,10 @@ class PluginTables(Part):
     async def resume_plugin(self, plugin: str) -> None:
         """Give all processes that told of a plugin the word that it is to go on."""
         await self._database.transact(partial(health_ops.resume, plugin))
+
+
+def _timer_key(timer: Timer) -> tuple[str, str, str, str]:
+    return timer.tenant_id, timer.plugin, timer.conversation_id or "", timer.key
 
 
 def _ms(seconds: float) -> int:

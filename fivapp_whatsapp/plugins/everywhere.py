@@ -111,6 +111,7 @@ def together(healths: Sequence[PluginHealth]) -> PluginHealth:
         left=sum(one.left for one in healths),
         paused_until=last.paused_until,
         reason=last.reason,
+        paused_hooks=tuple(sorted({hook for one in healths for hook in one.paused_hooks})),
         paused_in=sum(one.paused_in for one in healths),
         last_error=next((one.last_error for one in healths if one.last_error is not None), None),
     )
@@ -126,7 +127,7 @@ def _read(told: ToldHealth) -> PluginHealth | None:
 
 
 def _going_on(health: PluginHealth) -> PluginHealth:
-    return msgspec.structs.replace(health, paused_until=None, reason=None, paused_in=0)
+    return msgspec.structs.replace(health, paused_until=None, reason=None, paused_hooks=(), paused_in=0)
 
 
 def _any_paused(healths: Mapping[str, PluginHealth]) -> bool:

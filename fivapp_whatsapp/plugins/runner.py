@@ -22,12 +22,12 @@ from fivapp_whatsapp.errors import Hold
 from fivapp_whatsapp.observe import get_logger
 from fivapp_whatsapp.ports import Clock, Metrics
 
-from .health import PluginHealth, Reason, Records
+from .health import EVERY, PluginHealth, Reason, Records
 from .registry import Hook, Plugins
 from .stalls import Stall, StallWatch
 from .threads import PluginThreads
 
-__all__ = ["DEADLINE", "DEADLINES", "PluginHealth", "Result", "Runner", "UnfitResult"]
+__all__ = ["DEADLINE", "DEADLINES", "EVERY", "PluginHealth", "Result", "Runner", "UnfitResult"]
 
 _log = get_logger(__name__)
 
@@ -79,14 +79,16 @@ class Runner:
         *,
         timeout: float | None = None,
         check: Callable[[Any], Any] | None = None,
+        again: bool = False,
     ) -> Result:
         """Call a function with those of the arguments that it names; raises nothing but CancelledError.
 
         `timeout` in seconds wins over the function's own deadline and its hook's. `check` makes the result's value of
-        what the function returned, and raises TypeError for what it may not return: that is its failure. A plugin
-        that is paused is not called.
+        what the function returned, and raises TypeError for what it may not return: that is its failure. `again`
+        marks another try of what failed already, which does not count towards a pause. A hook that is paused is not
+        called.
         """
-        if self._records.of(hook.plugin).reason is not None and self.paused(hook.plugin) is not None:
+        if self._records.paused(hook.plugin, hook.name) is not None:
             self._metrics.count("plugin_calls_total", plugin=hook.plugin, hook=hook.name, outcome="paused")
             return _PAUSED
         started = time.perf_counter()
@@ -110,7 +112,7 @@ class Runner:
         if outcome == "ok":
             return Result("ok", call.value, None, seconds)
         if outcome != "held" and not self._closed:
-            self._failed(call, outcome)
+            self._failed(call, outcome, again=again)
         return Result(outcome, None, call.error, seconds)
 
     def _begin(self, hook: Hook, arguments: Mapping[str, Any], timeout: float | None) -> _Call:
@@ -134,7 +136,7 @@ class Runner:
     async def _run(self, call: _Call, arguments: Mapping[str, Any]) -> None:
         hook = call.hook
         # Of several that begin in one turn of the loop the first ones may have led to a pause.
-        if self._records.of(hook.plugin).reason is not None:
+        if self._records.paused(hook.plugin, hook.name) is not None:
             call.paused = True
             self._ended(call)
             return
@@ -211,9 +213,13 @@ class Runner:
 
     # --- failures, pauses ----------------------------------------------------------------------
 
-    def paused(self, plugin: str) -> Reason | None:
-        """Say why a plugin is not called now: `failing` (too many failures) or `blocking` (stalls); None if it is."""
-        return self._records.paused(plugin)
+    def paused(self, plugin: str, hook: str) -> Reason | None:
+        """Say why a hook is not called now: `failing` (too many failures) or `blocking` (stalls); None if it is."""
+        return self._records.paused(plugin, hook)
+
+    def pauses(self) -> list[tuple[str, str]]:
+        """List what is paused, as plugin and hook; EVERY stands for all hooks of a plugin."""
+        return self._records.pauses()
 
     def resume(self, plugin: str) -> None:
         """Lift a pause at a person's word; what led to it is forgotten."""
@@ -223,7 +229,7 @@ class Runner:
         """Tell how a plugin does in this process."""
         return self._records.health(plugin)
 
-    def _failed(self, call: _Call, outcome: Outcome) -> None:
+    def _failed(self, call: _Call, outcome: Outcome, *, again: bool) -> None:
         hook, error = call.hook, call.error or RuntimeError("no error")
         trace = _trace(error.__traceback__)
         kind = type(error).__name__
@@ -239,9 +245,10 @@ class Runner:
         # What a listener to failures does wrong would go round in a circle.
         listens = hook.name == "plugin_failed"
         where = f"{kind} at {trace[-1] if trace else hook.location}"
-        # Nor is a plugin paused for all because one conversation has had its share of automatic messages.
-        pauses = not listens and not isinstance(error, Hold)
-        self._records.failed(hook.plugin, where, late=outcome == "late", pauses=pauses)
+        # Nor is a hook paused for all because one conversation has had its share of automatic messages, or because one
+        # event fails again and again.
+        pauses = not listens and not again and not isinstance(error, Hold)
+        self._records.failed(hook.plugin, hook.name, where, late=outcome == "late", pauses=pauses)
         if not listens:
             self._tell(hook.plugin, hook.name, error)
 

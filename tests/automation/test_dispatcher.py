@@ -299,7 +299,7 @@ async def test_a_paused_plugins_events_wait_and_are_no_failures(sqlite_url: str,
         for _ in range(5):
             [hook] = here.gateway.plugins.get("ear").hooks["message_received"]
             await here.gateway.runner.call(hook, {"message": None, "attempt": 1})
-        assert here.gateway.runner.paused("ear") == "failing"
+        assert here.gateway.runner.paused("ear", "message_received") == "failing"
         ear.attempts.clear()
         await here.says("um")
         await here.says("dois")
@@ -310,12 +310,132 @@ async def test_a_paused_plugins_events_wait_and_are_no_failures(sqlite_url: str,
         assert await failures(here) == []
 
 
+async def test_a_hook_that_is_paused_leaves_the_others_of_its_plugin_running(
+    sqlite_url: str, clock: MovingClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when more waits for it than one lane may hold: then its events step aside, and are told after the pause."""
+    received: list[str | None] = []
+    sent: list[str | None] = []
+    down = [True]
+
+    @hookimpl
+    async def message_received(message: Message) -> None:
+        if down:
+            raise ConnectionError
+        received.append(message.text)
+
+    @hookimpl
+    async def message_sent(message: Message) -> None:
+        sent.append(message.text)
+
+    monkeypatch.setattr("fivapp_whatsapp.automation.lane.OPEN_EVENTS", 8)
+    async with world(sqlite_url, clock, plugin("crm", message_received, message_sent)) as here:
+        chats = [f"55119888{n:05d}@c.us" for n in range(20)]
+        for chat in chats:
+            await here.tell_text("oi", chat)
+        await here.idle()
+        assert here.gateway.runner.paused("crm", "message_received") == "failing"
+        assert here.gateway.runner.paused("crm", "message_sent") is None
+        conversation = await here.gateway.open_conversation("acme", BIA)
+        await here.gateway.send("acme", conversation.id, OutgoingMessage(text="olá"))
+        await here.move(20)
+        assert sent == ["olá"]
+        down.clear()
+        for _ in range(6):
+            await here.move(30)
+            await _try_due(here)
+        assert (len(received), await failures(here)) == (20, [])
+
+
+async def test_one_poison_event_pauses_nothing(sqlite_url: str, clock: MovingClock) -> None:
+    ear = Heard()
+    ear.fail.add("um")
+    async with world(sqlite_url, clock, ear.plugin()) as here:
+        await here.says("um")
+        for _ in range(4):
+            await here.move(10)
+            await _try_due(here)
+        assert ear.attempts[:4] == [1, 2, 3, 4]
+        assert here.gateway.runner.pauses() == []
+
+
+async def test_failures_of_a_plugin_that_hangs_hold_up_no_other(sqlite_url: str, clock: MovingClock) -> None:
+    heard: list[str | None] = []
+    hung, go = asyncio.Event(), asyncio.Event()
+
+    @hookimpl(timeout=300)
+    async def message_received(message: Message, attempt: int) -> None:
+        if attempt <= 3:
+            raise ValueError
+        hung.set()
+        await go.wait()
+
+    bad = plugin("bad", message_received)
+
+    @hookimpl
+    async def message_received(message: Message, attempt: int) -> None:  # type: ignore[no-redef]
+        if attempt <= 3:
+            raise ValueError
+        heard.append(message.text)
+
+    async with world(sqlite_url, clock, bad, plugin("good", message_received)) as here:
+        await here.says("um")
+        await here.move(0.2)
+        await here.move(1)
+        store = here.gateway.store
+        failed = {each.plugin: each.id for each in await failures(here)}
+        await store.replay_failure("acme", failed["bad"])
+        await here.gateway._host.failures.try_due()
+        await asyncio.wait_for(hung.wait(), 5)
+        await store.replay_failure("acme", failed["good"])
+        await here.gateway._host.failures.try_due()
+        async with asyncio.timeout(5):
+            while not heard:
+                await asyncio.sleep(0.01)
+        go.set()
+        await here.idle()
+        assert (heard, await failures(here)) == (["um"], [])
+
+
+async def test_a_failure_that_is_tried_for_longer_than_its_lease_is_tried_once(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = MovingClock()
+    clock.install(monkeypatch)
+    tried: list[int] = []
+    go = asyncio.Event()
+
+    @hookimpl(timeout=300)
+    async def message_received(message: Message, attempt: int) -> None:
+        if attempt <= 3:
+            raise ValueError
+        tried.append(attempt)
+        await go.wait()
+
+    slow = plugin("slow", message_received)
+    async with world(postgres_url, clock, slow) as one, world(postgres_url, clock, slow) as two:
+        await one.says("um", wait=False)
+        async with asyncio.timeout(10):
+            while not (kept := await failures(one)):
+                await clock.move(1)
+                await asyncio.sleep(0.05)
+        await one.gateway.store.replay_failure("acme", kept[0].id)
+        for _ in range(10):
+            await clock.move(20)
+            await one.gateway._host.failures.try_due()
+            await two.gateway._host.failures.try_due()
+        assert tried == [4]
+        go.set()
+        await asyncio.gather(one.idle(), two.idle())
+        assert await failures(one) == []
+
+
 async def test_a_pause_uses_up_no_tries(sqlite_url: str, clock: MovingClock, monkeypatch: pytest.MonkeyPatch) -> None:
     ear = Heard()
     ear.fail.add("um")
 
     async def paused(_: PluginFailure) -> None:
-        raise HookPaused
+        raise HookPaused("message_received")
 
     async with world(sqlite_url, clock, ear.plugin()) as here:
         await here.says("um")
@@ -446,7 +566,7 @@ async def test_a_failure_whose_wait_is_broken_off_is_tried_again_and_the_others_
 
         subscriber.handle = waits  # type: ignore[method-assign]
         await clock.move(6)
-        await host.failures.try_due()
+        await _try_due(here)
         assert rest.cancelled()
         [again] = await failures(here)
         assert (again.id, again.state, again.error) == (failure.id, "retrying", failure.error)

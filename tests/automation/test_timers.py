@@ -103,6 +103,7 @@ async def test_a_timer_that_fails_is_tried_again_and_then_kept_as_a_failure(
         for seconds in (5, 30):
             await clock.move(seconds)
             await here.gateway._host.failures.try_due()
+            await here.idle()
         await here.idle()
         assert (len(rang), here.sent) == (1, ["lembrete: pão"])
         assert await here.gateway.store.failures("acme") == []
@@ -181,12 +182,69 @@ async def test_the_timers_of_a_plugin_that_is_being_paused_hold_up_no_other(
         await here.gateway.as_plugin("acme", "good").later("good", timedelta(seconds=1))
         go.set()
         await here.idle()
-        assert here.gateway.runner.paused("bad") == "failing"
+        assert here.gateway.runner.paused("bad", "timer") == "failing"
         before = len(rang)
         await here.move(3)
         assert rang[before:] == ["good"]
         await here.move(70)
         assert {f"bad {number}" for number in range(60)} <= set(rang)
+
+
+async def test_timers_that_hang_hold_up_those_of_no_other_plugin(sqlite_url: str, clock: MovingClock) -> None:
+    rang: list[str] = []
+    go = asyncio.Event()
+
+    @hookimpl(timeout=300)
+    async def timer(key: str) -> None:
+        rang.append(key)
+        await go.wait()
+
+    bad = plugin("bad", timer)
+
+    @hookimpl
+    async def timer(key: str) -> None:  # type: ignore[no-redef]
+        rang.append(key)
+
+    async with world(sqlite_url, clock, bad, plugin("good", timer)) as here:
+        for number in range(60):
+            await here.gateway.as_plugin("acme", "bad").later(f"bad {number}", timedelta(seconds=1))
+        await here.gateway.as_plugin("acme", "good").later("good", timedelta(seconds=2))
+        await clock.move(3)
+        async with asyncio.timeout(5):
+            while "good" not in rang:
+                await here.gateway.timers.run_due()
+                await asyncio.sleep(0.01)
+        go.set()
+        await here.idle()
+        assert len(rang) == 61
+
+
+async def test_a_timer_that_takes_longer_than_its_lease_rings_once(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = MovingClock()
+    clock.install(monkeypatch)
+    rang: list[str] = []
+    go = asyncio.Event()
+
+    @hookimpl(timeout=300)
+    async def timer(key: str) -> None:
+        rang.append(key)
+        await go.wait()
+
+    slow = plugin("slow", timer)
+    async with world(postgres_url, clock, slow) as one, world(postgres_url, clock, slow) as two:
+        await one.gateway.as_plugin("acme", "slow").later("k", timedelta(seconds=1))
+        for _ in range(10):
+            await clock.move(20)
+            await one.gateway.timers.run_due()
+            await two.gateway.timers.run_due()
+        assert rang == ["k"]
+        go.set()
+        await asyncio.gather(one.idle(), two.idle())
+        await clock.move(200)
+        await asyncio.gather(one.idle(), two.idle())
+        assert rang == ["k"]
 
 
 async def test_two_processes_ring_each_timer_once(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -122,7 +122,7 @@ async def test_a_persons_word_reaches_the_process_that_paused() -> None:
         await told(store, failures=5, reason="failing")
         await there.health.resume("broken")
         assert (await there.seen()).reason is None, "it is seen at once, before the other has heard"
-        await until(lambda: here.runner.paused("broken") is None)
+        await until(lambda: here.runner.health("broken").reason is None)
         await told(store, failures=5, reason=None)
         assert ((await there.seen()).reason, (await there.seen()).failures) == (None, 5)
         assert store.words == set()
@@ -181,7 +181,7 @@ async def test_two_gateways_on_one_postgresql_hear_of_each_others_plugins(postgr
             while (await page.plugin("acme", "broken")).health.reason is None:
                 await asyncio.sleep(0.05)
             await page.resume("broken")
-            while here.gateway.runner.paused("broken") is not None:
+            while here.gateway.runner.health("broken").reason is not None:
                 await asyncio.sleep(0.05)
         (shown,) = await page.plugins("acme")
         assert (shown.health.reason, shown.health.failures) == (None, 5)

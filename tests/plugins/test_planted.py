@@ -98,7 +98,8 @@ async def test_the_good_one_handles_each_message_once_and_the_culprits_are_named
             assert set(handled.values()) == {1}
             assert sorted(map(str, here.sent)) == sorted(f"re: m{n}" for n in range(MESSAGES))
             runner = here.gateway.runner
-            paused = {name: runner.paused(name) for name in ("raises", "hangs", "blocks", "nonsense", "good")}
+            names = ("raises", "hangs", "blocks", "nonsense", "good")
+            paused = {name: runner.health(name).reason for name in names}
         page = metrics.render()[0].decode()
     assert paused == {
         "raises": "failing",
@@ -109,4 +110,4 @@ async def test_the_good_one_handles_each_message_once_and_the_culprits_are_named
     }
     named = {line.get("plugin") for line in lines if line["event"] == "plugin_paused"}
     assert named == {"raises", "hangs", "blocks", "nonsense"}
-    assert 'fivapp_plugin_pauses_total{plugin="blocks",reason="blocking"}' in page
+    assert 'fivapp_plugin_pauses_total{hook="all",plugin="blocks",reason="blocking"}' in page

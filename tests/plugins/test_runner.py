@@ -363,7 +363,7 @@ async def test_a_caller_that_is_cancelled_before_the_first_step_leaves_nothing()
     await until(lambda: bench.runner.health("bot").left == 0)
 
 
-async def test_five_failures_within_a_minute_pause_a_plugin_for_a_minute() -> None:
+async def test_five_failures_within_a_minute_pause_a_hook_for_a_minute() -> None:
     calls = []
 
     @hookimpl
@@ -374,19 +374,53 @@ async def test_five_failures_within_a_minute_pause_a_plugin_for_a_minute() -> No
     bench = Bench(reply_to)
     with capture_logs() as lines:
         for _ in range(5):
-            assert bench.runner.paused("bot") is None
+            assert bench.runner.paused("bot", "reply_to") is None
             await bench.call("reply_to")
-    assert bench.runner.paused("bot") == "failing"
-    assert lines[-1]["event"] == "plugin_paused"
+    assert bench.runner.paused("bot", "reply_to") == "failing"
+    assert (lines[-1]["event"], lines[-1]["plugin"], lines[-1]["hook"]) == ("plugin_paused", "bot", "reply_to")
     assert (await bench.call("reply_to")).outcome == "paused"
     assert len(calls) == 5
     health = bench.runner.health("bot")
-    assert (health.failures, health.reason) == (5, "failing")
+    assert (health.failures, health.reason, health.paused_hooks) == (5, "failing", ("reply_to",))
     assert health.paused_until == bench.clock.now() + timedelta(seconds=60)
-    assert values(bench.metrics)["fivapp_plugin_pauses_total{plugin=bot,reason=failing}"] == 1
+    assert values(bench.metrics)["fivapp_plugin_pauses_total{hook=reply_to,plugin=bot,reason=failing}"] == 1
     bench.clock.seconds += 60
     assert bench.runner.health("bot").reason is None
     assert (await bench.call("reply_to")).outcome == "failed"
+
+
+async def test_the_other_hooks_of_a_plugin_run_on_while_one_is_paused() -> None:
+    @hookimpl
+    async def reply_to() -> Any:
+        raise ValueError
+
+    @hookimpl
+    async def message_received() -> str:
+        return "heard"
+
+    bench = Bench(reply_to, message_received)
+    for _ in range(5):
+        await bench.call("reply_to")
+    assert (await bench.call("reply_to")).outcome == "paused"
+    assert (await bench.call("message_received")).value == "heard"
+    assert bench.runner.paused("bot", "message_received") is None
+    assert bench.runner.pauses() == [("bot", "reply_to")]
+
+
+async def test_an_event_that_fails_again_and_again_counts_once_towards_a_pause() -> None:
+    @hookimpl
+    async def reply_to() -> Any:
+        raise ValueError
+
+    bench = Bench(reply_to)
+    for _ in range(4):
+        await bench.call("reply_to")
+        for _ in range(3):
+            assert (await bench.runner.call(bench.hook("reply_to"), {}, again=True)).outcome == "failed"
+    assert bench.runner.paused("bot", "reply_to") is None
+    assert bench.runner.health("bot").failures == 16
+    await bench.call("reply_to")
+    assert bench.runner.paused("bot", "reply_to") == "failing"
 
 
 async def test_what_was_held_back_pauses_no_plugin() -> None:
@@ -397,7 +431,7 @@ async def test_what_was_held_back_pauses_no_plugin() -> None:
     bench = Bench(message_sent)
     for _ in range(8):
         assert (await bench.call("message_sent")).outcome == "failed"
-    assert bench.runner.paused("bot") is None
+    assert bench.runner.paused("bot", "message_sent") is None
     assert bench.runner.health("bot").failures == 8
 
 
@@ -410,7 +444,7 @@ async def test_failures_that_are_far_apart_pause_nothing() -> None:
     for _ in range(8):
         await bench.call("reply_to")
         bench.clock.seconds += 16
-    assert bench.runner.paused("bot") is None
+    assert bench.runner.paused("bot", "reply_to") is None
 
 
 async def test_a_person_lifts_a_pause_and_other_plugins_were_never_paused() -> None:
@@ -428,9 +462,9 @@ async def test_a_person_lifts_a_pause_and_other_plugins_were_never_paused() -> N
     (hook,) = bench.plugins.hooks("message_received")
     assert (await bench.runner.call(hook, {})).value == "heard"
     bench.runner.resume("bot")
-    assert bench.runner.paused("bot") is None
+    assert bench.runner.paused("bot", "reply_to") is None
     assert (await bench.call("reply_to")).outcome == "failed"
-    assert bench.runner.paused("bot") is None
+    assert bench.runner.paused("bot", "reply_to") is None
 
 
 async def test_a_file_that_is_loaded_again_is_paused_no_longer(tmp_path: Path) -> None:
@@ -441,7 +475,7 @@ async def test_a_file_that_is_loaded_again_is_paused_no_longer(tmp_path: Path) -
     runner = Runner(plugins, clock=SteppedClock(), metrics=PrometheusMetrics())
     for _ in range(5):
         await runner.call(plugins.hooks("reply_to")[0], {})
-    assert runner.paused("bot") == "failing"
+    assert runner.paused("bot", "reply_to") == "failing"
     file.write_text(source.replace("1 / 0", "1 / 1"), encoding="utf-8")
     plugins.replace(file)
     assert (await runner.call(plugins.hooks("reply_to")[0], {})).value == 1
@@ -469,7 +503,7 @@ async def test_failures_are_told_to_plugins_that_listen_and_theirs_are_only_logg
         await bench.runner.call(
             bench.plugins.hooks("plugin_failed")[0], {"plugin": "a", "hook": "b", "error": OSError()}
         )
-    assert bench.runner.paused("listener") is None
+    assert bench.runner.paused("listener", "plugin_failed") is None
     assert len(heard) == 7
 
 
@@ -523,10 +557,10 @@ async def test_a_function_that_blocks_the_loop_is_named_while_it_still_blocks_an
     async with bench.watched():
         with capture_logs() as logged:
             for number in range(3):
-                assert bench.runner.paused("bot") is None
+                assert bench.runner.paused("bot", "reply_to") is None
                 assert (await bench.call("reply_to")).outcome == "ok"
                 await until(lambda: len(heard) == number + 1)  # noqa: B023  # awaited within the turn
-    assert bench.runner.paused("bot") == "blocking"
+    assert bench.runner.paused("bot", "reply_to") == "blocking"
     assert (await bench.call("reply_to")).outcome == "paused"
     health = bench.runner.health("bot")
     assert (health.stalls, health.failures, health.reason) == (3, 0, "blocking")

@@ -1090,6 +1090,8 @@ export interface components {
             late: number;
             /** @default 0 */
             left: number;
+            /** @default [] */
+            pausedHooks: string[];
             /** @default 0 */
             pausedIn: number;
             pausedUntil?: string | null;

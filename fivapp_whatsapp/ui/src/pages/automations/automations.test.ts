@@ -17,7 +17,7 @@ function plugin(values: Partial<Plugin> = {}): Plugin {
     hooks: ["reply_to"],
     enabled: true,
     configured: true,
-    health: { failures: 0, late: 0, stalls: 0, left: 0, pausedIn: 0 },
+    health: { failures: 0, late: 0, stalls: 0, left: 0, pausedHooks: [], pausedIn: 0 },
     config: {},
     schema: {},
     ...values,

@@ -124,7 +124,7 @@ export function PluginRow({ plugin, place, first, of, allOn, dragged, onDrag, on
 function Troubles({ plugin }: { plugin: Plugin }) {
   const { t, language } = useSpeech();
   const resume = useResume(plugin.name);
-  const { reason, pausedUntil, pausedIn, failures, stalls, lastError } = plugin.health;
+  const { reason, pausedUntil, pausedHooks, pausedIn, failures, stalls, lastError } = plugin.health;
   return (
     <>
       {plugin.problem != null && (
@@ -136,6 +136,7 @@ function Troubles({ plugin }: { plugin: Plugin }) {
         <div className="trouble">
           <p>
             {t(`plugin.why.${reason}`)}{" "}
+            {reason === "failing" && t("plugin.pausedHooks", { hooks: pausedHooks.join(", ") })}{" "}
             {pausedUntil != null && t("plugin.until", { time: clock(pausedUntil, language) })}{" "}
             {pausedIn > 1 && t("plugin.pausedIn", { n: pausedIn })}
           </p>
