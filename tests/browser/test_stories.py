@@ -252,3 +252,29 @@ def log_in_with_company(page: Page, running: Site) -> None:
     page.get_by_label("Empresa").fill("demo")
     page.get_by_role("button", name="Entrar").click()
     page.wait_for_url("**/conversations")
+
+
+def test_the_details_of_a_message_say_which_bots_were_asked_and_what_they_answered(inbox: Page, paired: Site) -> None:
+    rule = {"name": "Horário", "patterns": ["horário"], "replies": ["Das 8h às 18h."]}
+    paired.api.put("/api/plugins/autoreply", json={"config": {"rules": [rule]}}).raise_for_status()
+    id = paired.conversation("Nádia Detalhe", "Qual o horário?")
+    inbox.goto(f"{paired.url}/conversations/{id}")
+    expect(inbox.locator(".thread-row", has_text="Das 8h às 18h.")).to_be_visible()
+    row = inbox.locator(".thread-row", has_text="Qual o horário?")
+    row.hover()
+    row.get_by_role("button", name="Ações da mensagem").click()
+    inbox.get_by_role("menuitem", name="Detalhes").click()
+    dialog = inbox.get_by_role("dialog", name="Detalhes da mensagem")
+    asked = dialog.get_by_role("list", name="Quem foi perguntado").get_by_role("listitem")
+    expect(asked.filter(has_text="Respostas automáticas · respondeu")).to_contain_text(re.compile(r"[\d,]+ ms"))
+    expect(dialog.get_by_text("Das 8h às 18h.")).to_be_visible()
+    inbox.keyboard.press("Escape")
+    paired.api.patch(f"/api/conversations/{id}", json={"answeredBy": "human"}).raise_for_status()
+    chat = paired.api.get(f"/api/conversations/{id}").json()["chatId"].split("@")[0]
+    paired.write("Tem alguém?", "Nádia Detalhe", chat)
+    row = inbox.locator(".thread-row", has_text="Tem alguém?")
+    row.hover()
+    row.get_by_role("button", name="Ações da mensagem").click()
+    inbox.get_by_role("menuitem", name="Detalhes").click()
+    expect(dialog.get_by_text("Uma pessoa responde nesta conversa.")).to_be_visible()
+    paired.api.put("/api/plugins/autoreply", json={"config": None}).raise_for_status()

@@ -95,8 +95,7 @@ export function useThread(id: string, first = 50) {
 export function useTimeline(messageId: string) {
   return useQuery({
     queryKey: keys.timeline(messageId),
-    queryFn: async () =>
-      (await ask(api.GET("/api/messages/{messageId}/timeline", { params: { path: { messageId } } }))).items,
+    queryFn: () => ask(api.GET("/api/messages/{messageId}/timeline", { params: { path: { messageId } } })),
     staleTime: 0,
   });
 }

@@ -3,6 +3,8 @@ import type { components } from "./schema";
 type Schemas = components["schemas"];
 
 export type Account = Schemas["AccountPage"]["items"][number];
+export type AnswerStep = Schemas["AnswerStep"];
+export type AnswerTrail = Schemas["AnswerTrail"];
 export type Automation = Schemas["AutomationView"];
 export type AutomationChange = Schemas["AutomationChange"];
 export type BrokenPlugin = Schemas["BrokenView"];

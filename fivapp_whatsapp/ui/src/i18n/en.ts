@@ -329,6 +329,8 @@ export const en: Record<Key, Entry> = {
   "details.author": "Author",
   "details.when": "When",
   "details.timeline": "What happened",
+  "details.bots": "What the bots did",
+  "details.nobodyAsked": "No bot was asked.",
   "details.id": "Identifier",
   "details.heard": "we heard of it at {time}",
   "live.reconnecting": "Reconnecting…",

@@ -345,6 +345,8 @@ export const pt = {
   "details.author": "Autor",
   "details.when": "Quando",
   "details.timeline": "O que aconteceu",
+  "details.bots": "O que os robôs fizeram",
+  "details.nobodyAsked": "Nenhum robô foi perguntado.",
   "details.id": "Identificador",
   "details.heard": "soubemos às {time}",
 

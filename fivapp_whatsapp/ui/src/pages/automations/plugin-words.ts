@@ -1,23 +1,19 @@
 import type { Plugin } from "../../api/types";
-import { translate, type Key } from "../../i18n";
+import { knownDescription, knownTitle } from "../../lib/known-plugins";
 import type { Language } from "../../lib/time";
 
 type Words = Readonly<Record<string, unknown>>;
 
-// What comes with the gateway says what it is in the pages' own words.
-const KNOWN = new Set(["autoreply", "chatbot", "groups", "media", "push"]);
-
 /** Returns a plugin's title in a language: of its settings' own words where they have one, else what it says itself. */
 export function titleOf(plugin: Plugin, language: Language): string {
-  if (plugin.source === "bundled" && KNOWN.has(plugin.name)) return translate(language, `known.${plugin.name}` as Key);
-  return translated(rootOf(plugin.schema), language, "title") ?? plugin.title;
+  const known = plugin.source === "bundled" ? knownTitle(plugin.name, language) : null;
+  return known ?? translated(rootOf(plugin.schema), language, "title") ?? plugin.title;
 }
 
 export function descriptionOf(plugin: Plugin, language: Language): string | null {
-  if (plugin.source === "bundled" && KNOWN.has(plugin.name))
-    return translate(language, `known.${plugin.name}.text` as Key);
+  const known = plugin.source === "bundled" ? knownDescription(plugin.name, language) : null;
   const root = rootOf(plugin.schema);
-  return translated(root, language, "description") ?? text(root.description);
+  return known ?? translated(root, language, "description") ?? text(root.description);
 }
 
 function rootOf(schema: Words | null | undefined): Words {

@@ -5,6 +5,7 @@ import type { Plugin, Tried } from "../../api/types";
 import { useSpeech, type Key } from "../../i18n";
 import { newKey } from "../../lib/ids";
 import { problemText } from "../../parts/problems";
+import { StepsAsked } from "../../parts/steps-asked";
 import { answers } from "./health";
 import { titleOf } from "./plugin-words";
 import { choicesOf, factsOf, memoryOf, type Turn } from "./talk";
@@ -200,19 +201,7 @@ function Why({ tried, plugins }: { tried: Tried; plugins: readonly Plugin[] }) {
   return (
     <div className="why small">
       {tried.rule != null && <p className="trouble">{t("trial.rule", { text: t(`rule.${tried.rule}` as Key) })}</p>}
-      {tried.steps.length > 0 && (
-        <ul className="steps-asked" aria-label={t("trial.asked")}>
-          {tried.steps.map((step, place) => (
-            <li key={place} data-outcome={step.outcome}>
-              <span>
-                {name(step.plugin)} · {t(`step.${step.outcome}`)}
-              </span>
-              <span className="soft">{t("trial.ms", { n: milliseconds(step.ms, language) })}</span>
-              {step.detail != null && <code>{step.detail}</code>}
-            </li>
-          ))}
-        </ul>
-      )}
+      {tried.steps.length > 0 && <StepsAsked steps={tried.steps} name={name} />}
       {tried.effects.length > 0 && (
         <details>
           <summary>{t("trial.effects", { n: tried.effects.length })}</summary>
@@ -229,8 +218,4 @@ function Why({ tried, plugins }: { tried: Tried; plugins: readonly Plugin[] }) {
       )}
     </div>
   );
-}
-
-function milliseconds(ms: number, language: string): string {
-  return new Intl.NumberFormat(language, { maximumFractionDigits: ms < 10 ? 1 : 0 }).format(ms);
 }
