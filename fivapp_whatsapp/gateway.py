@@ -411,9 +411,9 @@ class Gateway:
     # --- reading and handling conversations -----------------------------------------------------
 
     async def conversations(
-        self, tenant_id: str, where: ConversationFilter | None = None, *, before: int | None = None, limit: int = 50
+        self, tenant_id: str, where: ConversationFilter | None = None, *, before: str | None = None, limit: int = 50
     ) -> Page:
-        """List conversations by their last activity, newest first."""
+        """List conversations by their last activity, newest first; those to answer by their wait, the longest first."""
         return await self.store.conversations(tenant_id, where or ConversationFilter(), before, limit)
 
     async def conversation(self, tenant_id: str, conversation_id: str) -> Conversation:

@@ -216,7 +216,8 @@ class Choice(Model, frozen=True, kw_only=True, omit_defaults=True):
 class Message(Model, frozen=True, kw_only=True, omit_defaults=True):
     """One message in a conversation; what it does not have is absent from its JSON.
 
-    `choices` are what an outgoing message offers, `choice` is the id of what the contact chose.
+    `choices` are what an outgoing message offers, `choice` is the id of what the contact chose. `idempotency_key` is
+    the key of the request by which a user wrote it: so its page knows it for its own, whatever plugins made of it.
     """
 
     id: str
@@ -232,6 +233,7 @@ class Message(Model, frozen=True, kw_only=True, omit_defaults=True):
     error: MessageError | None = None
     choices: Sequence[Choice] = ()
     choice: str | None = None
+    idempotency_key: str | None = None
     at: datetime
 
 

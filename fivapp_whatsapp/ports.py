@@ -536,8 +536,15 @@ class Store(PluginStore, Protocol):
         """Return a conversation, or None."""
         ...
 
-    async def conversations(self, tenant_id: str, where: ConversationFilter, before: int | None, limit: int) -> Page:
-        """List conversations by their last activity, newest first; `before` and `next_cursor` are positions."""
+    async def conversations(self, tenant_id: str, where: ConversationFilter, before: str | None, limit: int) -> Page:
+        """List conversations by their last activity, newest first; those to answer by their wait, the longest first.
+
+        `before` is the `next_cursor` of the page before. Raises InvalidInput.
+        """
+        ...
+
+    async def labels(self, tenant_id: str, limit: int) -> list[str]:
+        """List the labels that conversations have, in the order of their letters."""
         ...
 
     async def change_conversation(

@@ -52,6 +52,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     jwt_audience: str = ""
     jwt_issuer: str = ""
     jwt_cookie: str = ""
+    logout_url: str = ""
     jwt_claim_user: str = "sub"
     jwt_claim_tenant: str = "tenantId"
     jwt_claim_role: str = "role"
@@ -268,7 +269,7 @@ def _expected(kind: inspect.Type) -> str:
 
 # An IPv6 address stands in brackets, as in a URL.
 _HOST_AND_PORT = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}")
-_ADDRESSES = frozenset(("connection_service_url", "public_url"))
+_ADDRESSES = frozenset(("connection_service_url", "public_url", "logout_url"))
 _ADDRESS = "must be an address that begins with http:// or https://, without login, query or spaces"
 
 

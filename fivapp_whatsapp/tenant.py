@@ -231,7 +231,7 @@ class TenantGateway:
         return await self._gateway.conversation(self.tenant_id, conversation_id)
 
     async def conversations(
-        self, where: ConversationFilter | None = None, *, before: int | None = None, limit: int = 50
+        self, where: ConversationFilter | None = None, *, before: str | None = None, limit: int = 50
     ) -> Page:
         """List conversations by their last activity, newest first; `before` is the next_cursor of a page."""
         return await self._gateway.conversations(self.tenant_id, where, before=before, limit=limit)

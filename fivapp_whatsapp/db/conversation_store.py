@@ -20,6 +20,7 @@ from fivapp_whatsapp.models import (
 from fivapp_whatsapp.ports import ConversationFilter
 
 from . import convert
+from .listing import order_of
 from .log_store import LogTables
 from .operations import conversations as conversation_ops
 from .operations.media import SetMedia
@@ -45,12 +46,17 @@ class ConversationTables(LogTables):
         row = await self._read.conversation(tenant_id, conversation_id)
         return None if row is None else (await self._conversations([row]))[0]
 
-    async def conversations(self, tenant_id: str, where: ConversationFilter, before: int | None, limit: int) -> Page:
-        """List conversations by their last activity, newest first."""
+    async def conversations(self, tenant_id: str, where: ConversationFilter, before: str | None, limit: int) -> Page:
+        """List conversations by their last activity, newest first; those to answer by their wait, the longest first."""
         seq = (await self.log_state(tenant_id)).head
-        rows = await self._read.conversations(tenant_id, where, before, limit + 1, now_ms())
-        cursor = str(rows[limit - 1].activity_seq) if len(rows) > limit else None
+        order = order_of(where)
+        rows = await self._read.conversations(tenant_id, where, order.read(before), limit + 1, now_ms())
+        cursor = order.write(rows[limit - 1]) if len(rows) > limit else None
         return Page(items=await self._conversations(rows[:limit]), next_cursor=cursor, seq=seq)
+
+    async def labels(self, tenant_id: str, limit: int) -> list[str]:
+        """List the labels that conversations have, in the order of their letters."""
+        return await self._read.labels(tenant_id, limit)
 
     async def change_conversation(
         self, tenant_id: str, conversation_id: str, patch: ConversationPatch, by: Author, *, line: str | None = None

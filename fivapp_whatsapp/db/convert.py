@@ -159,6 +159,7 @@ def message(row: MessageRow) -> Message:
         error=_error(row.error_code, row.error_detail),
         choices=choices(row.choices),
         choice=row.choice,
+        idempotency_key=row.idempotency_key,
         at=to_datetime(row.at),
     )
 

@@ -18,6 +18,7 @@ from fivapp_whatsapp.together import Together
 from . import tables
 from .engine import Engine
 from .found import found_messages
+from .listing import Order, Place, order_of
 from .lookups import make_lookups
 from .operations.claiming import Due
 from .refusals import translate_refusals
@@ -62,7 +63,7 @@ class Queries:
         self,
         kind: type[R],
         *conditions: Condition,
-        order: str | None = None,
+        order: str | tuple[str, ...] | None = None,
         ascending: bool = True,
         limit: int | None = None,
     ) -> list[R]:
@@ -72,7 +73,8 @@ class Queries:
         for condition in conditions:
             query = query.where(condition)
         if order is not None:
-            query = query.order_by(self.column(kind, order), ascending=ascending)
+            names = (order,) if isinstance(order, str) else order
+            query = query.order_by(*(self.column(kind, name) for name in names), ascending=ascending)
         if limit is not None:
             query = query.limit(limit)
         with translate_refusals():
@@ -169,20 +171,37 @@ class Queries:
         return None if row is None or row.tenant_id != tenant_id else row
 
     async def conversations(
-        self, tenant_id: str, where: ConversationFilter, before: int | None, limit: int, now: int
+        self, tenant_id: str, where: ConversationFilter, before: Place | None, limit: int, now: int
     ) -> list[ConversationRow]:
-        """Read a page of conversations, the newest activity first."""
+        """Read a page of conversations in the order of their list."""
+        order = order_of(where)
         conditions: list[Condition] = [self.equal(ConversationRow, tenant_id=tenant_id)]
         with translate_refusals():
             conditions += self._view(where, now)
         if before is not None:
-            conditions.append(self.column(ConversationRow, "activity_seq") < before)
+            conditions.append(self._behind(order, before))
         if where.session_id is not None:
             conditions.append(self.equal(ConversationRow, session_id=where.session_id))
         if where.query is not None:
             conditions.append(self._matching(tenant_id, where.query, where.names_only))
-        order = "activity_seq"
-        return await self.rows(ConversationRow, *conditions, order=order, ascending=False, limit=limit)
+        return await self.rows(
+            ConversationRow, *conditions, order=order.columns, ascending=order.ascending, limit=limit
+        )
+
+    def _behind(self, order: Order, place: Place) -> Condition:
+        first = self.column(ConversationRow, order.columns[0])
+        if not order.ascending:
+            return first < place[0]
+        return Or(first > place[0], And(first == place[0], self.column(ConversationRow, order.columns[1]) > place[1]))
+
+    async def labels(self, tenant_id: str, limit: int) -> list[str]:
+        """Read the labels that a tenant's conversations have, in the order of their letters."""
+        each = "json_each(labels)" if self.sqlite else "jsonb_array_elements_text(labels::jsonb) AS each(value)"
+        sql = (
+            f"SELECT DISTINCT value FROM fivapp_conversation, {each}"  # noqa: S608  # our own names
+            " WHERE tenant_id = {} AND labels <> '[]' ORDER BY value LIMIT {}"
+        )
+        return [row["value"] for row in await self._raw(sql, tenant_id, limit)]
 
     def _view(self, where: ConversationFilter, now: int) -> list[Condition]:
         status = self.column(ConversationRow, "status")

@@ -160,6 +160,7 @@ class MessageRow(Row, omit_defaults=True):
     received_at: int
     choices: str | None = None
     choice: str | None = None
+    idempotency_key: str | None = None
 
 
 class MessageStatusRow(Row):

@@ -147,6 +147,7 @@ class Messages(Table, tablename="fivapp_message"):
     received_at = time_column()
     choices = optional_text()
     choice = optional_text()
+    idempotency_key = optional_text()
 
 
 class MessageStatuses(Table, tablename="fivapp_message_status"):

@@ -21,8 +21,8 @@ from fivapp_whatsapp.hookspecs import COLLECTED, HOOKS, LATER, PROJECT, TOLD, Ho
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 # Routes of a plugin answer under /api/<name>: these are ours.
 _TAKEN = (
-    "accounts auth automations conversations events me messages plugins quick-replies sessions webhooks whatsapp ws "
-    "ws-tickets"
+    "accounts auth automations conversations events labels me messages plugins quick-replies sessions webhooks "
+    "whatsapp ws ws-tickets"
 )
 RESERVED = frozenset(_TAKEN.split())
 _LONGEST_DEADLINE = 300.0

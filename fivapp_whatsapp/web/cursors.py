@@ -13,9 +13,10 @@ from fivapp_whatsapp.errors import InvalidInput
 from fivapp_whatsapp.models import Page
 
 MAX_LIMIT = 200
-_CURSOR = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_CURSOR = re.compile(r"[A-Za-z0-9_-]{1,96}")
 _POSITION = re.compile(r"0|[1-9][0-9]{0,18}")
 _ID = re.compile(r"[0-9a-f]{32}")
+_WAIT = re.compile(r"(0|[1-9][0-9]{0,18})\.[0-9a-f]{32}")
 _MAX_POSITION = 2**63 - 1
 P = TypeVar("P", bound=Page)
 
@@ -43,6 +44,14 @@ def decode_id_cursor(items: str, cursor: str | None) -> str | None:
     return _decode(items, cursor, _ID)
 
 
+def decode_place(items: str, cursor: str | None, *, waiting: bool = False) -> str | None:
+    """Return the store's place of a cursor of conversations, by activity or by wait. Raises InvalidInput."""
+    place = _decode(items, cursor, _WAIT if waiting else _POSITION)
+    if place is not None and int(place.partition(".")[0]) > _MAX_POSITION:
+        raise _refusal()
+    return place
+
+
 def _encode(items: str, place: str) -> str:
     return base64.urlsafe_b64encode(f"{items}.{place}".encode()).rstrip(b"=").decode()
 
@@ -68,5 +77,5 @@ def _refusal() -> InvalidInput:
 def with_cursor(items: str, page: P) -> P:
     """Return a page of the store with its position wrapped into a cursor of such items."""
     position = page.next_cursor
-    cursor = None if position is None else encode_cursor(items, int(position))
+    cursor = None if position is None else _encode(items, position)
     return msgspec.structs.replace(page, next_cursor=cursor)

@@ -189,7 +189,9 @@ def _add_key(method: str, operation: dict[str, Any]) -> None:
     """Describe the Idempotency-Key of writes."""
     if method.upper() not in WRITES or operation["operationId"] in UNKEYED or operation.get("security") == [{}]:
         return
-    operation.setdefault("parameters", []).append(dict(_KEY_PARAMETER))
+    parameters = operation.setdefault("parameters", [])
+    if all(parameter["name"] != _KEY_PARAMETER["name"] for parameter in parameters):
+        parameters.append(dict(_KEY_PARAMETER))
     for status in (400, 409, 422):
         operation["responses"].setdefault(str(status), _problem(status))
 

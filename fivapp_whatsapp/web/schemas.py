@@ -93,11 +93,16 @@ class SessionChange(Body, frozen=True, kw_only=True):
     name: Name
 
 
-class SessionDetail(Session, frozen=True, kw_only=True):
-    """A session with the QR code that it shows now, and what its connection service can do beyond text."""
+class SessionItem(Session, frozen=True, kw_only=True):
+    """A session and what its connection service can do beyond text; null where it does not say."""
+
+    capabilities: Sequence[str] | None = None
+
+
+class SessionDetail(SessionItem, frozen=True, kw_only=True):
+    """A session with the QR code that it shows now."""
 
     qr_code: str | None = None
-    capabilities: Sequence[str] = ()
 
 
 class PairingPhone(Body, frozen=True, kw_only=True):
@@ -178,7 +183,7 @@ class Settle(Body, frozen=True, kw_only=True):
 class SessionPage(Reply, frozen=True, kw_only=True):
     """Sessions, newest first."""
 
-    items: Sequence[Session]
+    items: Sequence[SessionItem]
     next_cursor: str | None
     seq: int
 
@@ -250,8 +255,20 @@ class Login(Body, frozen=True, kw_only=True):
     password: Annotated[str, Meta(min_length=1, max_length=256)]
 
 
+LoginKind = Literal["account", "bearer", "cookie"]
+
+
+class LabelList(Reply, frozen=True, kw_only=True):
+    """The labels of a tenant's conversations."""
+
+    items: Sequence[str]
+
+
 class Me(Reply, frozen=True, kw_only=True):
-    """Who asks; `expiresAt` is when the token or the login ends."""
+    """Who asks; `expiresAt` is when the token or the login ends, and `login` what it is.
+
+    With a `cookie` of the main application only that application can log out; `logoutUrl` is where it does.
+    """
 
     id: str
     tenant_id: str
@@ -259,6 +276,8 @@ class Me(Reply, frozen=True, kw_only=True):
     role: Role
     name: str
     expires_at: datetime
+    login: LoginKind
+    logout_url: str | None = None
 
 
 class Health(Reply, frozen=True, kw_only=True, omit_defaults=True):

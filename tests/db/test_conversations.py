@@ -11,6 +11,7 @@ from fivapp_whatsapp.db.operations.conversations import ChangeConversation, Open
 from fivapp_whatsapp.db.operations.receiving import Receive
 from fivapp_whatsapp.db.rows import ConversationRow, MessageRow
 from fivapp_whatsapp.db.store import DatabaseStore
+from fivapp_whatsapp.db.vault import Vault
 from fivapp_whatsapp.errors import ConversationNotFound, InvalidInput, MessageNotFound, SessionNotFound
 from fivapp_whatsapp.models import Author, Conversation, ConversationPatch, Media, MessageKind, MessageStatus
 from fivapp_whatsapp.ports import ConversationFilter
@@ -217,7 +218,9 @@ async def test_read_up_to_names_a_message_of_this_conversation(store: DatabaseSt
 
 def test_reading_counts_what_arrives_in_the_same_commit() -> None:
     database = connected_memory()
-    first, second = (Receive("c", b"", [("acme", incoming(native_id))]) for native_id in ("n1", "n2"))
+    first, second = (
+        Receive("c", b"", [("acme", incoming(native_id))], [], vault=Vault()) for native_id in ("n1", "n2")
+    )
     database.apply(first)
     [read] = database.rows(MessageRow)
     reading = ChangeConversation(
@@ -263,10 +266,46 @@ async def test_conversations_come_by_their_last_activity_in_pages(store: Databas
     for _ in range(4):
         page = await store.conversations("acme", ConversationFilter(), before, 2)
         seen += titles(list(page.items))
-        before = int(page.next_cursor) if page.next_cursor else None
+        before = page.next_cursor
     assert seen == ["P02", "P06", "P05", "P04", "P03", "P01", "P00"]
     assert before is None
     assert page.seq == await head(store)
+
+
+async def test_who_has_waited_longest_comes_first_in_pages_whatever_happened_last(store: DatabaseStore) -> None:
+    await people(store, 7)
+    # Those who write again wait since their first message; one is answered.
+    for number in (0, 3):
+        await receive(store, incoming(f"again{number}", chat=f"551199999000{number}@c.us", sender_name=f"P0{number}"))
+    await receive(store, incoming("ours", "Bom dia!", chat="5511999990005@c.us", from_me=True))
+    seen, before = [], None
+    for _ in range(3):
+        page = await store.conversations("acme", ConversationFilter(view="to_answer"), before, 2)
+        seen += titles(list(page.items))
+        before = page.next_cursor
+    assert sorted(seen) == ["P00", "P01", "P02", "P03", "P04", "P06"]
+    assert before is None
+    waits = [c.waiting_since for c in await chats(store, view="to_answer")]
+    assert waits == sorted(waits)  # type: ignore[type-var]  # all of them wait
+    with pytest.raises(InvalidInput):
+        await store.conversations("acme", ConversationFilter(view="to_answer"), "nonsense", 2)
+
+
+async def test_labels_are_those_of_all_conversations_of_the_tenant(store: DatabaseStore) -> None:
+    await people(store, 3)
+    for one, labels in zip(await chats(store), (["vip", 'a "quoted" one'], ["vip", "Ágil"], []), strict=True):
+        await store.change_conversation("acme", one.id, ConversationPatch(labels=labels), AGENT)
+    assert sorted(await store.labels("acme", 10)) == sorted(['a "quoted" one', "vip", "Ágil"])
+    assert await store.labels("globex", 10) == []
+
+
+async def test_a_message_keeps_the_key_of_the_request_that_a_user_made(store: DatabaseStore) -> None:
+    await receive(store, incoming("n1"))
+    [conversation] = await chats(store)
+    note = await store.add_note("acme", conversation.id, "note", AGENT, idempotency_key=("user:ana", "k1"))
+    other = await store.add_note("acme", conversation.id, "note", AGENT, idempotency_key=("plugin:crm", "k2"))
+    assert (note.idempotency_key, other.idempotency_key) == ("k1", None)
+    assert {m.id: m.idempotency_key for m in await thread(store, conversation)}[note.id] == "k1"
 
 
 async def test_pages_and_the_log_together_have_no_gap_while_people_write(store: DatabaseStore) -> None:
@@ -278,7 +317,7 @@ async def test_pages_and_the_log_together_have_no_gap_while_people_write(store: 
         for _ in range(3):
             await receive(store, incoming(f"m{number}", chat=f"55119999900{number % 20:02d}@c.us"))
             number += 7
-        page = await store.conversations("acme", ConversationFilter(), int(page.next_cursor), 4)
+        page = await store.conversations("acme", ConversationFilter(), page.next_cursor, 4)
         seen += [c.id for c in page.items]
     assert len(seen) == len(set(seen))
     moved = {event.conversation_id for event in await log(store, start)}

@@ -291,7 +291,7 @@ async def test_a_number_without_end_is_kept_where_it_fits_and_refused_where_not(
     assert message.media == Media(size=2**70)
     for reading in (
         store.messages("acme", conversation.id, 2**70, 10),
-        store.conversations("acme", ConversationFilter(), 2**70, 10),
+        store.conversations("acme", ConversationFilter(), str(2**70), 10),
         store.events("acme", 2**70, 10),
     ):
         with pytest.raises(InvalidInput):

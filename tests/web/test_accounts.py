@@ -240,3 +240,16 @@ async def test_a_login_that_is_no_login_is_a_400(shared: TestServer, body: dict[
     reply = await shared.client.post("/api/auth/login", json=body)
     assert reply.status_code == 400
     assert reply.json()["code"] in ("invalid_body", "unknown_field")
+
+
+async def test_me_says_who_can_end_the_login(tmp_path: Path) -> None:
+    async with serving(tmp_path, jwt_cookie="main", logout_url="https://app.example.com/logout") as server:
+        await server.account()
+        await log_in(server)
+        own = (await server.client.get("/api/me")).json()
+        assert (own["login"], own["logoutUrl"]) == ("account", None)
+        server.client.cookies.clear()
+        assert (await server.client.get("/api/me", headers=bearer(make_token()))).json()["login"] == "bearer"
+        server.client.cookies.set("main", make_token())
+        theirs = (await server.client.get("/api/me")).json()
+        assert (theirs["login"], theirs["logoutUrl"]) == ("cookie", "https://app.example.com/logout")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from fivapp_whatsapp.errors import ConnectorUnavailable
+
 from .tools import TestServer
 
 pytestmark = pytest.mark.anyio
@@ -31,3 +33,26 @@ async def test_accounts_are_those_of_the_tenant_that_may_log_in(server: TestServ
 async def test_a_session_says_what_its_connection_service_can_do(server: TestServer) -> None:
     await server.connect()
     assert (await server.call("GET", "/api/sessions/acme")).json()["capabilities"] == ["media", "quote"]
+    [listed] = (await server.call("GET", "/api/sessions", role="agent")).json()["items"]
+    assert listed["capabilities"] == ["media", "quote"]
+
+
+async def test_a_connection_service_that_is_away_says_nothing_of_what_it_can(
+    server: TestServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await server.connect()
+
+    async def away() -> frozenset[str]:
+        raise ConnectorUnavailable
+
+    monkeypatch.setattr(server.connector, "capabilities", away)
+    [listed] = (await server.call("GET", "/api/sessions")).json()["items"]
+    assert listed["capabilities"] is None
+
+
+async def test_labels_are_those_of_the_tenants_conversations(server: TestServer) -> None:
+    await server.connect()
+    path = f"/api/conversations/{await server.conversation()}"
+    await server.call("PATCH", path, {"labels": ["vip", "novo"]}, role="agent")
+    assert (await server.call("GET", "/api/labels", role="agent")).json() == {"items": ["novo", "vip"]}
+    assert (await server.call("GET", "/api/labels", tenant="other")).json() == {"items": []}

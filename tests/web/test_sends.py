@@ -136,6 +136,18 @@ async def test_one_idempotency_key_sends_once(server: TestServer) -> None:
     assert len(server.connector.sends) == 2
 
 
+async def test_a_message_and_a_note_name_the_key_of_the_request_that_made_them(server: TestServer) -> None:
+    await server.connect()
+    conversation = await server.conversation()
+    sent = await send(server, conversation, headers={"idempotency-key": "row-1"})
+    assert sent.json()["message"]["idempotencyKey"] == "row-1"
+    notes = f"/api/conversations/{conversation}/notes"
+    note = await server.call("POST", notes, {"text": "x"}, headers={"idempotency-key": "row-2"})
+    assert note.json()["idempotencyKey"] == "row-2"
+    items = (await server.call("GET", f"/api/conversations/{conversation}/messages")).json()["items"]
+    assert [item["idempotencyKey"] for item in items] == ["row-2", "row-1"]
+
+
 @pytest.mark.parametrize("key", ["", " ", "x" * 256, "a b", "a\tb", "\u00e9"])
 async def test_an_idempotency_key_is_visible_ascii(server: TestServer, key: str) -> None:
     await server.connect()

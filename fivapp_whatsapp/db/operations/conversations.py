@@ -189,13 +189,25 @@ class AddNote:
         known = None if self._key is None else unit.get(IdempotencyRow, *self._key)
         if known is not None and known.expires_at > unit.now:
             return known.message_id
-        row = add_line(unit, conversation, self._text, self._author, self._kind)
+        row = add_line(unit, conversation, self._text, self._author, self._kind, said_key(self._key))
         if self._key is not None:
             unit.put(IdempotencyRow(*self._key, "", row.id, unit.now, unit.now + PLUGIN_KEYS_MS))
         return message(row)
 
 
-def add_line(unit: Unit, conversation: ConversationRow, text: str, author: Author, kind: MessageKind) -> MessageRow:
+def said_key(key: tuple[str, str, str, str] | None) -> str | None:
+    """Return the key that a user's request gave; those of plugins and of retries are our own."""
+    return key[3] if key is not None and key[1].startswith("user:") else None
+
+
+def add_line(
+    unit: Unit,
+    conversation: ConversationRow,
+    text: str,
+    author: Author,
+    kind: MessageKind,
+    idempotency_key: str | None = None,
+) -> MessageRow:
     """Add a line to a conversation that is never sent."""
     row = MessageRow(
         id=new_id(),
@@ -219,6 +231,7 @@ def add_line(unit: Unit, conversation: ConversationRow, text: str, author: Autho
         error_detail=None,
         at=unit.now,
         received_at=unit.now,
+        idempotency_key=idempotency_key,
     )
     row.seq = unit.log(row.tenant_id, "message.created", conversation_id=conversation.id, message_id=row.id)
     unit.put(row)

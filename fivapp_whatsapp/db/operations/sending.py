@@ -17,7 +17,7 @@ from fivapp_whatsapp.ports import Pace, Queued
 
 from . import gates
 from .claiming import WAITING, claim, item, line
-from .conversations import PLUGIN_KEYS_MS
+from .conversations import PLUGIN_KEYS_MS, said_key
 from .takeover import take_over
 
 IDEMPOTENCY_MS = 24 * 3600 * 1000
@@ -38,8 +38,10 @@ class Draft:
         lease_seconds: float,
         expires_at: datetime,
         pace: Pace,
+        idempotency_key: str | None = None,
     ) -> None:
         self.content = content
+        self._key = idempotency_key
         self._author = author
         self._owner = owner
         self._pace = pace
@@ -115,6 +117,7 @@ class Draft:
             at=unit.now,
             received_at=unit.now,
             choices=choices_text(self.content.choices),
+            idempotency_key=self._key,
         )
 
     def _outbox(self, unit: Unit, row: MessageRow) -> OutboxRow:
@@ -163,9 +166,17 @@ class QueueMessage:
         self._tenant_id = tenant_id
         self._conversation_id = conversation_id
         self._session_id = session_id
-        self._draft = Draft(content, author, owner=owner, lease_seconds=lease_seconds, expires_at=expires_at, pace=pace)
-        self._by_agent = author.kind == "agent"
         self._key = None if key is None else send_key(tenant_id, key)
+        self._draft = Draft(
+            content,
+            author,
+            owner=owner,
+            lease_seconds=lease_seconds,
+            expires_at=expires_at,
+            pace=pace,
+            idempotency_key=said_key(self._key),
+        )
+        self._by_agent = author.kind == "agent"
         self._fingerprint = fingerprint
         self._budget = budget
 

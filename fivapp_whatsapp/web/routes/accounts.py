@@ -18,15 +18,17 @@ from fivapp_whatsapp.text import clean_text
 from fivapp_whatsapp.web.auth import PUBLIC, Authenticator, Credential, authenticator_of, check_origin
 from fivapp_whatsapp.web.openapi import problems
 from fivapp_whatsapp.web.passwords import Passwords
-from fivapp_whatsapp.web.schemas import AccountPage, Login, Me
+from fivapp_whatsapp.web.schemas import AccountPage, Login, LoginKind, Me
 
 from .common import CurrentUser, TheGateway
 
 _TENANT_ID = re.compile(TENANT_ID)
 
 
-async def _me(authenticator: Authenticator, user: User, expires_at: float) -> Me:
+async def _me(authenticator: Authenticator, user: User, login: LoginKind, expires_at: float) -> Me:
     tenant = await authenticator.tenant(user.tenant_id)
+    # The main application ends what it began.
+    logout_url = None if login == "account" else authenticator.settings.logout_url or None
     return Me(
         id=user.id,
         tenant_id=user.tenant_id,
@@ -34,6 +36,8 @@ async def _me(authenticator: Authenticator, user: User, expires_at: float) -> Me
         role=user.role,
         name=user.name,
         expires_at=to_datetime(int(expires_at * 1000)),
+        login=login,
+        logout_url=logout_url,
     )
 
 
@@ -68,7 +72,7 @@ async def login(
     await authenticator.tenant(account.tenant_id)
     cookie, expires_at = authenticator.log_in(account, password_hash)
     user = User(id=account.id, tenant_id=account.tenant_id, role=account.role, name=account.name)
-    return Response(await _me(authenticator, user, expires_at), cookies=[cookie])
+    return Response(await _me(authenticator, user, "account", expires_at), cookies=[cookie])
 
 
 async def _account(gateway: Gateway, passwords: Passwords, data: Login) -> tuple[Account, str] | None:
@@ -105,7 +109,7 @@ async def logout(request: Request[User, Credential | None, State]) -> Response[N
 @get("/api/me", operation_id="me", summary="Who asks")
 async def me(request: Request[User, Credential, State], user: CurrentUser) -> Me:
     """Return the user of the token or the cookie."""
-    return await _me(authenticator_of(request), user, request.auth.expires_at)
+    return await _me(authenticator_of(request), user, request.auth.kind, request.auth.expires_at)
 
 
 @get("/api/accounts", operation_id="listAccounts", summary="List the local accounts")

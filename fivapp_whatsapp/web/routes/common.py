@@ -6,7 +6,7 @@ import re
 from typing import Annotated
 
 from litestar.di import NamedDependency
-from litestar.params import QueryParameter
+from litestar.params import HeaderParameter, QueryParameter
 
 from fivapp_whatsapp.errors import (
     ConversationNotFound,
@@ -23,6 +23,13 @@ TheGateway = NamedDependency[Gateway]
 CurrentUser = NamedDependency[User]
 Cursor = Annotated[str | None, QueryParameter(name="cursor", description="`nextCursor` of the page before.")]
 Limit = Annotated[int, QueryParameter(name="limit", ge=1, le=MAX_LIMIT, description="How many items at most.")]
+IdempotencyKey = Annotated[
+    str | None,
+    HeaderParameter(
+        name="Idempotency-Key",
+        description="1 to 255 visible ASCII characters: the same request with the same key gives the first message.",
+    ),
+]
 
 _OBJECT_ID = re.compile(OBJECT_ID)
 _SESSION_ID = re.compile(SESSION_ID)
@@ -67,3 +74,8 @@ def failure_id_of(text: str) -> str:
 def author_of(user: User) -> Author:
     """Return the user as the author of what it writes."""
     return Author(kind="api" if user.program else "agent", id=user.id, name=user.name or None)
+
+
+def key_of(user: User, key: str | None) -> tuple[str, str] | None:
+    """Return the key of a user's request as the gateway takes it: no user's is another's."""
+    return None if key is None else (f"user:{user.id}", key)

@@ -15,14 +15,33 @@ from fivapp_whatsapp.gateway import Gateway
 from fivapp_whatsapp.models import Conversation, ConversationPatch, Message
 from fivapp_whatsapp.ports import ConversationFilter
 from fivapp_whatsapp.text import clean_line, clean_text
-from fivapp_whatsapp.web.cursors import decode_cursor, with_cursor
+from fivapp_whatsapp.web.cursors import decode_cursor, decode_place, with_cursor
 from fivapp_whatsapp.web.openapi import problems
-from fivapp_whatsapp.web.schemas import ConversationChange, ConversationPage, MessagePage, NewConversation, NewNote
+from fivapp_whatsapp.web.schemas import (
+    ConversationChange,
+    ConversationPage,
+    LabelList,
+    MessagePage,
+    NewConversation,
+    NewNote,
+)
 
-from .common import CurrentUser, Cursor, Limit, TheGateway, author_of, conversation_id_of, message_id_of, session_id_of
+from .common import (
+    CurrentUser,
+    Cursor,
+    IdempotencyKey,
+    Limit,
+    TheGateway,
+    author_of,
+    conversation_id_of,
+    key_of,
+    message_id_of,
+    session_id_of,
+)
 
 View = Literal["to_answer", "mine", "unassigned", "groups", "bots", "closed", "label"]
 _LONGEST_SNOOZE = timedelta(days=366)
+_MOST_LABELS = 500
 
 
 @get(
@@ -45,7 +64,7 @@ async def list_conversations(
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> ConversationPage:
-    """List conversations by their last activity, newest first."""
+    """List conversations by their last activity, newest first; with filter=to_answer who has waited longest first."""
     if filter == "label" and label is None:
         raise InvalidInput("filter=label needs a label.", errors=[{"parameter": "label", "code": "required"}])
     where = ConversationFilter(
@@ -56,8 +75,10 @@ async def list_conversations(
         names_only=search_in == "names",
         session_id=None if session_id is None else session_id_of(session_id),
     )
-    before = decode_cursor("conversations", cursor)
-    page = with_cursor("conversations", await gateway.conversations(user.tenant_id, where, before=before, limit=limit))
+    waiting = filter == "to_answer"
+    items = "waiting" if waiting else "conversations"
+    before = decode_place(items, cursor, waiting=waiting)
+    page = with_cursor(items, await gateway.conversations(user.tenant_id, where, before=before, limit=limit))
     return ConversationPage(items=page.items, next_cursor=page.next_cursor, seq=page.seq)
 
 
@@ -80,6 +101,12 @@ async def open_conversation(
     session_id = None if data.session_id is None else session_id_of(data.session_id)
     title = None if data.title is None else clean_line(data.title, 100) or None
     return await gateway.open_conversation(user.tenant_id, data.to, session_id=session_id, title=title)
+
+
+@get("/api/labels", operation_id="listLabels", summary="List the labels")
+async def list_labels(gateway: TheGateway, user: CurrentUser) -> LabelList:
+    """List the labels that conversations have, in the order of their letters, 500 at most."""
+    return LabelList(items=await gateway.store.labels(user.tenant_id, _MOST_LABELS))
 
 
 @get(
@@ -166,19 +193,22 @@ async def add_note(
     user: CurrentUser,
     conversation_id: FromPath[str],
     data: Annotated[NewNote, Body(examples=[Example(summary="A note", value={"text": "Asked for an invoice."})])],
+    idempotency_key: IdempotencyKey = None,
 ) -> Message:
     """Add a private note; it is never sent."""
     text = clean_text(data.text)
     if not text.strip():
         raise InvalidInput("A note needs a text.", errors=[{"pointer": "#/text", "code": "required"}])
     found = conversation_id_of(conversation_id)
-    return await gateway.add_note(user.tenant_id, found, text, author=author_of(user))
+    key = key_of(user, idempotency_key)
+    return await gateway.add_note(user.tenant_id, found, text, author=author_of(user), idempotency_key=key)
 
 
 def conversation_router() -> Router:
     """Return the routes of conversations."""
     handlers = [
         list_conversations,
+        list_labels,
         open_conversation,
         get_conversation,
         change_conversation,

@@ -14,7 +14,7 @@ import msgspec
 from litestar import Response, Router, get, post
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
-from litestar.params import Body, FromPath, HeaderParameter, QueryParameter
+from litestar.params import Body, FromPath, QueryParameter
 
 from fivapp_whatsapp.errors import InvalidInput, RecipientMismatch
 from fivapp_whatsapp.models import Message, MessageStatus
@@ -25,7 +25,17 @@ from fivapp_whatsapp.web.errors import MessageCancelled, MessageExpired, Message
 from fivapp_whatsapp.web.openapi import problems
 from fivapp_whatsapp.web.schemas import FoundMessages, Sending, SendMessage, Settle, Timeline, outgoing_message
 
-from .common import CurrentUser, Cursor, Limit, TheGateway, author_of, conversation_id_of, message_id_of
+from .common import (
+    CurrentUser,
+    Cursor,
+    IdempotencyKey,
+    Limit,
+    TheGateway,
+    author_of,
+    conversation_id_of,
+    key_of,
+    message_id_of,
+)
 
 _WAITING = ResponseSpec(
     Sending,
@@ -37,10 +47,6 @@ _ENDED: dict[MessageStatus, type[SendFailed]] = {
     MessageStatus.EXPIRED: MessageExpired,
     MessageStatus.CANCELLED: MessageCancelled,
 }
-IdempotencyKey = Annotated[
-    str | None,
-    HeaderParameter(name="Idempotency-Key", description="1 to 255 visible ASCII characters: the same key sends once."),
-]
 
 
 def _reply(sent: Sent) -> Response[Sending]:
@@ -115,8 +121,8 @@ async def send_message(
     message = outgoing_message(data)
     if message.quoted_message_id is not None:
         message_id_of(message.quoted_message_id)
-    key = None if idempotency_key is None else (f"user:{user.id}", idempotency_key)
     try:
+        key = key_of(user, idempotency_key)
         sent = await gateway.send(user.tenant_id, found, message, author=author_of(user), idempotency_key=key)
     except InvalidInput as exc:
         if exc.code == "invalid_address":  # what is no address at all is no address of this conversation either

@@ -5,7 +5,7 @@ In the seed's routes `tenantId` names a session: absent or the tenant's own id i
 
 from __future__ import annotations
 
-import contextlib
+import asyncio
 from typing import Annotated
 
 import msgspec
@@ -14,7 +14,7 @@ from litestar.openapi.spec import Example
 from litestar.params import Body, FromPath
 
 from fivapp_whatsapp.errors import ConnectorError
-from fivapp_whatsapp.gateway import SessionView
+from fivapp_whatsapp.gateway import Gateway, SessionView
 from fivapp_whatsapp.models import Session, SessionStatus, User
 from fivapp_whatsapp.text import clean_line
 from fivapp_whatsapp.web.auth import require_admin
@@ -28,11 +28,14 @@ from fivapp_whatsapp.web.schemas import (
     PairingPhone,
     SessionChange,
     SessionDetail,
+    SessionItem,
     SessionPage,
     SessionState,
 )
 
 from .common import CurrentUser, Cursor, Limit, TheGateway, session_id_of
+
+_ASK_SECONDS = 1.0
 
 
 def _name(text: str | None) -> str | None:
@@ -126,9 +129,11 @@ async def list_sessions(
     sessions = sorted(await gateway.sessions(user.tenant_id), key=lambda one: (one.created_at, one.id))
     # A position is how many older sessions there are: new ones do not move it.
     rest = sessions if before is None else sessions[:before]
-    items = rest[-limit:]
-    left = len(rest) - len(items)
-    return SessionPage(items=items[::-1], next_cursor=encode_cursor("sessions", left) if left else None, seq=state.head)
+    page = rest[-limit:]
+    left = len(rest) - len(page)
+    can = {one.connector: await _can(gateway, one) for one in {each.connector: each for each in page}.values()}
+    items = [SessionItem(**msgspec.structs.asdict(one), capabilities=can[one.connector]) for one in page[::-1]]
+    return SessionPage(items=items, next_cursor=encode_cursor("sessions", left) if left else None, seq=state.head)
 
 
 @post(
@@ -162,10 +167,17 @@ async def get_session(gateway: TheGateway, user: CurrentUser, session_id: FromPa
     known = await gateway.session(user.tenant_id, session_id_of(session_id))
     view = await gateway.status(user.tenant_id, known.id)
     qr_code = view.qr_code if user.role == "admin" else None
-    can: list[str] = []
-    with contextlib.suppress(ConnectorError):  # a service that is away says of nothing that it can
-        can = sorted(await gateway.capabilities(known))
+    can = await _can(gateway, known)
     return SessionDetail(**msgspec.structs.asdict(view.session), qr_code=qr_code, capabilities=can)
+
+
+async def _can(gateway: Gateway, session: Session) -> list[str] | None:
+    """Return what a session's connection service can do; None for one that does not say in a moment."""
+    try:
+        async with asyncio.timeout(_ASK_SECONDS):
+            return sorted(await gateway.capabilities(session))
+    except (ConnectorError, TimeoutError):
+        return None
 
 
 @patch(

@@ -125,13 +125,13 @@ class Groups:
 
     async def _walk(self, where: ConversationFilter) -> list[Conversation]:
         found: list[Conversation] = []
-        before: int | None = None
+        before: str | None = None
         while len(found) < _CONVERSATIONS:
             page = await self._gateway.conversations(where, before=before, limit=_PAGE)
             found += page.items
             if page.next_cursor is None:
                 break
-            before = int(page.next_cursor)
+            before = page.next_cursor
         return found
 
 

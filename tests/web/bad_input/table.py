@@ -313,6 +313,7 @@ ROWS = (
         ),
     ),
     Row(method="GET", path="/api/accounts"),
+    Row(method="GET", path="/api/labels"),
     Row(method="GET", path="/api/quick-replies"),
     Row(
         method="PUT",

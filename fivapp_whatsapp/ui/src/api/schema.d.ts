@@ -119,7 +119,7 @@ export interface paths {
         };
         /**
          * List conversations
-         * @description List conversations by their last activity, newest first.
+         * @description List conversations by their last activity, newest first; with filter=to_answer who has waited longest first.
          */
         get: operations["listConversations"];
         put?: never;
@@ -949,6 +949,9 @@ export interface components {
             /** Format: date-time */
             expiresAt: string;
             id: string;
+            /** @enum {string} */
+            login: "account" | "bearer" | "cookie";
+            logoutUrl?: string | null;
             name: string;
             /** @enum {string} */
             role: "agent" | "admin";
@@ -987,6 +990,7 @@ export interface components {
             direction: "incoming" | "outgoing";
             error?: components["schemas"]["MessageError"] | null;
             id: string;
+            idempotencyKey?: string | null;
             kind: components["schemas"]["MessageKind"];
             media?: components["schemas"]["Media"] | null;
             quotedMessageId?: string | null;
@@ -1266,8 +1270,7 @@ export interface components {
         };
         /** SessionDetail */
         SessionDetail: {
-            /** @default [] */
-            capabilities: string[];
+            capabilities?: string[] | null;
             connector: string;
             /** Format: date-time */
             createdAt: string;
@@ -1292,9 +1295,35 @@ export interface components {
             statusAt: string;
             tenantId: string;
         };
+        /** SessionItem */
+        SessionItem: {
+            capabilities?: string[] | null;
+            connector: string;
+            /** Format: date-time */
+            createdAt: string;
+            /**
+             * @default stopped
+             * @enum {string}
+             */
+            desired: "running" | "stopped";
+            /** @default 0 */
+            epoch: number;
+            error?: string | null;
+            id: string;
+            lastSeenAt?: string | null;
+            name: string;
+            phone?: string | null;
+            problem?: components["schemas"]["SessionProblem"] | null;
+            profileName?: string | null;
+            restrictedUntil?: string | null;
+            status?: components["schemas"]["SessionStatus"];
+            /** Format: date-time */
+            statusAt: string;
+            tenantId: string;
+        };
         /** SessionPage */
         SessionPage: {
-            items: components["schemas"]["Session"][];
+            items: components["schemas"]["SessionItem"][];
             nextCursor: string | null;
             seq: number;
         };
@@ -2435,8 +2464,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description 1 to 255 visible ASCII characters: the same request with the same key gets the first answer. */
-                "Idempotency-Key"?: string;
+                /** @description 1 to 255 visible ASCII characters: the same request with the same key gives the first message. */
+                "Idempotency-Key"?: string | null;
             };
             path: {
                 conversationId: string;
@@ -2563,7 +2592,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description 1 to 255 visible ASCII characters: the same key sends once. */
+                /** @description 1 to 255 visible ASCII characters: the same request with the same key gives the first message. */
                 "Idempotency-Key"?: string | null;
             };
             path: {

@@ -1,6 +1,6 @@
 import type { Me, Message } from "../api/types";
 import { watched } from "./external";
-import { readJson, write } from "./storage";
+import { followKeys, keysFrom, readJson, userPrefix, write } from "./storage";
 
 export interface Draft {
   text: string;
@@ -8,23 +8,28 @@ export interface Draft {
   note: boolean;
 }
 
-const PREFIX = "fivapp.draft.";
 export const NO_DRAFT: Draft = { text: "", quoted: null, note: false };
 
 /** The drafts of a user, by conversation; kept until they are sent, or the user logs out. */
 export const drafts = watched<Readonly<Record<string, Draft>>>({});
 
-let name = "";
+// Each conversation's draft has a key of its own, so that two tabs write over nothing of each other.
+let prefix = "";
+let unwritten = new Set<string>();
+let stopFollowing: () => void = () => undefined;
 
-function nameOf(me: Me): string {
-  return `${PREFIX}${me.tenantId}.${me.id}`;
-}
-
-/** Reads the drafts that an earlier page of this user left. */
+/** Reads the drafts that an earlier page of this user left, and follows those of other tabs. */
 export function openDrafts(me: Me): void {
-  if (name === nameOf(me)) return;
-  name = nameOf(me);
-  drafts.set(readJson<Record<string, Draft>>(name, {}));
+  const name = userPrefix("draft", me);
+  if (prefix === name) return;
+  closeDrafts();
+  prefix = name;
+  const left = keysFrom(prefix).map((key) => [key.slice(prefix.length), readJson(key, NO_DRAFT)] as const);
+  drafts.set(Object.fromEntries(left));
+  stopFollowing = followKeys(prefix, (id) => {
+    // What is being written here is newer, and is written soon.
+    if (!unwritten.has(id)) show(id, readJson(prefix + id, NO_DRAFT));
+  });
 }
 
 export function draftOf(conversationId: string): Draft {
@@ -36,11 +41,16 @@ export function isEmpty(draft: Draft): boolean {
 }
 
 export function setDraft(conversationId: string, draft: Draft): void {
+  show(conversationId, draft);
+  unwritten.add(conversationId);
+  keep();
+}
+
+function show(conversationId: string, draft: Draft): void {
   drafts.set((all) => {
     const { [conversationId]: _, ...rest } = all;
     return isEmpty(draft) && !draft.note ? rest : { ...rest, [conversationId]: draft };
   });
-  keep();
 }
 
 let timer: ReturnType<typeof setTimeout> | undefined;
@@ -53,15 +63,20 @@ function keep(): void {
 
 export function flushDrafts(): void {
   clearTimeout(timer);
-  if (name === "") return;
-  const all = drafts.get();
-  write(name, Object.keys(all).length === 0 ? null : JSON.stringify(all));
+  if (prefix === "") return;
+  for (const id of unwritten) {
+    const draft = drafts.get()[id];
+    write(prefix + id, draft === undefined ? null : JSON.stringify(draft));
+  }
+  unwritten.clear();
 }
 
 /** Forgets the drafts of the user who logs out; nothing is written any more. */
 export function closeDrafts(): void {
   clearTimeout(timer);
-  name = "";
+  stopFollowing();
+  prefix = "";
+  unwritten = new Set();
   drafts.set({});
 }
 

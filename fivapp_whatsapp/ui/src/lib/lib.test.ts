@@ -5,7 +5,7 @@ import { box, kindOf, mediaUrl, nameOf } from "./media";
 import { addressText, phone, typedNumber } from "./phones";
 import { fillIn, firstVariable, matching, slashQuery, unfilled } from "./quick";
 import { snoozes } from "./snooze";
-import { clock, dayName, duration, fileSize, length, shortTime } from "./time";
+import { clock, dayName, duration, elapsed, fileSize, length, shortTime } from "./time";
 import { message } from "../testing/make";
 
 describe("times", () => {
@@ -25,6 +25,11 @@ describe("times", () => {
     expect(day(new Date(2026, 2, 14))).toBe("Saturday");
     expect(day(new Date(2026, 0, 5))).toBe("5 January");
     expect(clock(now, "en")).toBe("15:30");
+  });
+  it("since something was are in seconds at first", () => {
+    const at = "2026-11-26T12:00:00Z";
+    const after = (seconds: number) => elapsed(at, Date.parse(at) + seconds * 1000);
+    expect([-5, 10, 59, 60, 7_200].map(after)).toEqual(["1 s", "10 s", "59 s", "1 min", "2 h"]);
   });
   it("that last are short too", () => {
     expect([4, 61, 3000].map(duration)).toEqual(["4 min", "1 h", "2 d"]);

@@ -26,11 +26,30 @@ export function readJson<T>(key: string, fallback: T): T {
   }
 }
 
+/** Returns every key that begins so. */
+export function keysFrom(prefix: string): string[] {
+  try {
+    return Object.keys(localStorage).filter((key) => key.startsWith(prefix));
+  } catch {
+    return [];
+  }
+}
+
 /** Removes every key that begins so. */
 export function wipe(prefix: string): void {
-  try {
-    for (const key of Object.keys(localStorage)) if (key.startsWith(prefix)) localStorage.removeItem(key);
-  } catch {
-    // Nothing was kept, so nothing is left.
-  }
+  for (const key of keysFrom(prefix)) write(key, null);
+}
+
+/** Calls back with what follows the prefix when another tab writes a key that begins so; returns how to stop. */
+export function followKeys(prefix: string, heard: (rest: string) => void): () => void {
+  const listen = (event: StorageEvent) => {
+    if (event.key?.startsWith(prefix)) heard(event.key.slice(prefix.length));
+  };
+  addEventListener("storage", listen);
+  return () => removeEventListener("storage", listen);
+}
+
+/** Returns the beginning of a user's own keys; no user's is the beginning of another's. */
+export function userPrefix(kind: string, user: { tenantId: string; id: string }): string {
+  return `fivapp.${kind}.${user.tenantId}/${encodeURIComponent(user.id)}/`;
 }

@@ -71,6 +71,12 @@ export function duration(minutes: number): string {
   return `${Math.floor(minutes / (24 * 60))} d`;
 }
 
+/** Returns how long ago something was: 10 s, 5 min, 2 h; at least 1 s, where two clocks differ. */
+export function elapsed(at: string, now: number): string {
+  const seconds = Math.max(1, Math.floor((now - new Date(at).getTime()) / 1000));
+  return seconds < 60 ? `${seconds} s` : duration(Math.floor(seconds / 60));
+}
+
 /** Returns 0:07 or 1:02:03 for a length in seconds. */
 export function length(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds));

@@ -35,6 +35,11 @@ export function isEvent(frame: Frame): frame is EventFrame {
   return "seq" in frame;
 }
 
+/** Tells whether a customer wrote. */
+export function isIncoming(frame: EventFrame): boolean {
+  return frame.type === "message.created" && frame.data.direction === "incoming";
+}
+
 /** Reads what came; null for what is no frame. */
 export function readFrame(text: unknown): Frame | null {
   if (typeof text !== "string") return null;

@@ -18,7 +18,7 @@ interface Live {
   sender: Sender;
 }
 
-/** How the connection is; `missed` counts what came while it was away, at the last time that it came back. */
+/** How the connection is; `missed` counts the messages that came while it was away, at the last time that it came back. */
 export interface Connection {
   state: SocketState;
   /** Since when it is not live, in ms since 1970; null while it is. */

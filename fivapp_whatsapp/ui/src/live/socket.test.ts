@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { created, message } from "../testing/make";
+import { created, message, mine, updated } from "../testing/make";
 import type { EventFrame } from "./frames";
 import { LiveSocket, type Cursor, type SocketState } from "./socket";
 
@@ -94,7 +94,7 @@ it("begins at the head of the log and passes on what comes", async () => {
   expect(states[states.length - 1]).toBe("live");
 });
 
-it("comes back with its cursor, and counts what it had missed", async () => {
+it("comes back with its cursor, and counts the messages of customers that it had missed", async () => {
   (await started()).begin(41);
   FakeSocket.all[0]?.say(created(42, message()));
   FakeSocket.all[0]?.close();
@@ -104,9 +104,11 @@ it("comes back with its cursor, and counts what it had missed", async () => {
   second.say({ type: "hello", data: { epoch: "e1", seq: 44 } });
   second.say(created(43, message()));
   second.say(created(44, message()));
-  second.say({ type: "live", data: { seq: 44 } });
+  second.say(updated(45, mine({ status: "read" })));
+  second.say(created(46, mine()));
+  second.say({ type: "live", data: { seq: 46 } });
   expect(missed).toEqual([0, 2]);
-  expect(heard.map((frame) => frame.seq)).toEqual([42, 43, 44]);
+  expect(heard.map((frame) => frame.seq)).toEqual([42, 43, 44, 45, 46]);
 });
 
 it("passes nothing on twice", async () => {

@@ -1,4 +1,4 @@
-import { isEvent, readFrame, type EventFrame } from "./frames";
+import { isEvent, isIncoming, readFrame, type EventFrame } from "./frames";
 
 export type SocketState = "connecting" | "live" | "waiting" | "closed";
 
@@ -11,7 +11,7 @@ export interface SocketPorts {
   onBegin(seq: number): void;
   /** What was missed cannot be told any more: everything is to be read again. */
   onResync(): void;
-  /** What was missed has been told; `missed` is how many events that were. */
+  /** What was missed has been told; `missed` is how many messages of customers that were. */
   onLive(missed: number): void;
 }
 
@@ -143,7 +143,7 @@ export class LiveSocket {
     if (isEvent(frame)) {
       if (this.cursor !== null && frame.seq <= this.cursor.seq) return;
       this.cursor = { seq: frame.seq, epoch: this.cursor?.epoch ?? "" };
-      if (this.replaying) this.missed += 1;
+      if (this.replaying && isIncoming(frame)) this.missed += 1;
       this.ports.onEvent(frame);
     } else if (frame.type === "hello") {
       if (this.cursor === null) this.ports.onBegin(frame.data.seq);

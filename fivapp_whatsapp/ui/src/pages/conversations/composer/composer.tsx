@@ -101,7 +101,8 @@ export function Composer({ conversation, messages, field }: Props) {
     }
     if (event.key === "Enter" && !event.shiftKey) {
       event.preventDefault();
-      send();
+      // A key that is held down answers no question.
+      if (!event.repeat) send();
     }
   }
 

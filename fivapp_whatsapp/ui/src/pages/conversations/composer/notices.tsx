@@ -1,21 +1,22 @@
-import { useEffect, useState } from "react";
+import { useState } from "react";
 import { Link } from "wouter";
 import { useSessions } from "../../../api/queries";
 import type { Conversation, Message } from "../../../api/types";
 import { useSpeech } from "../../../i18n";
 import { useMinute } from "../../../lib/clock";
 import { readJson, write } from "../../../lib/storage";
-import { duration, minutesBetween } from "../../../lib/time";
+import { elapsed } from "../../../lib/time";
 import { useLive } from "../../../live/provider";
 import { useRetry } from "../messages-actions";
+import { answeredSince, begun, type Begun } from "./collision";
 
 const DAY = 24 * 60 * 60_000;
 const DISMISSED = "fivapp.dismissed";
 
 interface Other {
-  /** Whether somebody else has answered since the first key of this text, and nobody was asked about it yet. */
+  /** Whether somebody else has answered since the first key of this text, and it was not asked about yet. */
   blocks: boolean;
-  asked: { name: string; at: string } | null;
+  asked: { id: string; name: string; time: string } | null;
   ask(): void;
   forget(): void;
 }
@@ -23,34 +24,24 @@ interface Other {
 /** Watches whether a colleague answers while somebody writes: then sending asks once. */
 export function useUnansweredBy(conversation: Conversation, messages: readonly Message[], text: string): Other {
   const { me } = useLive();
-  const [since, setSince] = useState<number | null>(null);
+  const [since, setSince] = useState<Begun | null>(null);
   const [asked, setAsked] = useState<Other["asked"]>(null);
-  const writing = text.trim() !== "";
-  useEffect(() => {
-    // When the first key of this text was pressed.
-    const begun = setTimeout(() => {
-      setSince(writing ? Date.now() : null);
-      if (!writing) setAsked(null);
-    });
-    return () => clearTimeout(begun);
-  }, [writing]);
-  const answer =
-    since === null
-      ? undefined
-      : messages.findLast(
-          (message) =>
-            message.direction === "outgoing" &&
-            message.kind !== "note" &&
-            message.kind !== "system" &&
-            (message.author.kind === "agent" || message.author.kind === "phone") &&
-            message.author.id !== me.id &&
-            new Date(message.at).getTime() > since,
-        );
-  const name = answer?.author.name ?? conversation.title;
+  const loaded = messages.length > 0 || conversation.lastMessage == null;
+  const writing = text.trim() !== "" && loaded;
+  // At the first key of a text, and when it is gone.
+  if (writing !== (since !== null)) {
+    setSince(writing ? begun(messages) : null);
+    setAsked(null);
+  }
+  const answer = since === null ? undefined : answeredSince(messages, since, me.id);
   return {
-    blocks: answer !== undefined,
+    blocks: answer !== undefined && answer.id !== asked?.id,
     asked,
-    ask: () => answer !== undefined && setAsked({ name, at: answer.at }),
+    ask: () => {
+      if (answer === undefined) return;
+      const name = answer.author.name ?? conversation.title;
+      setAsked({ id: answer.id, name, time: elapsed(answer.at, Date.now()) });
+    },
     forget: () => {
       setAsked(null);
       setSince(null);
@@ -68,17 +59,11 @@ interface Props {
 /** What one should know before one sends. */
 export function Notices({ conversation, messages, other, onSendAnyway }: Props) {
   const { t } = useSpeech();
-  const now = useMinute();
   return (
     <>
       {other.asked !== null && (
         <div className="notice warn" role="alert">
-          <span>
-            {t("composer.answered", {
-              name: other.asked.name,
-              time: duration(minutesBetween(other.asked.at, now)),
-            })}
-          </span>
+          <span>{t("composer.answered", { name: other.asked.name, time: other.asked.time })}</span>
           <button type="button" className="button slim" onClick={onSendAnyway}>
             {t("composer.sendAnyway")}
           </button>
