@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
@@ -14,12 +13,15 @@ from fivapp_whatsapp.choices import chosen
 from fivapp_whatsapp.models import Contact, Conversation, Group, Message, OutgoingMessage, Session
 from fivapp_whatsapp.plugins.registry import Hook
 from fivapp_whatsapp.plugins.runner import Result, Runner, UnfitResult
+from fivapp_whatsapp.plugins.threads import AT_MOST as THREADS
 from fivapp_whatsapp.ports import Clock, Store
 from fivapp_whatsapp.tenant import Scope, TenantGateway
 
 from .decisions import Decisions
+from .slots import Slots
 
-# So many calls of one hook of a plugin run at once in a process: a slow bot keeps others waiting, not the machine.
+# So many calls of one hook of a plugin run at once in a process: a slow bot keeps others waiting, not the machine. Of
+# plain functions it is as many as there are threads for them.
 AT_ONCE = 16
 # How long a question with choices can still be answered by a number, and among how many messages it is looked for.
 _CHOICE_HOURS = 24
@@ -141,14 +143,14 @@ def sound(message: OutgoingMessage) -> OutgoingMessage:
 
 
 class Asking:
-    """Calls hooks of plugins, each `AT_ONCE` times at once; `view` makes a tenant's gateway for one of them."""
+    """Calls hooks of plugins, each so many times at once; `view` makes a tenant's gateway for one of them."""
 
     def __init__(self, runner: Runner, decisions: Decisions, view: Callable[[str, str, Scope], TenantGateway]) -> None:
         self._runner = runner
         self._decisions = decisions
         self._view = view
         # For each hook by itself: what one sends goes through the same plugin's outgoing_message.
-        self._slots: dict[tuple[str, str], asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(AT_ONCE))
+        self._slots: dict[tuple[str, str], Slots] = {}
 
     def paused(self, plugin: str, hook: str) -> str | None:
         """Return why a hook of a plugin is not called at the moment, or None."""
@@ -174,9 +176,16 @@ class Asking:
         `view` makes the gateway that the hook gets, where it is not the real one; `check` takes what the hook
         returned, and raises TypeError for what it may not return.
         """
-        async with self._slots[hook.plugin, hook.name]:
+        async with self._slots_of(hook).held(context.tenant_id):
             arguments = await self._arguments(hook, context, scope, attempt, view)
             return await self._runner.call(hook, arguments, timeout=timeout, check=check, again=attempt > 1)
+
+    def _slots_of(self, hook: Hook) -> Slots:
+        slots = self._slots.get((hook.plugin, hook.name))
+        if slots is None:
+            # No more than there are threads: a deadline is not to run out in a queue for one.
+            slots = self._slots[hook.plugin, hook.name] = Slots(THREADS if hook.threaded else AT_ONCE)
+        return slots
 
     async def _arguments(
         self, hook: Hook, context: Context, scope: Scope, attempt: int, view: View | None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from fivapp_whatsapp.errors import StoreError
@@ -164,12 +165,14 @@ class Dispatcher:
     async def _claim(self) -> None:
         self._claim_at = time.monotonic() + self._look_seconds
         await self._welcome()
-        if len(self._ways) >= _LANES:
-            await self._make_room()
-        limit = min(_CLAIMED, _LANES - len(self._ways))
-        if limit <= 0 or not self.subscribers:
+        await self._make_room()
+        held = Counter(name for _, name in self._ways)
+        room = {name: self._share - held[name] for name in self.subscribers if held[name] < self._share}
+        if not room:
             return
-        lanes = await self._store.claim_lanes(self.owner, tuple(self.subscribers), self._lease_seconds, limit=limit)
+        # No subscriber can get beyond its share, whosever lanes they are that come.
+        limit = min(_CLAIMED, *room.values())
+        lanes = await self._store.claim_lanes(self.owner, tuple(room), self._lease_seconds, limit=limit)
         # Lanes of one's own come again as well, after the others.
         new = [lane for lane in lanes if (lane.tenant_id, lane.plugin) not in self._ways]
         for lane in new:
@@ -181,10 +184,21 @@ class Dispatcher:
             self._news.set()
 
     async def _make_room(self) -> None:
-        """Give up lanes that have nothing to do, the longest idle first: others may have waited as long."""
+        """Give up idle lanes of a subscriber that has its share, the longest idle first: others may have waited."""
+        held = Counter(name for _, name in self._ways)
+        full = {name for name, count in held.items() if count >= self._share}
         heads = self._heads
-        ready = [key for key, way in self._ways.items() if not way.open and way.read >= heads.get(key[0], way.read + 1)]
+        ready = [
+            key
+            for key, way in self._ways.items()
+            if key[1] in full and not way.open and way.read >= heads.get(key[0], way.read + 1)
+        ]
         await self._give_up(sorted(ready, key=lambda key: self._moved[key])[:_CLAIMED])
+
+    @property
+    def _share(self) -> int:
+        """Return how many lanes one subscriber may have: one that hangs in all of its own leaves the others theirs."""
+        return max(1, _LANES // len(self.subscribers))
 
     async def _keep(self) -> None:
         """Save the places that moved, hold on to the rest in time, and let go of lanes without news."""

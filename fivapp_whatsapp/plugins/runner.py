@@ -59,7 +59,8 @@ class Runner:
         self._plugins = plugins
         self._metrics = metrics
         self._records = Records(clock, metrics)
-        self._threads: dict[str, PluginThreads] = {}
+        # Of each hook by itself: what hangs in one leaves the others theirs.
+        self._threads: dict[tuple[str, str], PluginThreads] = {}
         # Calls that somebody waits for, and those that nobody waits for any more; by task, for the watchdog.
         self._calls: dict[object, _Call] = {}
         self._left: dict[object, _Call] = {}
@@ -122,7 +123,7 @@ class Runner:
         call.deadline = loop.time() + (DEADLINES.get(hook.name, DEADLINE) if given is None else given)
         if hook.threaded:
             self._calls[call] = call
-            self._threads_of(hook.plugin).submit(_Job(call, arguments, self._returned))
+            self._threads_of(hook).submit(_Job(call, arguments, self._returned))
         else:
             self._start(call, self._run(call, arguments))
         if self._look is None:
@@ -317,10 +318,10 @@ class Runner:
         for threads in self._threads.values():
             threads.close()
 
-    def _threads_of(self, plugin: str) -> PluginThreads:
-        threads = self._threads.get(plugin)
+    def _threads_of(self, hook: Hook) -> PluginThreads:
+        threads = self._threads.get((hook.plugin, hook.name))
         if threads is None:
-            threads = self._threads[plugin] = PluginThreads(plugin)
+            threads = self._threads[hook.plugin, hook.name] = PluginThreads(hook.plugin, hook.name)
         return threads
 
 

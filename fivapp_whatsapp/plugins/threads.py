@@ -1,4 +1,4 @@
-"""Threads for the plain functions of one plugin: a function that hangs costs this plugin a thread, and nobody else."""
+"""Threads for the plain functions of one hook: a function that hangs costs this hook a thread, and nobody else."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ AT_MOST = 8
 class PluginThreads:
     """Runs jobs in daemon threads, which no end of the process waits for; further jobs wait for a free one."""
 
-    def __init__(self, plugin: str) -> None:
-        self._plugin = plugin
+    def __init__(self, plugin: str, hook: str) -> None:
+        self._name = f"plugin {plugin} {hook}"
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._idle = threading.Semaphore(0)
         self._count = 0
@@ -23,7 +23,7 @@ class PluginThreads:
         self._jobs.put(job)
         if not self._idle.acquire(blocking=False) and self._count < AT_MOST:
             self._count += 1
-            threading.Thread(target=self._work, name=f"plugin {self._plugin}", daemon=True).start()
+            threading.Thread(target=self._work, name=self._name, daemon=True).start()
 
     def close(self) -> None:
         """Let the threads end once they are done with what waits."""

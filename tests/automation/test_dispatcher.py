@@ -20,6 +20,7 @@ from fivapp_whatsapp.models import (
     ConversationPatch,
     Group,
     GroupUpdate,
+    IncomingMessage,
     Message,
     MessageStatus,
     OutgoingMessage,
@@ -538,13 +539,42 @@ async def test_lanes_that_are_too_many_for_a_process_take_turns(
     sqlite_url: str, clock: MovingClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("fivapp_whatsapp.automation.dispatcher._LANES", 2)
-    ears = [Heard(f"ear{number}") for number in range(6)]
+    ears = [Heard("ear0"), Heard("ear1")]
     async with world(sqlite_url, clock, *(ear.plugin() for ear in ears)) as here:
-        await here.tell_text("oi")
+        await _write_to_tenants(here, 6)
         async with asyncio.timeout(30):
-            while any(ear.texts != ["oi"] for ear in ears):
+            while any(len(ear.texts) < 6 for ear in ears):
                 assert len(here.gateway.dispatcher._ways) <= 2
                 await asyncio.sleep(0.02)
+
+
+async def test_a_plugin_that_hangs_in_all_its_lanes_leaves_other_plugins_theirs(
+    sqlite_url: str, clock: MovingClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fivapp_whatsapp.automation.dispatcher._LANES", 6)
+    go, ear = asyncio.Event(), Heard()
+
+    @hookimpl(timeout=300)
+    async def message_received(message: Message) -> None:
+        await go.wait()
+
+    async with world(sqlite_url, clock, plugin("bad", message_received), ear.plugin()) as here:
+        await _write_to_tenants(here, 8)
+        async with asyncio.timeout(30):
+            while len(ear.texts) < 8:
+                await asyncio.sleep(0.02)
+        go.set()
+        await here.idle()
+
+
+async def _write_to_tenants(here: World, count: int) -> None:
+    for number in range(count):
+        tenant_id = f"t{number}"
+        await here.gateway.store.add_tenant(tenant_id, tenant_id)
+        here.connector.report(tenant_id, SessionStatus.CONNECTED)
+        await here.gateway.connect(tenant_id)
+        chat = {"chat_id": BIA, "sender": BIA, "at": here.clock.now()}
+        await here.tell(IncomingMessage(session_id=tenant_id, native_id=f"n-{tenant_id}", text=tenant_id, **chat))
 
 
 async def test_a_failure_whose_wait_is_broken_off_is_tried_again_and_the_others_go_on(

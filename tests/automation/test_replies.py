@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from types import ModuleType
@@ -11,12 +12,14 @@ from typing import Any
 import msgspec
 import pytest
 
+from fivapp_whatsapp.automation.asking import AT_ONCE
 from fivapp_whatsapp.errors import Hold, StoreUnavailable
 from fivapp_whatsapp.hookspecs import hookimpl
 from fivapp_whatsapp.models import (
     Author,
     Choice,
     ConversationPatch,
+    IncomingMessage,
     Message,
     MessageKind,
     OutgoingMessage,
@@ -184,6 +187,52 @@ async def test_a_bot_that_takes_too_long_is_left_behind(sqlite_url: str, clock: 
     async with world(sqlite_url, clock, slow, says("good")) as here:
         message = await here.says()
         assert await outcomes(here, message) == [("slow", "late"), ("good", "answered")]
+
+
+async def test_many_messages_make_no_plain_function_late(sqlite_url: str, clock: MovingClock) -> None:
+    """They wait for a thread before their deadline begins, and each hook has threads of its own."""
+
+    @hookimpl(timeout=0.5)
+    def reply_to(message: Message) -> str:
+        time.sleep(0.3)
+        return "ok"
+
+    @hookimpl(timeout=0.5)
+    def message_received(message: Message) -> None:
+        time.sleep(0.3)
+
+    async with world(sqlite_url, clock, plugin("plain", reply_to, message_received)) as here:
+        await asyncio.gather(*(here.tell_text("oi", _chat(number)) for number in range(20)))
+        await here.idle()
+        assert here.gateway.runner.health("plain").late == 0
+        assert here.sent == ["ok"] * 20
+
+
+async def test_the_flood_of_one_tenant_keeps_another_waiting_for_one_call(sqlite_url: str, clock: MovingClock) -> None:
+    asked: list[str] = []
+    hold = asyncio.Event()
+
+    @hookimpl
+    async def reply_to(message: Message, gateway: TenantGateway) -> None:
+        asked.append(gateway.tenant_id)
+        if len(asked) <= AT_ONCE:
+            await hold.wait()
+
+    async with world(sqlite_url, clock, plugin("slow", reply_to)) as here:
+        here.connector.report("globex", SessionStatus.CONNECTED)
+        await here.gateway.store.add_tenant("globex", "Globex")
+        await here.gateway.connect("globex")
+        await asyncio.gather(*(here.tell_text("oi", _chat(number)) for number in range(50)))
+        async with asyncio.timeout(10):
+            while len(asked) < AT_ONCE:
+                await asyncio.sleep(0.01)
+        told = IncomingMessage(session_id="globex", native_id="g1", chat_id=BIA, sender=BIA, text="oi", at=clock.now())
+        await here.tell(told)
+        await asyncio.sleep(0.5)  # until it waits as well
+        hold.set()
+        await here.idle()
+        assert asked.index("globex") <= AT_ONCE + 1
+        assert len(asked) == 51
 
 
 async def test_no_bots_no_answer_and_the_message_says_so(sqlite_url: str, clock: MovingClock) -> None:
