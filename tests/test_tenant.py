@@ -20,7 +20,7 @@ from fivapp_whatsapp.errors import (
 )
 from fivapp_whatsapp.hookspecs import hookimpl
 from fivapp_whatsapp.metrics import PrometheusMetrics
-from fivapp_whatsapp.models import Author, Choice, ConversationPatch, Message, OutgoingMessage
+from fivapp_whatsapp.models import Author, Choice, ConversationPatch, Message, MessageKind, OutgoingMessage
 from fivapp_whatsapp.tenant import TenantGateway
 from fivapp_whatsapp.testing.connector import FakeConnector
 
@@ -279,6 +279,56 @@ async def test_a_rehearsal_asks_also_what_is_off_and_tells_the_rule_that_would_s
             await here.gateway.automation.try_("acme", "oi", conversation_id="nowhere")
 
 
+async def test_a_rehearsal_asks_who_looks_at_outgoing_messages_and_has_no_effect_there_either(
+    sqlite_url: str, clock: MovingClock
+) -> None:
+    @hookimpl
+    async def outgoing_message(message: OutgoingMessage, gateway: TenantGateway, conversation: Any) -> OutgoingMessage:
+        assert gateway.dry_run
+        await gateway.note(conversation.id, "visto")
+        if message.text == "pong":
+            raise Hold("Sem pong.")
+        return OutgoingMessage(text=f"{message.text} -- Loja")
+
+    @hookimpl
+    async def reply_to(message: Message) -> str:
+        return "ping"
+
+    modules = [pong(), plugin("second", reply_to), plugin("sign", outgoing_message)]
+    async with world(sqlite_url, clock, *modules) as here:
+        where = (await here.gateway.open_conversation("acme", BIA)).id
+        for conversation_id in (None, where):
+            trial = await here.gateway.automation.try_("acme", "oi", conversation_id=conversation_id)
+            assert [answer.text for answer in trial.answers] == ["ping -- Loja"]
+            assert [(step.plugin, step.outcome) for step in trial.trail.steps] == [
+                ("pong", "held"),
+                ("second", "answered"),
+            ]
+            assert [effect["what"] for effect in trial.effects] == ["note", "note"]
+        assert await here.messages(BIA) == []
+
+
+async def test_a_rehearsal_tells_what_the_connection_service_cannot_send_and_how_often_bots_answered(
+    sqlite_url: str, clock: MovingClock
+) -> None:
+    @hookimpl
+    async def reply_to(message: Message) -> Any:
+        return OutgoingMessage(kind=MessageKind.IMAGE) if message.text == "foto" else f"sobre {message.text}"
+
+    async with world(sqlite_url, clock, plugin("a", reply_to), bot_replies_per_minute=2) as here:
+        where = (await here.says("um")).conversation_id
+        trial = await here.gateway.automation.try_("acme", "foto", conversation_id=where)
+        [step] = trial.trail.steps
+        assert (step.outcome, (step.detail or "").partition(":")[0]) == ("failed", "capability_missing")
+        assert trial.trail.rule is None
+        await here.says("dois")
+        before = await here.gateway.store.log_state("acme")
+        for _ in range(2):
+            trial = await here.gateway.automation.try_("acme", "três", conversation_id=where)
+            assert (trial.trail.rule, len(trial.answers)) == ("rate_minute", 1)
+        assert (await here.lines(), await here.gateway.store.log_state("acme")) == ([], before)
+
+
 # --- outgoing messages -----------------------------------------------------------------------------
 
 
@@ -341,7 +391,7 @@ async def test_a_function_that_fails_leaves_the_message_or_holds_it_as_it_declar
         conversation = await here.gateway.open_conversation("acme", BIA)
         await here.gateway.send("acme", conversation.id, OutgoingMessage(text="a"))
         assert here.sent == ["a"]
-    async with world(sqlite_url, clock, filter_(wrong, timeout=0.05, on_failure="hold")) as here:
+    async with world(sqlite_url, clock, filter_(wrong, timeout=0.05, on_failure="hold"), language="en") as here:
         with pytest.raises(Hold, match="filter could not look at this message"):
             await here.gateway.send("acme", conversation.id, OutgoingMessage(text="b"))
 
@@ -349,7 +399,7 @@ async def test_a_function_that_fails_leaves_the_message_or_holds_it_as_it_declar
 async def test_a_message_is_held_while_the_plugin_that_must_look_at_it_is_paused(
     sqlite_url: str, clock: MovingClock
 ) -> None:
-    async with world(sqlite_url, clock, filter_(_fail, on_failure="hold")) as here:
+    async with world(sqlite_url, clock, filter_(_fail, on_failure="hold"), language="en") as here:
         conversation = await here.gateway.open_conversation("acme", BIA)
         for _ in range(5):
             with pytest.raises(Hold, match=r"ValueError in test_tenant\.py"):
@@ -415,6 +465,23 @@ async def test_what_no_database_can_keep_is_taken_out_of_a_bots_words(sqlite_url
     async with world(sqlite_url, clock, doer(odd)) as here:
         await here.says()
         assert here.sent == ["a\ufffdb\ufffdc"]
+
+
+async def test_a_startup_that_fails_is_shown_where_broken_plugins_are(sqlite_url: str, clock: MovingClock) -> None:
+    @hookimpl
+    async def startup(gateway: Any) -> None:
+        raise LookupError("a key that nobody is to see")
+
+    @hookimpl
+    async def reply_to(message: Message) -> str:
+        return "pong"
+
+    async with world(sqlite_url, clock, plugin("crm", startup, reply_to)) as here:
+        [broken] = here.gateway.plugins.broken
+        line = startup.__code__.co_firstlineno + 2
+        assert (broken.name, broken.problems) == ("crm", (f"startup failed: LookupError in test_tenant.py:{line}",))
+        await here.says()
+        assert here.sent == ["pong"]
 
 
 async def test_startup_and_shutdown_get_the_whole_gateway(sqlite_url: str, clock: MovingClock) -> None:

@@ -22,6 +22,10 @@ RULES: Mapping[str, tuple[str, str]] = {
     ),
     "reaction": ("Reações não recebem resposta.", "Reactions are not answered."),
     "too_old": ("A mensagem tinha mais de dois minutos.", "The message was more than two minutes old."),
+    "missed": (
+        "Os robôs estavam parados e a mensagem esperou mais de dois minutos.",
+        "The bots were away and the message waited for more than two minutes.",
+    ),
     "no_bots": ("Nenhum robô está ligado.", "No bot is switched on."),
     "bots_off": ("Os robôs estão desligados nesta empresa.", "Bots are switched off for this company."),
     "session_off": ("A sessão do WhatsApp está desligada.", "The WhatsApp session is switched off."),
@@ -82,13 +86,21 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     limits: Limits = Limits()
 
 
-def about_message(message: Message, stored_at: datetime, now: datetime) -> str | None:
-    """Return the rule by which a message itself is not to be answered, or None."""
+def about_message(
+    message: Message, stored_at: datetime, now: datetime, patience: timedelta = timedelta()
+) -> str | None:
+    """Return the rule by which a message itself is not to be answered, or None.
+
+    What was old when it came is history; what came in time and is looked at late, by more than the `patience` of the
+    bots, was missed.
+    """
     if message.direction != "incoming" or message.author.kind != "contact":
         return "own_message"
     if message.kind is MessageKind.REACTION:
         return "reaction"
-    return "too_old" if now - min(message.at, stored_at) > OLD else None
+    if stored_at - message.at > OLD:
+        return "too_old"
+    return "missed" if now - stored_at > OLD + patience else None
 
 
 def silencing(facts: Facts) -> str | None:

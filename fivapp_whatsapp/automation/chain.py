@@ -19,6 +19,7 @@ from fivapp_whatsapp.tenant import Scope
 
 from .asking import Asking, Context, View, sound
 from .decisions import Decisions
+from .lines import Reason, reason_line
 from .told import reason
 
 HOOK = "reply_to"
@@ -61,6 +62,8 @@ class Turn:
         self.message_ids = [message.id]
         self.bots: Sequence[Bot] = ()
         self.steps: list[AnswerStep] = []
+        # Why a step brought no answer, by its number.
+        self.reasons: dict[int, Reason] = {}
         self.asked = 0
         self.attempt = 1
         self.silent_since = now
@@ -128,7 +131,7 @@ class Chain:
 
         Raises PluginNotFound for an `only` that is not there.
         """
-        turn.bots, turn.steps, turn.asked = [], [], 0
+        turn.bots, turn.steps, turn.reasons, turn.asked = [], [], {}, 0
         for plugin in await self._decisions.order(turn.tenant_id):
             if not plugin.hooks.get(HOOK) or only not in (None, plugin.name):
                 continue
@@ -168,8 +171,10 @@ class Chain:
         )
         if result.outcome != "ok":
             outcome: StepOutcome = result.outcome
-            detail = self._asking.paused(bot.plugin.name, HOOK) if outcome == "paused" else reason(bot.hook, result)
-            self._note(turn, bot, result, outcome, detail)
+            why = reason(bot.hook, result)
+            if outcome == "paused":
+                why = Reason("paused", self._asking.paused(bot.plugin.name, HOOK) or "")
+            self._note(turn, bot, result, outcome, why)
             return None
         if result.value is None:
             self._note(turn, bot, result, "nothing", None)
@@ -181,18 +186,30 @@ class Chain:
             messages = [await prepare(message) for message in result.value]
         except Hold as exc:
             # Whoever wrote is not to be left without a word for that: the next one is asked.
-            self._note(turn, bot, result, "held", exc.detail)
+            self._note(turn, bot, result, "held", Reason("held", exc.detail))
             return None
         except StoreError:
             raise
         except GatewayError as exc:
-            self._note(turn, bot, result, "failed", f"{exc.code}: {exc.detail} ({bot.hook.location})")
+            self._note(turn, bot, result, "failed", Reason("refused", exc.code, bot.hook.location), exc.detail)
             return None
         self._note(turn, bot, result, "answered", None)
         return Answer(bot.plugin, messages)
 
-    def _note(self, turn: Turn, bot: Bot, result: Result, outcome: StepOutcome, detail: str | None) -> None:
-        ms = round(result.seconds * 1000, 1)
+    def _note(
+        self,
+        turn: Turn,
+        bot: Bot,
+        result: Result,
+        outcome: StepOutcome,
+        why: Reason | None,
+        more: str | None = None,
+    ) -> None:
+        """Note a step; the timeline has its reason in English, with `more` words for the plugin's author."""
+        ms, detail = round(result.seconds * 1000, 1), None
+        if why is not None:
+            turn.reasons[len(turn.steps)] = why
+            detail = reason_line(why, "en") if more is None else f"{why.what}: {more} ({why.place})"
         turn.steps.append(AnswerStep(plugin=bot.plugin.name, outcome=outcome, ms=ms, detail=detail))
 
 

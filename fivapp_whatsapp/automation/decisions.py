@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -72,6 +73,12 @@ class Decisions:
         """Return the plugins in the order in which a tenant's bots are asked: files first, then as it was set."""
         settings = (await self._tenant(tenant_id)).settings
         return in_order(self._plugins, settings)
+
+    @property
+    def patience(self) -> timedelta:
+        """Return the longest silence that a bot of this process waits for."""
+        hooks = self._plugins.hooks("reply_to")
+        return timedelta(seconds=max((hook.options.quiet_for for hook in hooks), default=0.0))
 
     def known(self, name: str) -> None:
         """Raise PluginNotFound for a plugin that is not there."""

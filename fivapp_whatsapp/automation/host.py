@@ -23,11 +23,12 @@ from .chain import HOOK
 from .decisions import Decisions
 from .dispatcher import Dispatcher
 from .failures import Failures
+from .lines import reason_line
 from .outgoing import Outgoing
 from .rehearsal import Rehearsal
 from .replies import Automation
 from .timers import Timers
-from .told import SOURCES, Contexts, ToldAfter
+from .told import SOURCES, Contexts, ToldAfter, reason
 
 if TYPE_CHECKING:
     from fivapp_whatsapp.gateway import Gateway
@@ -61,7 +62,9 @@ class PluginHost:
         self._attempts = Attempts(store, clock=clock, metrics=metrics, activity=self._activity)
         self._asking = Asking(self.runner, self.decisions, self.view)
         self._contexts = Contexts(store, clock)
-        self.outgoing = Outgoing(store, plugins, self._asking, self.decisions, connector, clock=clock)
+        self.outgoing = Outgoing(
+            store, plugins, self._asking, self.decisions, connector, clock=clock, language=settings.language
+        )
         self.automation = Automation(
             store,
             self._asking,
@@ -138,5 +141,9 @@ class PluginHost:
 
     async def _call_all(self, hook: str) -> None:
         """Call a hook of all plugins that have it, side by side; what fails there is theirs."""
-        calls = (self.runner.call(each, {"gateway": self._gateway}) for each in self.plugins.hooks(hook))
-        await asyncio.gather(*calls)
+        hooks = self.plugins.hooks(hook)
+        results = await asyncio.gather(*(self.runner.call(each, {"gateway": self._gateway}) for each in hooks))
+        for each, result in zip(hooks, results, strict=True):
+            if hook == "startup" and result.outcome in ("failed", "late"):
+                # It is called all the same, but people are to know that it may not work.
+                self.plugins.complain(each.plugin, f"startup failed: {reason_line(reason(each, result), 'en')}")

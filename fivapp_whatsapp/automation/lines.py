@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Literal
+
+import msgspec
 
 from fivapp_whatsapp.plugin_ports import AnswerStep
 
@@ -22,15 +25,54 @@ def rule_line(rule: str, language: str) -> str:
     return RULES[rule][language == "en"]
 
 
-def bots_failed(steps: Sequence[AnswerStep], minutes: int, language: str) -> str:
+class Reason(msgspec.Struct, frozen=True):
+    """Why a call brought nothing, as a code with its facts: `reason_line` puts it into words.
+
+    `what` is for `late` the seconds, for `raised` and `refused` the error's type or code, for `paused` why, for `held`
+    the words of the plugin that holds back, for `unfit` what was returned, in English; `place` is a file and its line.
+    """
+
+    code: Literal["late", "raised", "unfit", "refused", "held", "paused"]
+    what: str = ""
+    place: str = ""
+
+
+_REASONS = {
+    "late": ("levou mais de {what} s ({place})", "it took longer than {what} s ({place})"),
+    "raised": ("{what} em {place}", "{what} in {place}"),
+    "unfit": ("devolveu o que o gancho não aceita ({place})", "{what} ({place})"),
+    "refused": ("{what} ({place})", "{what} ({place})"),
+    "held": ("{what}", "{what}"),
+    "paused": ("está em pausa", "it is paused"),
+    "failing": ("falhou muitas vezes seguidas", "it failed many times in a row"),
+    "blocking": ("travou o servidor", "it blocked the server"),
+}
+
+
+def reason_line(reason: Reason, language: str) -> str:
+    """Say why a call brought nothing."""
+    code = reason.what if reason.code == "paused" and reason.what in _REASONS else reason.code
+    return _REASONS[code][language == "en"].format(what=reason.what, place=reason.place)
+
+
+def bots_failed(bots: Sequence[tuple[AnswerStep, Reason | None]], minutes: int, language: str) -> str:
     """Say that no bot could answer, which and why, and that people answer now."""
     english = language == "en"
-    bots = "; ".join(
-        f"{step.plugin} {_WHY[step.outcome][english]}" + (f": {step.detail}" if step.detail else "") for step in steps
+    said = "; ".join(
+        f"{step.plugin} {_WHY[step.outcome][english]}" + (f": {reason_line(why, language)}" if why else "")
+        for step, why in bots
     )
     if english:
-        return f"No bot could answer ({bots}). People answer here for {minutes} minutes."
-    return f"Nenhum robô pôde responder ({bots}). Pessoas respondem aqui por {minutes} minutos."
+        return f"No bot could answer ({said}). People answer here for {minutes} minutes."
+    return f"Nenhum robô pôde responder ({said}). Pessoas respondem aqui por {minutes} minutos."
+
+
+def bots_missed(minutes: int, language: str) -> str:
+    """Say that the bots were away while somebody waited, and that people answer now."""
+    why = rule_line("missed", language)
+    if language == "en":
+        return f"{why} People answer here for {minutes} minutes."
+    return f"{why} Pessoas respondem aqui por {minutes} minutos."
 
 
 def held_back(plugin: str, reason: str, language: str) -> str:
@@ -38,6 +80,14 @@ def held_back(plugin: str, reason: str, language: str) -> str:
     if language == "en":
         return f"The answer of {plugin} was held back: {reason}"
     return f"A resposta de {plugin} foi retida: {reason}"
+
+
+def not_looked_at(plugin: str, reason: Reason, language: str) -> str:
+    """Say that a message is held because the plugin that is to look at it could not."""
+    why = reason_line(reason, language)
+    if language == "en":
+        return f"The plugin {plugin} could not look at this message ({why})."
+    return f"O plugin {plugin} não pôde examinar esta mensagem ({why})."
 
 
 def handed_over(name: str | None, reason: str, until: datetime | None, language: str) -> str:

@@ -16,8 +16,9 @@ from fivapp_whatsapp.ports import Clock, Connector, Store
 from fivapp_whatsapp.tenant import Scope
 from fivapp_whatsapp.text import clean_text
 
-from .asking import Asking, Context, sound
+from .asking import Asking, Context, View, sound
 from .decisions import Decisions
+from .lines import not_looked_at
 from .told import reason
 
 _HOOK = "outgoing_message"
@@ -37,6 +38,7 @@ class Outgoing:
         connector: Callable[[Session], Connector],
         *,
         clock: Clock,
+        language: str,
     ) -> None:
         self._store = store
         self._plugins = plugins
@@ -44,6 +46,7 @@ class Outgoing:
         self._decisions = decisions
         self._connector = connector
         self._clock = clock
+        self._language = language
 
     async def prepare(
         self,
@@ -63,7 +66,7 @@ class Outgoing:
         if prepared:
             return message
         if ask_plugins and self._plugins.hooks(_HOOK):
-            changed = await self._ask(tenant_id, conversation, session, message)
+            changed = await self.ask(tenant_id, conversation, session, message)
             if changed is not message:
                 await self.check(conversation, session, changed)
                 message = changed
@@ -80,6 +83,10 @@ class Outgoing:
             raise RecipientMismatch
         if session.desired != "running":
             raise SessionNotConnected("No WhatsApp connection found for this conversation")
+        await self.able(session, message)
+
+    async def able(self, session: Session, message: OutgoingMessage) -> None:
+        """Raise InvalidInput or CapabilityMissing for what the connection service of a session cannot send."""
         if message.media is not None or message.kind not in _TEXTS:
             await self.require(session, "media", "send files")
         elif not (message.text or "").strip():
@@ -92,10 +99,19 @@ class Outgoing:
         if capability not in await self._connector(session).capabilities():
             raise CapabilityMissing(f"The connection service of this session cannot {what}.")
 
-    async def _ask(
-        self, tenant_id: str, conversation: Conversation, session: Session, message: OutgoingMessage
+    async def ask(
+        self,
+        tenant_id: str,
+        conversation: Conversation,
+        session: Session,
+        message: OutgoingMessage,
+        *,
+        view: View | None = None,
     ) -> OutgoingMessage:
-        """Ask each plugin once, in the order of the chain: what one returns, the next one sees."""
+        """Ask each plugin once, in the order of the chain: what one returns, the next one sees. Raises Hold.
+
+        `view` makes the gateway that the hooks get, where it is not the real one.
+        """
         for plugin in await self._decisions.order(tenant_id):
             if not plugin.hooks.get(_HOOK) or not (await self._decisions.plugin(tenant_id, plugin.name)).on:
                 continue
@@ -111,29 +127,28 @@ class Outgoing:
                     contact=await self._contact(tenant_id, hook, conversation),
                 )
                 scope = Scope(hook=_HOOK, conversation_id=conversation.id)
-                result = await self._asking.call(hook, context, scope, check=_message_or_none)
-                message = _after(hook, result, message)
+                result = await self._asking.call(hook, context, scope, view=view, check=_message_or_none)
+                message = self._after(hook, result, message)
+        return message
+
+    def _after(self, hook: Hook, result: Result, message: OutgoingMessage) -> OutgoingMessage:
+        """Return the message as a function leaves it. Raises Hold."""
+        if result.outcome == "held":
+            raise Hold(getattr(result.error, "detail", None))
+        if result.outcome == "ok":
+            if result.value is None:
+                return message
+            changed: OutgoingMessage = result.value
+            # Where it goes and what it repeats is not a plugin's to change.
+            return msgspec.structs.replace(changed, to=message.to, retry_of=message.retry_of)
+        if hook.options.on_failure == "hold":
+            raise Hold(not_looked_at(hook.plugin, reason(hook, result), self._language))
         return message
 
     async def _contact(self, tenant_id: str, hook: Hook, conversation: Conversation) -> object:
         if "contact" not in hook.arguments or conversation.contact_id is None:
             return None
         return await self._store.contact(tenant_id, conversation.contact_id)
-
-
-def _after(hook: Hook, result: Result, message: OutgoingMessage) -> OutgoingMessage:
-    """Return the message as a function leaves it. Raises Hold."""
-    if result.outcome == "held":
-        raise Hold(getattr(result.error, "detail", None))
-    if result.outcome == "ok":
-        if result.value is None:
-            return message
-        changed: OutgoingMessage = result.value
-        # Where it goes and what it repeats is not a plugin's to change.
-        return msgspec.structs.replace(changed, to=message.to, retry_of=message.retry_of)
-    if hook.options.on_failure == "hold":
-        raise Hold(f"The plugin {hook.plugin} could not look at this message ({reason(hook, result)}).")
-    return message
 
 
 def _message_or_none(value: object) -> OutgoingMessage | None:

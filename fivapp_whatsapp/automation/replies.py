@@ -29,7 +29,7 @@ from .belt import BUDGET, HOUR, RULES, TOLD, Facts, about_message, may_loop, sil
 from .bursts import Burst, Bursts
 from .chain import HOOK, Answer, Chain, Turn, TurnContext
 from .decisions import Decisions
-from .lines import bots_failed, held_back, rule_line
+from .lines import Reason, bots_failed, bots_missed, held_back, rule_line
 from .outgoing import Outgoing
 from .trial import Rehearse, Trial, Trials
 
@@ -39,6 +39,9 @@ _log = get_logger(__name__)
 NAME = "@replies"
 _STORE_RETRY_SECONDS = 1.0
 _RECENT = 1_000
+# An event that is handled so long after it was stored may have others behind it already; among so many it is looked.
+_LATE = timedelta(seconds=1)
+_LATER = 50
 # What a bot is when it could not answer: others may have had nothing to say, these would have.
 _GONE = frozenset({"failed", "late", "paused", "held"})
 _SILENT = frozenset({"repeated", "silenced", "unanswered"})
@@ -92,7 +95,7 @@ class Automation:
         self._clock = clock
         self._expiry = timedelta(seconds=expiry_seconds)
         self._language = language
-        self._trials = Trials(store, self.chain, decisions, clock, rehearse)
+        self._trials = Trials(store, self.chain, outgoing, decisions, clock, rehearse, self._rule)
         self._bursts = Bursts(attempts, clock, self._go_on, self._fail)
 
     def paused(self) -> None:
@@ -134,8 +137,8 @@ class Automation:
             return None
         if await self._store.marked(tenant_id, [message.id]):
             return None
-        about = about_message(message, event.at, self._clock.now())
-        turn = await self._turn(tenant_id, event, message, decided=about is not None)
+        about = about_message(message, event.at, self._clock.now(), self._decisions.patience)
+        turn = await self._turn(tenant_id, event, message, decided=about not in (None, "missed"))
         if turn is None:
             return None
         turn.attempt = attempt
@@ -166,20 +169,40 @@ class Automation:
         """Return a message's turn, None when its conversation is gone; one that is decided needs nothing read."""
         if not decided:
             message = await with_choice(self._store, self._clock, tenant_id, message)
-        turn = Turn(TurnContext(self._store, self._clock, tenant_id, message), event, message, self._clock.now())
+        since = await self._silent_since(tenant_id, event, message)
+        turn = Turn(TurnContext(self._store, self._clock, tenant_id, message), event, message, since)
         if decided or (await turn.conversation() is not None and await turn.session() is not None):
             return turn
         return None
 
+    async def _silent_since(self, tenant_id: str, event: StoredEvent, message: Message) -> datetime:
+        """Return since when a contact is silent, also across a restart.
+
+        What is handled late may have newer messages behind it: then this one waits, for their turn takes it over.
+        """
+        now = self._clock.now()
+        if not self._decisions.patience or now - event.at < _LATE:
+            return min(event.at, now)
+        later = await self._store.recent_messages(tenant_id, message.conversation_id, event.at, _LATER)
+        for each in later:
+            if each.id == message.id:
+                break
+            if each.direction == "incoming" and each.kind is not MessageKind.REACTION:
+                return now
+        return event.at
+
     async def _go_on(self, turn: Turn, *, about: str | None = None) -> bool:
         """Look at the rules, ask the bots that were not asked yet, and commit; False when the next bot waits."""
-        rule, notice = about, None
+        rule, notice = None if about == "missed" else about, None
         if rule is None and not turn.bots:
             await self.chain.begin(turn)
             # Where there are no bots nobody wants to be told what silences them.
             rule = None if turn.bots else "no_bots"
         if rule is None:
             rule, notice = await self._silenced(turn)
+        if rule is None and about == "missed":
+            # Whom people have answered meanwhile waits no more.
+            rule = "missed" if (await turn.conversation()).waiting_since is not None else "too_old"
         if rule is not None:
             await self._finish(turn, None, rule, notice)
             return True
@@ -203,6 +226,19 @@ class Automation:
 
     async def _silenced(self, turn: Turn) -> tuple[str | None, str | None]:
         """Return the rule that silences the bots in a turn's conversation, and the line that is to say so."""
+        rule, told = await self._rule(turn)
+        if rule is not None and rule not in TOLD:
+            return rule, None
+        if rule != "human_answers" and "human_answers" in told:
+            await self._memory(turn.key).delete("human_answers")
+        turn.told = told
+        if rule is None or rule in told:
+            return rule, None
+        await self._told_of(turn, rule)
+        return rule, self.say(rule)
+
+    async def _rule(self, turn: Turn) -> tuple[str | None, set[str]]:
+        """Return the rule that silences the bots in a turn's conversation, and those that it was told of lately."""
         now, message = self._clock.now(), turn.message
         conversation = await turn.conversation()
         if turn.wait_until is not None:
@@ -219,19 +255,12 @@ class Automation:
         )
         rule = silencing(facts)
         if rule not in (None, "human_answers"):
-            return rule, None
-        memory = self._memory(turn.key)
-        told = await _told(memory)
+            return rule, set()
+        told = await _told(self._memory(turn.key))
         if rule is None:
             recent = await self._recent(turn, now)
             rule = silencing(msgspec.structs.replace(facts, recent=recent, looping="loop" in told))
-        if rule != "human_answers" and "human_answers" in told:
-            await memory.delete("human_answers")
-        if rule is None or rule not in TOLD or rule in told:
-            turn.told = told
-            return rule, None
-        await self._told_of(turn, rule)
-        return rule, self.say(rule)
+        return rule, told
 
     async def _told_of(self, turn: Turn, rule: str) -> None:
         """Note that a conversation says of a rule: so long the bots pause, or nobody is told again."""
@@ -263,10 +292,11 @@ class Automation:
 
     async def _finish(self, turn: Turn, answer: Answer | None, rule: str | None, notice: str | None) -> None:
         hand_over_until = None
-        if answer is None and rule is None and (gone := _all_gone(turn.steps)):
+        gone = _all_gone(turn) if answer is None and rule is None else []
+        if gone or rule == "missed":
             minutes = (await self._decisions.automation(turn.tenant_id)).pause_minutes
             hand_over_until = self._clock.now() + timedelta(minutes=minutes)
-            notice = bots_failed(gone, minutes, self._language)
+            notice = bots_failed(gone, minutes, self._language) if gone else bots_missed(minutes, self._language)
             await self.has_human(*turn.key)
         elif answer is None and (held := [step for step in turn.steps if step.outcome == "held"]):
             notice = held_back(held[0].plugin, held[0].detail or "", self._language)
@@ -355,10 +385,10 @@ def _author(plugin: Plugin) -> Author:
     return Author(kind="plugin", id=plugin.name, name=plugin.title or plugin.name)
 
 
-def _all_gone(steps: Sequence[AnswerStep]) -> list[AnswerStep]:
-    """Return the steps of bots that could not answer when it was so with every bot that was asked, else none."""
-    asked = [step for step in steps if step.outcome != "off"]
-    return asked if all(step.outcome in _GONE for step in asked) else []
+def _all_gone(turn: Turn) -> list[tuple[AnswerStep, Reason | None]]:
+    """Return the bots that could not answer, and why, when it was so with every bot that was asked, else none."""
+    asked = [(step, turn.reasons.get(number)) for number, step in enumerate(turn.steps) if step.outcome != "off"]
+    return asked if all(step.outcome in _GONE for step, _ in asked) else []
 
 
 def _without_answers(draft: AnswerDraft, detail: str) -> AnswerDraft:
@@ -375,8 +405,8 @@ def _outcome(draft: AnswerDraft, answered: Answered) -> str:
         return "repeated"
     if answered.overtaken:
         return "overtaken"
-    if draft.trail.rule is not None or (answered.cut is not None and not answered.queued):
-        return "silenced"
     if draft.hand_over_until is not None:
         return "handed_over"
+    if draft.trail.rule is not None or (answered.cut is not None and not answered.queued):
+        return "silenced"
     return "answered" if draft.trail.plugin is not None else "unanswered"

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from time import monotonic
 
-from fivapp_whatsapp.models import Message, MessageKind, MessageStatus
+from fivapp_whatsapp.models import Message, MessageKind, MessageStatus, StatusChange
 from fivapp_whatsapp.plugin_ports import StoredEvent
 from fivapp_whatsapp.plugins.registry import Hook, Plugins
 from fivapp_whatsapp.plugins.runner import Result, UnfitResult
@@ -17,6 +17,7 @@ from fivapp_whatsapp.tenant import Scope
 from .asking import Asking, Context
 from .attempts import HookFailed, HookPaused
 from .decisions import Decisions
+from .lines import Reason, reason_line
 
 # The event types that each hook comes from.
 SOURCES: Mapping[str, tuple[str, ...]] = {
@@ -82,6 +83,10 @@ class Contexts:
             self._shared.popitem(last=False)
         return context
 
+    async def timeline(self, tenant_id: str, message_id: str) -> Sequence[StatusChange]:
+        """Return what happened to a message."""
+        return await self._store.timeline(tenant_id, message_id)
+
     def _make(self, tenant_id: str, event: StoredEvent) -> Context:
         return Context(
             self._store,
@@ -132,8 +137,17 @@ class ToldAfter:
         context = self._contexts.of(tenant_id, event, fresh=attempt > 1)
         message = await context.get("message") if event.message_id is not None else None
         name = hook_of(event, message)
+        if name == "message_status_changed" and await self._sent_after_all(tenant_id, event):
+            name = "message_sent"
         for number, hook in enumerate(self._hooks(name) if name else ()):
             await self._tell(hook, number, context, event, attempt)
+
+    async def _sent_after_all(self, tenant_id: str, event: StoredEvent) -> bool:
+        """Tell whether a message that had failed before it was ever sent has reached somebody now."""
+        if event.was != MessageStatus.FAILED or event.reached not in _SENT or event.message_id is None:
+            return False
+        steps = await self._contexts.timeline(tenant_id, event.message_id)
+        return not any(step.status in _SENT and step.received_at < event.at for step in steps)
 
     async def _tell(self, hook: Hook, number: int, context: Context, event: StoredEvent, attempt: int) -> None:
         key = f"{event.seq}:{hook.name}" if number == 0 else f"{event.seq}:{hook.name}.{number}"
@@ -146,21 +160,21 @@ def check(hook: Hook, result: Result) -> None:
     if result.outcome == "paused":
         raise HookPaused(hook.name)
     if result.outcome in ("failed", "late"):
-        raise HookFailed(hook.name, reason(hook, result))
+        raise HookFailed(hook.name, reason_line(reason(hook, result), "en"))
 
 
-def reason(hook: Hook, result: Result) -> str:
-    """Return why a call did not go well, in words without values."""
+def reason(hook: Hook, result: Result) -> Reason:
+    """Return why a call did not go well, without values."""
     if result.outcome == "late":
-        return f"it took longer than {result.seconds:.1f} s ({hook.location})"
+        return Reason("late", f"{result.seconds:.1f}", hook.location)
     if result.outcome == "held":
-        return getattr(result.error, "detail", "held")
+        return Reason("held", getattr(result.error, "detail", "held"))
     if result.outcome == "paused":
-        return "it is paused"
+        return Reason("paused")
     if isinstance(result.error, UnfitResult):
-        return f"{result.error} ({hook.location})"
+        return Reason("unfit", str(result.error), hook.location)
     kind = type(result.error).__name__ if result.error is not None else result.outcome
-    return f"{kind} in {_place(hook, result.error)}"
+    return Reason("raised", kind, _place(hook, result.error))
 
 
 def _place(hook: Hook, error: BaseException | None) -> str:

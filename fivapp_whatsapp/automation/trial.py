@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -26,9 +26,9 @@ from fivapp_whatsapp.plugin_ports import AnswerTrail, StoredEvent
 from fivapp_whatsapp.ports import Clock, Store
 from fivapp_whatsapp.text import clean_text
 
-from .belt import Facts, silencing
 from .chain import Chain, Turn, TurnContext
 from .decisions import Decisions
+from .outgoing import Outgoing
 from .rehearsal import Rehearsal, nobody
 
 Rehearse = Callable[[str, Mapping[str, Any] | None], Rehearsal]
@@ -49,9 +49,20 @@ class Trial(Model, frozen=True, kw_only=True):
 
 
 class Trials:
-    """Rehearses the reply chain; `rehearse` makes a rehearsal for a tenant, with a memory."""
+    """Rehearses the reply chain; `rehearse` makes a rehearsal with a memory, `rule` finds what would silence bots."""
 
-    def __init__(self, store: Store, chain: Chain, decisions: Decisions, clock: Clock, rehearse: Rehearse) -> None:
+    def __init__(
+        self,
+        store: Store,
+        chain: Chain,
+        outgoing: Outgoing,
+        decisions: Decisions,
+        clock: Clock,
+        rehearse: Rehearse,
+        rule: Callable[[Turn], Awaitable[tuple[str | None, Collection[str]]]],
+    ) -> None:
+        self._outgoing = outgoing
+        self._silencing = rule
         self._store = store
         self._chain = chain
         self._decisions = decisions
@@ -95,14 +106,22 @@ class Trials:
         if plugin is not None:
             self._decisions.known(plugin)
         await self._chain.begin(turn, plugin)
-        answer = await self._chain.go_on(turn, _as_it_is, view=rehearsal.view, patient=False)
+
+        async def prepare(answer: OutgoingMessage) -> OutgoingMessage:
+            """Go the way of a message that is sent, but for the form of its choices: people are to see them."""
+            if conversation_id is not None:
+                await self._outgoing.able(session, answer)
+            answer = await self._outgoing.ask(tenant_id, conversation, session, answer, view=rehearsal.view)
+            return _as_it_is(answer)
+
+        answer = await self._chain.go_on(turn, prepare, view=rehearsal.view, patient=False)
         answers = () if answer is None else answer.messages
         return Trial(
             answers=answers,
             trail=AnswerTrail(
                 message_id=message.id,
                 at=message.at,
-                rule=await self._rule(turn, conversation, session),
+                rule=(await self._silencing(turn))[0] if turn.bots else "no_bots",
                 plugin=None if answer is None else answer.plugin.name,
                 steps=turn.steps,
             ),
@@ -138,17 +157,8 @@ class Trials:
             at=self._clock.now(),
         )
 
-    async def _rule(self, turn: Turn, conversation: Conversation, session: Session) -> str | None:
-        if not turn.bots:
-            return "no_bots"
-        automation = await self._decisions.automation(turn.tenant_id)
-        now = self._clock.now()
-        return silencing(
-            Facts(message=turn.message, conversation=conversation, session=session, automation=automation, now=now)
-        )
 
-
-async def _as_it_is(message: OutgoingMessage) -> OutgoingMessage:
+def _as_it_is(message: OutgoingMessage) -> OutgoingMessage:
     if message.media is None and not (message.text or "").strip():
         raise InvalidInput("A message needs a text.")
     text = None if message.text is None else clean_text(message.text)

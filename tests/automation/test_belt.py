@@ -109,7 +109,7 @@ def test_each_rule_silences_what_it_is_for(rule: str | None, case: Facts) -> Non
         (None, message(), 0),
         (None, message(ago=120), 0),
         ("too_old", message(ago=121), 0),
-        ("too_old", message(), 121),
+        ("missed", message(), 121),
         ("own_message", message(author=BOT), 0),
         ("own_message", message(author=Author(kind="phone")), 0),
         ("reaction", message("👍", kind=MessageKind.REACTION), 0),

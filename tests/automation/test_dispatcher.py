@@ -311,6 +311,42 @@ async def test_a_paused_plugins_events_wait_and_are_no_failures(sqlite_url: str,
         assert await failures(here) == []
 
 
+async def test_what_reaches_somebody_after_it_had_failed_is_told_as_sent_once(
+    sqlite_url: str, clock: MovingClock
+) -> None:
+    told: list[tuple[str, str | None]] = []
+
+    @hookimpl
+    async def message_sent(message: Message) -> None:
+        told.append(("sent", message.text))
+
+    @hookimpl
+    async def message_status_changed(message: Message) -> None:
+        told.append(("status", message.text))
+
+    async with world(sqlite_url, clock, plugin("ear", message_sent, message_status_changed)) as here:
+        conversation = await here.gateway.open_conversation("acme", BIA)
+
+        async def reaches(status: MessageStatus, **ids: str) -> None:
+            await here.move(1)
+            await here.tell(StatusUpdate(session_id="acme", status=status, at=clock.now(), **ids))
+            await here.idle()
+
+        here.connector.fail_sends.append(ConnectorRejected("no"))
+        sent = await here.gateway.send("acme", conversation.id, OutgoingMessage(text="um"))
+        await here.idle()
+        assert told == [("status", "um")]
+        await reaches(MessageStatus.DELIVERED, client_message_id=sent.message.id)
+        assert told[1:] == [("sent", "um")]
+        told.clear()
+        # One that was accepted before it failed has been told of.
+        sent = await here.gateway.send("acme", conversation.id, OutgoingMessage(text="dois"))
+        native_id = sent.raw["messageId"]
+        for status in (MessageStatus.FAILED, MessageStatus.DELIVERED, MessageStatus.READ):
+            await reaches(status, native_id=native_id)
+        assert told == [("sent", "dois"), ("status", "dois"), ("status", "dois"), ("status", "dois")]
+
+
 async def test_a_hook_that_is_paused_leaves_the_others_of_its_plugin_running(
     sqlite_url: str, clock: MovingClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

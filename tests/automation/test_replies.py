@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -33,6 +34,7 @@ from tests.moving_clock import MovingClock
 
 pytestmark = pytest.mark.anyio
 AGENT = Author(kind="agent", id="u1", name="Bea")
+API = Author(kind="api")
 
 
 @pytest.fixture
@@ -287,9 +289,53 @@ async def test_when_no_bot_could_answer_people_take_over_and_a_line_says_why(
         message = await here.says("e agora?")
         assert (await here.trail(message)).rule == "human_answers"
         assert len(await here.lines()) == 1
-        # The API comes back after five minutes, and the bots with it.
-        await here.move(301)
-        assert await outcomes(here, await here.says("voltou?")) == [("broken", "failed"), ("late", "late")]
+
+
+async def test_a_bots_api_that_is_away_for_five_minutes_gives_its_customers_to_people_and_takes_them_back(
+    sqlite_url: str, clock: MovingClock
+) -> None:
+    back = clock.now() + timedelta(minutes=5)
+
+    def answer(message: Message) -> str:
+        if clock.now() < back:
+            raise ConnectionError
+        return f"sobre {message.text}"
+
+    async with world(sqlite_url, clock, bot("llm", answer)) as here:
+        await here.automation(pause_minutes=5)
+        for number in range(30):
+            await here.says(f"m{number}", chat=_chat(number))
+            await here.move(9.5)
+        assert here.sent == []
+        for number in range(30):
+            assert (await here.conversation(_chat(number))).answered_by == "human"
+            [line] = await here.lines(_chat(number))
+            assert line.startswith("Nenhum robô pôde responder (llm ")
+        # Most of them never waited for a call: the bot was paused, and the line says so.
+        assert here.gateway.runner.health("llm").failures < 30
+        await here.move(310)
+        assert clock.now() > back
+        for number in range(30):
+            await here.says("voltou?", chat=_chat(number))
+        assert here.sent == ["sobre voltou?"] * 30
+
+
+async def test_system_lines_are_in_one_language(sqlite_url: str, clock: MovingClock) -> None:
+    english = {"took", "longer", "than", "is", "paused", "failed", "failing", "in", "held", "back", "could", "not"}
+    late = bot("tarda", lambda m: asyncio.sleep(30), timeout=0.05)
+    odd, empty = bot("estranho", lambda m: 42), bot("vazio", lambda m: "  ")
+    bots = [fails("quebrado"), late, odd, empty, says("retido", "x")]
+    async with world(sqlite_url, clock, *bots, keeps_back("x", "palavra proibida")) as here:
+        for number in range(6):
+            await here.says(f"m{number}", chat=_chat(number))
+        lines = [line for number in range(6) for line in await here.lines(_chat(number))]
+    assert "quebrado falhou: ValueError em test_replies.py" in lines[0]
+    assert "estranho falhou: devolveu o que o gancho não aceita (test_replies.py:" in lines[0]
+    assert "vazio falhou: invalid_input (test_replies.py:" in lines[0]
+    assert "retido foi retido: palavra proibida" in lines[0]
+    assert "quebrado está pausado: falhou muitas vezes seguidas" in lines[5]
+    words = {word for line in lines for word in re.findall(r"[a-z]+", line.lower())}
+    assert words & english == set()
 
 
 async def test_a_bundled_bot_that_nobody_configured_is_not_asked(sqlite_url: str, clock: MovingClock) -> None:
@@ -303,11 +349,11 @@ async def test_a_bundled_bot_that_nobody_configured_is_not_asked(sqlite_url: str
         assert (await here.conversation()).answered_by == "human"
 
 
-def keeps_back(word: str) -> ModuleType:
+def keeps_back(word: str, why: str = "not that") -> ModuleType:
     @hookimpl
     def outgoing_message(message: OutgoingMessage) -> None:
         if message.text == word:
-            raise Hold("not that")
+            raise Hold(why)
 
     return plugin("filter", outgoing_message)
 
@@ -366,6 +412,46 @@ async def test_a_thousand_old_messages_get_no_answer(sqlite_url: str, clock: Mov
         await here.idle()
         assert here.sent == []
         assert (await here.trail((await here.messages(_chat(1)))[0])).rule == "too_old"
+
+
+async def test_who_wrote_while_the_bots_were_away_goes_to_people_with_one_line(
+    sqlite_url: str, clock: MovingClock
+) -> None:
+    async with world(sqlite_url, clock, says("a")) as here:
+        await here.says("um")
+        await here.says("um", chat=BIA)
+        await here.gateway.dispatcher.drain(1)
+        waiting = [await here.says(text, wait=False) for text in ("dois", "três")]
+        await here.says("quatro", chat=BIA, wait=False)
+        await here.gateway.send("acme", (await here.conversation(BIA)).id, OutgoingMessage(text="oi"), author=API)
+        old = await here.says("de ontem", chat=_chat(7), wait=False, at=clock.now() - timedelta(days=1))
+    await clock.move(130)
+    async with world(sqlite_url, clock, says("a")) as here:
+        await here.idle()
+        assert here.sent == []
+        assert [(await here.trail(each)).rule for each in (*waiting, old)] == ["missed", "human_answers", "too_old"]
+        [line] = await here.lines()
+        assert line.startswith("Os robôs estavam parados")
+        conversation = await here.conversation()
+        assert conversation.answered_by == "human"
+        assert conversation.paused_until == clock.now() + timedelta(minutes=30)
+        # Somebody had answered Bia meanwhile, and history is nobody's question.
+        for chat in (BIA, _chat(7)):
+            assert (await here.conversation(chat)).answered_by == "bot"
+            assert await here.lines(chat) == []
+
+
+async def test_who_wrote_while_the_bots_were_away_is_left_alone_where_bots_say_nothing(
+    sqlite_url: str, clock: MovingClock
+) -> None:
+    async with world(sqlite_url, clock, says("a")) as here:
+        await here.gateway.dispatcher.drain(1)
+        message = await here.says("oi", chat=GROUP, wait=False)
+    await clock.move(130)
+    async with world(sqlite_url, clock, says("a")) as here:
+        await here.idle()
+        assert (await here.trail(message)).rule == "group_off"
+        assert await here.lines(GROUP) == []
 
 
 def _chat(number: int) -> str:
@@ -626,16 +712,43 @@ async def test_impatient_bots_before_it_are_asked_about_each_message_at_once(
         assert here.sent == ["pong", "e agora?"]
 
 
-async def test_a_burst_survives_a_restart(sqlite_url: str, clock: MovingClock) -> None:
-    async with world(sqlite_url, clock, gathers("a")) as here:
+async def test_a_burst_survives_a_restart_and_its_time_with_it(sqlite_url: str, clock: MovingClock) -> None:
+    async with world(sqlite_url, clock, gathers("a", 20.0)) as here:
         await here.says("oi")
+        await here.move(5)
         await here.says("tem?")
+    await clock.move(10)
+    async with world(sqlite_url, clock, gathers("a", 20.0)) as here:
+        await here.move(9)
+        assert here.sent == []
+        await here.move(2)
+        assert here.sent == ["oi / tem?"]
+        await here.says("e agora?")
+    await clock.move(30)
+    async with world(sqlite_url, clock, gathers("a", 20.0)) as here:
+        await here.idle()  # silent for long enough already
+        assert here.sent == ["e agora?"]
+
+
+async def test_all_that_was_written_before_a_restart_is_one_question(sqlite_url: str, clock: MovingClock) -> None:
+    async with world(sqlite_url, clock, gathers("a")) as here:
+        for text in ("oi", "tudo bem?", "qual o preço?"):
+            await here.says(text)
     await clock.move(30)
     async with world(sqlite_url, clock, gathers("a")) as here:
         await here.idle()
+        assert here.sent == ["oi / tudo bem? / qual o preço?"]
+
+
+async def test_a_bot_may_wait_for_silence_longer_than_a_message_may_be_old(sqlite_url: str, clock: MovingClock) -> None:
+    async with world(sqlite_url, clock, gathers("a", 300.0)) as here:
+        await here.says("oi")
+    await clock.move(200)
+    async with world(sqlite_url, clock, gathers("a", 300.0)) as here:
+        await here.idle()
         assert here.sent == []
-        await here.move(6)
-        assert here.sent == ["oi / tem?"]
+        await here.move(101)
+        assert here.sent == ["oi"]
 
 
 async def test_what_comes_while_a_patient_bot_thinks_is_another_turn(sqlite_url: str, clock: MovingClock) -> None:
@@ -687,9 +800,7 @@ async def test_a_bot_that_begins_to_think_while_a_message_is_read_is_not_broken_
         await think.wait()
         monkeypatch.setattr(here.gateway.store, "marked", marked)
         await here.idle()
-        assert here.sent == ["um"]
-        await here.move(6)
-        assert here.sent == ["um", "dois"]
+        assert here.sent == ["um", "dois"]  # each a turn of its own; silence after the second is over as well
         assert (await here.trail(second)).plugin == "a"
 
 

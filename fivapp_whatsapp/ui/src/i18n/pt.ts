@@ -562,6 +562,7 @@ export const pt = {
   "rule.not_a_contact": "Só pessoas e grupos recebem resposta, não canais, listas ou status.",
   "rule.reaction": "Reações não recebem resposta.",
   "rule.too_old": "A mensagem tinha mais de dois minutos.",
+  "rule.missed": "Os robôs estavam parados e a mensagem esperou mais de dois minutos.",
   "rule.no_bots": "Nenhum robô está ligado.",
   "rule.bots_off": "Os robôs estão desligados nesta empresa.",
   "rule.session_off": "A sessão do WhatsApp está desligada.",
