@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, Protocol
 
 import msgspec
@@ -424,6 +424,26 @@ class Store(PluginStore, Protocol):
 
     async def accounts(self, tenant_id: str) -> list[Account]:
         """List a tenant's accounts by login."""
+        ...
+
+    # logins, for all processes
+    async def spend_token(self, mark: str, until: datetime) -> bool:
+        """Use a token up for good, by a mark that stands for it; False when it was used up before.
+
+        The mark is kept until the token's own end.
+        """
+        ...
+
+    async def is_spent(self, mark: str) -> bool:
+        """Tell whether a token was used up."""
+        ...
+
+    async def note_failed_login(self, address: str, now: datetime, interval: timedelta) -> datetime:
+        """Count a failed login of an address: it has all its tries again one `interval` later; returns when."""
+        ...
+
+    async def logins_full_at(self, address: str) -> datetime | None:
+        """Return when an address has all its tries to log in again; None when nothing is known against it."""
         ...
 
     async def quick_replies(self, tenant_id: str) -> list[QuickReply]:

@@ -305,6 +305,26 @@ class IdempotencyRow(Row, omit_defaults=True):
     answer: str | None = None
 
 
+class SpentTokenRow(Row):
+    """A ticket that was used, or a login that was ended, before its time."""
+
+    table: ClassVar[str] = "fivapp_spent_token"
+    primary_key: ClassVar[tuple[str, ...]] = ("mark",)
+
+    mark: str
+    until: int
+
+
+class FailedLoginRow(Row):
+    """When an address has all its tries to log in again: each failure puts that off."""
+
+    table: ClassVar[str] = "fivapp_failed_login"
+    primary_key: ClassVar[tuple[str, ...]] = ("address",)
+
+    address: str
+    full_at: int
+
+
 class QuickRepliesRow(Row):
     """A tenant's quick replies; `items` is a JSON list."""
 
@@ -334,6 +354,8 @@ ROWS: tuple[type[Row], ...] = (
     SendGateRow,
     SessionPulseRow,
     IdempotencyRow,
+    SpentTokenRow,
+    FailedLoginRow,
     QuickRepliesRow,
     *PLUGIN_ROWS,
 )

@@ -265,6 +265,20 @@ class IdempotencyKeys(Table, tablename="fivapp_idempotency_key"):
     answer = optional_text()
 
 
+class SpentTokens(Table, tablename="fivapp_spent_token"):
+    """Tickets that were used, and logins that were ended, before their time."""
+
+    mark = key_column()
+    until = time_column()
+
+
+class FailedLogins(Table, tablename="fivapp_failed_login"):
+    """When each address has all its tries to log in again."""
+
+    address = key_column()
+    full_at = time_column()
+
+
 class QuickReplies(Table, tablename="fivapp_quick_replies"):
     """Each tenant's quick replies, in one row."""
 
@@ -298,6 +312,8 @@ TABLES: tuple[type[Table], ...] = (
     SendGates,
     SessionPulses,
     IdempotencyKeys,
+    SpentTokens,
+    FailedLogins,
     QuickReplies,
     *PLUGIN_TABLES,
     Migrations,

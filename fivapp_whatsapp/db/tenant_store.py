@@ -1,18 +1,20 @@
-"""What DatabaseStore keeps of tenants: themselves, their accounts, their quick replies."""
+"""What DatabaseStore keeps of tenants: themselves, their accounts and what logins leave behind, quick replies."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
+from functools import partial
 
 import msgspec
 
-from fivapp_whatsapp.models import Account, QuickReply, Role, Tenant
+from fivapp_whatsapp.models import Account, QuickReply, Role, Tenant, to_datetime
 
 from . import convert
-from .operations import tenants
+from .operations import logins, tenants
 from .operations.quick_replies import SetQuickReplies
 from .part import Part
-from .rows import QuickRepliesRow
+from .rows import FailedLoginRow, QuickRepliesRow, SpentTokenRow
 
 
 class TenantTables(Part):
@@ -76,3 +78,24 @@ class TenantTables(Part):
     async def accounts(self, tenant_id: str) -> list[Account]:
         """List a tenant's accounts by login."""
         return [convert.account(row) for row in await self._read.accounts(tenant_id)]
+
+    # --- logins ----------------------------------------------------------------------------------
+
+    async def spend_token(self, mark: str, until: datetime) -> bool:
+        """Use a token up; False when that was done before."""
+        return await self._writer.submit(logins.SpendToken(mark, convert.to_ms(until)))
+
+    async def is_spent(self, mark: str) -> bool:
+        """Tell whether a token was used up."""
+        return await self._read.by_key(SpentTokenRow, mark) is not None
+
+    async def note_failed_login(self, address: str, now: datetime, interval: timedelta) -> datetime:
+        """Count a failed login of an address."""
+        step = round(interval.total_seconds() * 1000)
+        work = partial(logins.note_failure, address, convert.to_ms(now), step)
+        return to_datetime(await self._database.transact(work))
+
+    async def logins_full_at(self, address: str) -> datetime | None:
+        """Return when an address has all its tries again."""
+        row = await self._read.by_key(FailedLoginRow, address)
+        return None if row is None else to_datetime(row.full_at)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections import OrderedDict
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import msgspec
@@ -45,6 +46,9 @@ __all__ = [
 EXCLUDE = "exclude_from_auth"
 PUBLIC = {EXCLUDE: True}
 _REVOKED_MAX = 10_000
+# Times come back from the store in whole milliseconds.
+_STORED_EXACTLY = timedelta(milliseconds=2)
+_TOO_MANY = "Too many failed logins from this address; try again later."
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -72,8 +76,11 @@ class Authenticator:
         self._store = store
         self._trusted = parse_networks(settings.trusted_proxies)
         self._failures = Buckets(settings.rate_failed_logins / 60, settings.rate_failed_logins, clock.monotonic)
+        self._clock = clock
+        self._login_interval = timedelta(minutes=1) / settings.rate_failed_logins
         self._tenants: Remembered[Tenant] = Remembered(clock.monotonic)
         self._accounts: Remembered[tuple[Account, str]] = Remembered(clock.monotonic)
+        self._ended: Remembered[bool] = Remembered(clock.monotonic)
         self._revoked: OrderedDict[str, float] = OrderedDict()
         secure = settings.public_url.lower().startswith("https://")
         self.cookie_name = "__Host-fivapp" if secure else "fivapp"
@@ -122,8 +129,7 @@ class Authenticator:
 
     async def _by_account(self, token: str) -> tuple[User, Credential]:
         claims = self.account_tokens.read(token)
-        if claims.token_id in self._revoked:
-            raise NotAuthenticated
+        await self._check_ended(claims.token_id)
         user = await self._account_user(claims.tenant_id, claims.account_id, claims.password_mark)
         return user, Credential("account", claims.expires_at, claims.account_id, claims.token_id, claims.password_mark)
 
@@ -141,12 +147,29 @@ class Authenticator:
 
     async def confirm(self, user: User, credential: Credential) -> User:
         """Return the user as it is now; for connections that stay open. Raises NotAuthenticated, TenantSuspended."""
-        if credential.expires_at <= time.time() or credential.token_id in self._revoked:
+        if credential.expires_at <= time.time():
             raise NotAuthenticated
+        if credential.token_id is not None:
+            await self._check_ended(credential.token_id)
         if credential.account_id is not None:
             return await self._account_user(user.tenant_id, credential.account_id, credential.password_mark)
         await self.tenant(user.tenant_id)
         return user
+
+    async def _check_ended(self, token_id: str) -> None:
+        """Raise NotAuthenticated for a login that was ended: here at once, elsewhere when it was asked for again."""
+        if token_id in self._revoked:
+            raise NotAuthenticated
+        if await self._ended.get(token_id, lambda: self._store.is_spent(self._mark("login", token_id))):
+            raise NotAuthenticated
+
+    async def use_once(self, kind: str, text: str, until: float) -> bool:
+        """Use something up in all processes, until a time (seconds since 1970); False when it was used up before."""
+        return await self._store.spend_token(self._mark(kind, text), datetime.fromtimestamp(until, UTC))
+
+    def _mark(self, kind: str, text: str) -> str:
+        # Keyed: what stands in the database opens nothing, and an address cannot be read out of it.
+        return self.account_tokens.mark(f"{kind} {text}")
 
     async def tenant(self, tenant_id: str) -> Tenant:
         """Return a tenant that may act. Raises NotAuthenticated when there is none, TenantSuspended."""
@@ -162,21 +185,42 @@ class Authenticator:
     def check_failures(self, scope: Scope) -> None:
         """Raise RateLimited when this address has failed too often."""
         if wait := self._failures.wait(client_key(scope, self._trusted)):
-            raise RateLimited(wait, "Too many failed logins from this address; try again later.")
+            raise RateLimited(wait, _TOO_MANY)
+
+    async def check_logins(self, scope: Scope) -> None:
+        """Raise RateLimited when this address has failed to log in too often, in whatever process."""
+        self.check_failures(scope)
+        full_at = await self._store.logins_full_at(self._address(scope))
+        if full_at is not None:
+            wait = full_at - self._clock.now() - (self.settings.rate_failed_logins - 1) * self._login_interval
+            if wait >= _STORED_EXACTLY:
+                raise RateLimited(wait.total_seconds(), _TOO_MANY)
+
+    async def count_login(self, scope: Scope) -> None:
+        """Count a failed login of this address, in all processes. Raises RateLimited when there were too many."""
+        self.count_failure(scope)
+        await self._store.note_failed_login(self._address(scope), self._clock.now(), self._login_interval)
+
+    def _address(self, scope: Scope) -> str:
+        return self._mark("address", client_key(scope, self._trusted))
 
     def count_failure(self, scope: Scope) -> None:
         """Count a failed authentication of this address. Raises RateLimited when there were too many."""
         if wait := self._failures.take(client_key(scope, self._trusted)):
-            raise RateLimited(wait, "Too many failed logins from this address; try again later.")
+            raise RateLimited(wait, _TOO_MANY)
 
     def log_in(self, account: Account, password_hash: str) -> tuple[Cookie, float]:
         """Return the cookie of a new login, and when it ends (seconds since 1970)."""
         token, expires_at = self.account_tokens.make(account, password_hash)
         return self._cookie(token, math.ceil(expires_at - time.time())), expires_at
 
-    def log_out(self, credential: Credential | None) -> Cookie:
-        """End a local account's login in this process, and return the cookie that ends it in the browser."""
+    async def log_out(self, credential: Credential | None) -> Cookie:
+        """End a local account's login, and return the cookie that ends it in the browser.
+
+        Other processes take it for ended within four seconds.
+        """
         if credential is not None and credential.token_id is not None:
+            await self.use_once("login", credential.token_id, credential.expires_at)
             self._revoked[credential.token_id] = credential.expires_at
             if len(self._revoked) > _REVOKED_MAX:
                 self._revoked.popitem(last=False)

@@ -160,6 +160,8 @@ class _Socket:
         if "authorization" in headers:
             return await auth.authenticate(self._socket)
         ticket = tickets.redeem(self._socket.query_params.get("ticket", ""), origin)
+        if not await auth.use_once("ticket", ticket.nonce, ticket.until):
+            raise NotAuthenticated("The ticket is used up or too old.")
         return await auth.confirm(ticket.user, ticket.credential), ticket.credential
 
     def _cursor(self) -> tuple[int | None, str | None]:

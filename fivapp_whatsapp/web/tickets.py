@@ -1,9 +1,9 @@
 """Tickets that let a browser open a WebSocket: signed, for half a minute, for one use.
 
 A page cannot set headers on a WebSocket, and a JWT in a URL would end up in logs; so it asks for a ticket first.
-Tickets are signed rather than kept, so that any process may redeem what another one issued. Each process
-remembers what it redeemed: within its 30 seconds a stolen ticket could be used once more at every *other*
-process, by a page of the same origin. The processes' clocks must agree to a few seconds.
+Tickets are signed rather than kept, so that any process may redeem what another one issued. Each process remembers
+what it redeemed; that no other one redeems it as well, who redeems it makes sure by the database
+(Authenticator.use_once). The processes' clocks must agree to a few seconds.
 """
 
 from __future__ import annotations

@@ -40,6 +40,8 @@ KEYS = {
     ("fivapp_outbox", ("message_id",)),
     ("fivapp_send_gate", ("session_id",)),
     ("fivapp_session_pulse", ("session_id",)),
+    ("fivapp_spent_token", ("mark",)),
+    ("fivapp_failed_login", ("address",)),
     ("fivapp_webhook_batch", ("id",)),
     ("fivapp_idempotency_key", ("tenant_id", "principal", "route", "key")),
     ("fivapp_quick_replies", ("tenant_id",)),

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from argon2 import PasswordHasher
+
+from fivapp_whatsapp.web.server import create_web
 
 from .conftest import serving
 from .tools import TestServer, assert_problem, bearer, make_token
@@ -150,6 +154,45 @@ async def test_logging_out_ends_the_cookie_also_for_who_copied_it(server: TestSe
     assert not server.client.cookies
     reply = await server.client.get("/api/me", headers={"cookie": f"fivapp={copied}"})
     assert_problem(reply, 401, "not_authenticated")
+
+
+@contextlib.asynccontextmanager
+async def another_process(server: TestServer) -> AsyncIterator[httpx.AsyncClient]:
+    """Give a client of a second application on the same store, as another process would be."""
+    app = create_web(server.gateway)
+    transport = httpx.ASGITransport(app)  # type: ignore[arg-type]  # the same protocol, other words
+    async with app.lifespan(), httpx.AsyncClient(transport=transport, base_url="http://gateway.test") as client:
+        yield client
+
+
+async def test_a_login_that_was_ended_is_over_in_every_process_within_five_seconds(server: TestServer) -> None:
+    await server.account()
+    await log_in(server)
+    cookie = {"cookie": f"fivapp={server.client.cookies['fivapp']}"}
+    async with another_process(server) as other:
+        assert (await other.get("/api/me", headers=cookie)).status_code == 200
+        await server.client.post("/api/auth/logout", headers=OWN)
+        server.clock.skipped += 5.1
+        assert_problem(await other.get("/api/me", headers=cookie), 401, "not_authenticated")
+        assert (await log_in(server)).status_code == 200  # another login of the same account is another one
+        fresh = {"cookie": f"fivapp={server.client.cookies['fivapp']}"}
+        assert (await other.get("/api/me", headers=fresh)).status_code == 200
+
+
+async def test_failed_logins_count_over_all_processes(server: TestServer) -> None:
+    server.clock.stop()
+    await server.account()
+    body = {"tenantId": "acme", "login": "nobody", "password": PASSWORD}
+    async with another_process(server) as other:
+        for client in (server.client, other):
+            for _ in range(10):
+                assert (await client.post("/api/auth/login", json=body, headers=OWN)).status_code == 401
+        for client in (server.client, other):
+            refused = await client.post("/api/auth/login", json=body, headers=OWN)
+            assert_problem(refused, 429, "rate_limited")
+            assert 1 <= int(refused.headers["retry-after"]) <= 3
+        server.clock.skipped += 10
+        assert (await log_in(server)).status_code == 200
 
 
 async def test_a_disabled_account_and_a_lowered_role_count_within_five_seconds(server: TestServer) -> None:

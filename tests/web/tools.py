@@ -9,6 +9,7 @@ import itertools
 import json
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -34,13 +35,18 @@ class SkippingClock(SystemClock):
     def __init__(self) -> None:
         self.skipped = 0.0
         self._stopped: float | None = None
+        self._stopped_at = datetime.min.replace(tzinfo=UTC)
 
     def stop(self) -> None:
         """Stand still: only `skipped` moves it from now on."""
-        self._stopped = time.monotonic()
+        self._stopped, self._stopped_at = time.monotonic(), super().now()
 
     def monotonic(self) -> float:
         return (time.monotonic() if self._stopped is None else self._stopped) + self.skipped
+
+    def now(self) -> datetime:
+        now = super().now() if self._stopped is None else self._stopped_at
+        return now + timedelta(seconds=self.skipped)
 
 
 def make_token(tenant: str = "acme", role: str | None = "admin", *, key: Any = SECRET, **claims: Any) -> str:

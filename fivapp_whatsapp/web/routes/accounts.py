@@ -63,10 +63,10 @@ async def login(
     authenticator = authenticator_of(request)
     if request.headers.get("origin"):
         check_origin(request.scope, authenticator.settings)
-    authenticator.check_failures(request.scope)
+    await authenticator.check_logins(request.scope)
     found = await _account(gateway, passwords, data)
     if found is None:
-        authenticator.count_failure(request.scope)
+        await authenticator.count_login(request.scope)
         raise NotAuthenticated("The login or the password is wrong.")
     account, password_hash = found
     await authenticator.tenant(account.tenant_id)
@@ -102,7 +102,7 @@ async def _account(gateway: Gateway, passwords: Passwords, data: Login) -> tuple
 )
 async def logout(request: Request[User, Credential | None, State]) -> Response[None]:
     """End the login of a local account and clear its cookie."""
-    cookie = authenticator_of(request).log_out(request.auth)
+    cookie = await authenticator_of(request).log_out(request.auth)
     return Response(None, status_code=204, cookies=[cookie])
 
 

@@ -49,6 +49,7 @@ class FakeStore(FakeLog):
         self.dropped = 0
         self.failing = False
         self.suspended: set[str] = set()
+        self.spent: set[str] = set()
         self.account = Account(id="u9", tenant_id="acme", login="ana", name="Ana", role="agent")
 
     async def tenant(self, tenant_id: str) -> Tenant:
@@ -56,6 +57,14 @@ class FakeStore(FakeLog):
 
     async def is_watching(self, tenant_id: str, user_id: str, now: datetime) -> bool:
         return False
+
+    async def spend_token(self, mark: str, until: datetime) -> bool:
+        fresh = mark not in self.spent
+        self.spent.add(mark)
+        return fresh
+
+    async def is_spent(self, mark: str) -> bool:
+        return mark in self.spent
 
     async def account_by_id(self, tenant_id: str, account_id: str) -> tuple[Account, str] | None:
         known = (tenant_id, account_id) == (self.account.tenant_id, self.account.id)

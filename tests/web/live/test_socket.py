@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 
 import httpx
 import pytest
 
-from tests.web.live.server import DEADLINE, PAGE, Live, read, refusal
+from fivapp_whatsapp.web.tickets import Tickets
+from tests.web.live.server import DEADLINE, PAGE, SECRET, Live, read, refusal
 
 pytestmark = pytest.mark.anyio
 
@@ -77,6 +79,14 @@ async def test_a_page_opens_a_socket_with_a_ticket_once(live: Live) -> None:
     ticket = await live.ticket(live.bearer() | {"origin": PAGE})
     async with live.socket(f"?ticket={ticket}", {}, PAGE) as client:
         assert (await read(client, 1))[0]["type"] == "hello"
+    status, problem = await refusal(live.socket(f"?ticket={ticket}", {}, PAGE))
+    assert (status, problem["code"]) == (401, "not_authenticated")
+
+
+async def test_a_ticket_that_another_process_redeemed_opens_nothing(live: Live) -> None:
+    ticket = await live.ticket(live.bearer() | {"origin": PAGE})
+    nonce = Tickets(SECRET).redeem(ticket, PAGE).nonce  # elsewhere, with the same secret and the same database
+    assert await live.authenticator.use_once("ticket", nonce, time.time() + 30)
     status, problem = await refusal(live.socket(f"?ticket={ticket}", {}, PAGE))
     assert (status, problem["code"]) == (401, "not_authenticated")
 
