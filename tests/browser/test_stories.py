@@ -43,8 +43,11 @@ def test_an_operator_pairs_a_phone_and_the_first_message_comes_in(page: Page, tm
         expect(page.get_by_text("Usuário ou senha incorretos.")).to_be_visible()
         page.get_by_label("Senha", exact=True).fill(running.password)
         page.get_by_role("button", name="Entrar").click()
+        page.get_by_label("Nome (opcional)").fill("Vendas")
         page.get_by_role("button", name="Conectar WhatsApp").click()
         expect(page.get_by_role("img", name="QR code para conectar o WhatsApp")).to_be_visible()
+        expect(page.get_by_role("heading", name="Vendas")).to_be_visible()
+        expect(page.get_by_text(re.compile("Expira em 0:[0-5][0-9]"))).to_be_visible()
         expect(page.get_by_role("link", name="Abrir o celular simulado")).to_be_visible()
         running.phone.post("/simulator/sessions/demo/scan").raise_for_status()
         expect(page.get_by_text("Conectado", exact=True)).to_be_visible()
@@ -278,3 +281,34 @@ def test_the_details_of_a_message_say_which_bots_were_asked_and_what_they_answer
     inbox.get_by_role("menuitem", name="Detalhes").click()
     expect(dialog.get_by_text("Uma pessoa responde nesta conversa.")).to_be_visible()
     paired.api.put("/api/plugins/autoreply", json={"config": None}).raise_for_status()
+
+
+def test_where_the_connector_can_a_code_is_typed_instead_of_scanned(inbox: Page, paired: Site) -> None:
+    detail = paired.api.get("/api/sessions/demo").json()
+    waiting = {
+        **detail,
+        "status": "qr_ready",
+        "qrCode": None,
+        "capabilities": [*detail["capabilities"], "pairing_code"],
+    }
+    inbox.route("**/api/sessions/demo", lambda route: route.fulfill(json=waiting))
+    inbox.route("**/pairing-code", lambda route: route.fulfill(json={"code": "WXYZ-1234"}))
+    inbox.goto(f"{paired.url}/whatsapp-settings")
+    inbox.get_by_role("button", name="Usar um código em vez da câmera").click()
+    inbox.get_by_label("Número do celular, com DDD").fill("(11) 98888-7777")
+    inbox.get_by_role("button", name="Gerar código").click()
+    expect(inbox.get_by_text("WXYZ-1234")).to_be_visible()
+    expect(inbox.get_by_text("Conectar com número de telefone")).to_be_visible()
+
+
+def test_a_session_in_trouble_says_what_is_wrong_what_was_heard_and_the_next_step(inbox: Page, paired: Site) -> None:
+    detail = paired.api.get("/api/sessions/demo").json()
+    ill = {**detail, "problem": "unreachable", "error": "connection refused", "lastSeenAt": "2026-01-02T12:00:00Z"}
+    inbox.route("**/api/sessions/demo", lambda route: route.fulfill(json=ill))
+    inbox.goto(f"{paired.url}/whatsapp-settings")
+    card = inbox.get_by_role("listitem").filter(has=inbox.get_by_role("heading", name=detail["name"]))
+    expect(card.get_by_text("Suas mensagens esperam; verifique o serviço.")).to_be_visible()
+    expect(card.get_by_text("connection refused")).to_be_visible()
+    expect(card.get_by_text("02/01/2026")).to_be_visible()
+    expect(card.get_by_text("connection_service", exact=True)).to_be_visible()
+    expect(card.get_by_text("confirmação de envio")).to_be_visible()

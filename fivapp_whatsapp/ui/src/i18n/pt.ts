@@ -66,6 +66,7 @@ export const pt = {
   "settings.rename": "Renomear",
   "settings.name": "Nome",
   "settings.nameHelp": "Como a sua equipe chama este número: “Vendas”, “Suporte”…",
+  "settings.nameOptional": "Nome (opcional)",
   "settings.label": "Identificador",
   "settings.labelHelp": "Letras minúsculas, números e hífen. Fica para sempre.",
   "settings.openPhone": "Abrir o celular simulado",
@@ -79,8 +80,9 @@ export const pt = {
   "settings.qr.step1": "Abra o WhatsApp no celular",
   "settings.qr.step2": "Toque em ⋮ ou Configurações e depois em Dispositivos conectados",
   "settings.qr.step3": "Toque em Conectar dispositivo e aponte a câmera para cá",
+  "settings.qr.expires": "Expira em {time}",
+  "settings.qr.renewing": "Trocando o código…",
   "settings.qr.renews": "O código se renova sozinho.",
-  "settings.qr.age": { one: "Código de {n} segundo atrás", other: "Código de {n} segundos atrás" },
   "settings.qr.expired": "O código expirou.",
   "settings.qr.again": "Gerar um novo",
   "settings.qr.waiting": "Preparando o QR code…",
@@ -92,6 +94,8 @@ export const pt = {
   "settings.connectedAs": "Conectado como {name}",
   "settings.phone": "Telefone",
   "settings.lastSeen": "Última prova de vida",
+  "settings.seenNow": "agora há pouco",
+  "settings.seenAgo": "há {time}",
   "settings.never": "ainda não",
   "settings.connector": "Serviço de conexão",
   "settings.can": "O que ele faz",
@@ -129,6 +133,19 @@ export const pt = {
   "trouble.disconnected": "Este número está desligado: mensagens não entram nem saem.",
   "trouble.reconnecting": "A linha com o WhatsApp caiu; o serviço está tentando voltar sozinho.",
   "trouble.unknown": "Não sabemos o estado deste número agora. Vamos perguntar de novo em instantes.",
+  "trouble.sends":
+    "O serviço se diz conectado, mas não responde aos envios desde {since}. Reinicie o serviço; o que foi escrito espera e sai depois.",
+  "trouble.silence":
+    "Enviamos, mas nada volta do serviço desde {since}. Confira nele o endereço e a chave do webhook; o diagnóstico (doctor) diz quais são.",
+  "trouble.quiet":
+    "Nenhuma mensagem chega do serviço desde {since}. Confira nele o endereço e a chave do webhook; o diagnóstico (doctor) diz quais são.",
+  "trouble.key":
+    "O serviço de conexão recusa a nossa chave. Peça a quem administra que confira CONNECTION_SERVICE_API_KEY.",
+  "trouble.unreadable":
+    "O serviço de conexão responde o que não entendemos. Peça a quem administra que confira CONNECTION_SERVICE_URL e rode o diagnóstico (doctor).",
+  "trouble.qr_timeout": "Ninguém leu o código a tempo. Conecte de novo, com o celular na mão.",
+  "trouble.until": "Até {time}.",
+  "trouble.heard": "O que o serviço disse:",
   "trouble.banner": "{name}: {text}",
   "trouble.more": { one: "(e mais {n} número com problema)", other: "(e mais {n} números com problema)" },
   "trouble.fix": "Resolver",

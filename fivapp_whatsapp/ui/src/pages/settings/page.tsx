@@ -1,11 +1,12 @@
 import { useQuery } from "@tanstack/react-query";
 import { Plus, Smartphone } from "lucide-react";
-import { useState } from "react";
+import { useState, type FormEvent } from "react";
 import { address } from "../../base";
 import { keys } from "../../api/keys";
 import { useSessions } from "../../api/queries";
 import { useSpeech } from "../../i18n";
 import { Empty, Loading } from "../../parts/empty";
+import { Field } from "../../parts/field";
 import { Problems } from "../../parts/problems";
 import { AddSession } from "./add-session";
 import { useConnect } from "./actions";
@@ -67,13 +68,25 @@ export default function Settings() {
 function FirstSession() {
   const { t } = useSpeech();
   const connect = useConnect();
+
+  function submit(event: FormEvent<HTMLFormElement>) {
+    event.preventDefault();
+    const name = String(new FormData(event.currentTarget).get("name") ?? "").trim();
+    connect.mutate(name === "" ? {} : { name });
+  }
+
   return (
     <div className="card first-session">
       <Empty icon={Smartphone} title={t("settings.empty.title")} text={t("settings.empty.text")}>
-        <button type="button" className="button main" disabled={connect.isPending} onClick={() => connect.mutate({})}>
-          {connect.isPending && <span className="spinner" aria-hidden />}
-          {t("settings.connect")}
-        </button>
+        <form className="stack" onSubmit={submit}>
+          <Field label={t("settings.nameOptional")} help={t("settings.nameHelp")}>
+            {(ids) => <input {...ids} className="input" name="name" maxLength={100} autoComplete="off" />}
+          </Field>
+          <button type="submit" className="button main" disabled={connect.isPending}>
+            {connect.isPending && <span className="spinner" aria-hidden />}
+            {t("settings.connect")}
+          </button>
+        </form>
       </Empty>
     </div>
   );

@@ -1,9 +1,13 @@
 import { useEffect, useState, type FormEvent } from "react";
+import { keys } from "../../api/keys";
+import { refresh } from "../../api/queries";
 import type { Session } from "../../api/types";
 import { useSpeech } from "../../i18n";
+import { length } from "../../lib/time";
 import { Field } from "../../parts/field";
 import { problemText } from "../../parts/problems";
 import { useConnect, usePairingCode } from "./actions";
+import { codeSeen, codeState } from "./qr";
 
 interface Props {
   session: Session;
@@ -43,10 +47,15 @@ export function Pairing({ session, qrCode, seenAt, can }: Props) {
 function QrCode({ session, qrCode, seenAt }: { session: Session; qrCode: string | null; seenAt: number }) {
   const { t } = useSpeech();
   const connect = useConnect();
-  // When this very code was first seen: one that is asked for again and is the same grows older.
-  const [first, setFirst] = useState({ qrCode, seenAt });
-  if (first.qrCode !== qrCode) setFirst({ qrCode, seenAt });
+  const [code, setCode] = useState(() => codeSeen(null, qrCode, seenAt, Date.parse(session.statusAt)));
+  const known = codeSeen(code, qrCode, seenAt, Date.parse(session.statusAt));
+  if (known !== code) setCode(known);
   const now = useSeconds(qrCode !== null);
+  const state = codeState(known, now);
+  const over = state.kind !== "valid";
+  useEffect(() => {
+    if (over) refresh(keys.session(session.id));
+  }, [over, session.id]);
   if (qrCode === null) {
     return (
       <div className="qr waiting" role="status">
@@ -55,22 +64,23 @@ function QrCode({ session, qrCode, seenAt }: { session: Session; qrCode: string 
       </div>
     );
   }
-  const age = Math.max(0, Math.floor((now - first.seenAt) / 1000));
-  const expired = age > 90;
   return (
-    <figure className="qr" data-expired={expired}>
+    <figure className="qr" data-expired={over}>
       <img src={qrCode} width={232} height={232} alt={t("settings.qr.alt")} />
       <figcaption className="small soft">
-        {expired ? (
+        {state.kind === "valid" && (
+          <>
+            <span className="age">{t("settings.qr.expires", { time: length(state.seconds) })}</span>
+            <span>{t("settings.qr.renews")}</span>
+          </>
+        )}
+        {state.kind === "renewing" && <span role="status">{t("settings.qr.renewing")}</span>}
+        {state.kind === "expired" && (
           <>
             <span role="alert">{t("settings.qr.expired")}</span>
             <button type="button" className="button slim" onClick={() => connect.mutate({ tenantId: session.id })}>
               {t("settings.qr.again")}
             </button>
-          </>
-        ) : (
-          <>
-            {t("settings.qr.renews")} <span className="age">{t("settings.qr.age", { n: age })}</span>
           </>
         )}
       </figcaption>

@@ -5,13 +5,15 @@ import { api, ask } from "../../api/client";
 import { keys } from "../../api/keys";
 import type { Session, SessionDetail, SessionStatus } from "../../api/types";
 import { useSpeech, type Key } from "../../i18n";
-import { dateAndTime } from "../../lib/time";
+import { useMinute } from "../../lib/clock";
+import { dateAndTime, duration, minutesBetween, wholeTime } from "../../lib/time";
 import { phone } from "../../lib/phones";
 import { Confirm } from "../../parts/dialog";
 import { Menu, MenuItem, MenuLine } from "../../parts/menu";
 import { useConnect, useDisconnect, useRemove } from "./actions";
 import { Pairing } from "./pairing";
 import { RenameSession } from "./rename-session";
+import { troubleOf } from "./trouble";
 
 const TONES: Partial<Record<SessionStatus, string>> = {
   connected: "good",
@@ -34,16 +36,8 @@ const CAPABILITIES = new Set([
   "list",
 ]);
 const PAIRING_POLL = 3_000;
-
-/** Returns what is wrong with a session, as the key of a sentence that says the next step. */
-function trouble(session: Session): Key | null {
-  if (session.problem != null) return `trouble.${session.problem}`;
-  if (session.status === "disconnected" || session.desired === "stopped") return "trouble.disconnected";
-  const status = session.status ?? "unknown";
-  return ["logged_out", "failed", "restricted", "reconnecting", "unknown"].includes(status)
-    ? (`trouble.${status}` as Key)
-    : null;
-}
+/** Signs of life alone are no news that the socket tells of. */
+const LIFE_POLL = 60_000;
 
 /** Reads a session with its QR code, every few seconds while somebody is about to scan it. */
 function useDetail(session: Session) {
@@ -51,18 +45,18 @@ function useDetail(session: Session) {
   return useQuery({
     queryKey: keys.session(session.id),
     queryFn: () => ask(api.GET("/api/sessions/{sessionId}", { params: { path: { sessionId: session.id } } })),
-    refetchInterval: pairing ? PAIRING_POLL : false,
+    refetchInterval: pairing ? PAIRING_POLL : LIFE_POLL,
     staleTime: 0,
     retry: false,
   });
 }
 
 export function SessionCard({ session }: { session: Session }) {
-  const { t } = useSpeech();
+  const { t, language } = useSpeech();
   const { data: detail, dataUpdatedAt } = useDetail(session);
   const shown: Session = detail ?? session;
   const status = shown.status ?? "unknown";
-  const problem = trouble(shown);
+  const problem = troubleOf(shown);
   const pairing = shown.desired === "running" && (status === "qr_ready" || status === "connecting");
   return (
     <li className="card session">
@@ -81,7 +75,17 @@ export function SessionCard({ session }: { session: Session }) {
       {problem !== null && !pairing && (
         <p className={`session-trouble ${shown.desired === "stopped" ? "calm" : ""}`}>
           <TriangleAlert size={18} aria-hidden />
-          <span>{t(problem)}</span>
+          <span>
+            {t(problem.key, { ...problem.words, name: shown.name })}
+            {shown.status === "restricted" && shown.restrictedUntil != null && (
+              <> {t("trouble.until", { time: dateAndTime(shown.restrictedUntil, language) })}</>
+            )}
+            {problem.detail !== null && (
+              <span className="small heard">
+                {t("trouble.heard")} <q dir="auto">{problem.detail}</q>
+              </span>
+            )}
+          </span>
         </p>
       )}
       {pairing && (
@@ -168,12 +172,12 @@ function SessionMenu({ session }: { session: Session }) {
 }
 
 function Facts({ session, detail }: { session: Session; detail: SessionDetail | undefined }) {
-  const { t, language } = useSpeech();
+  const { t } = useSpeech();
   const can = (detail?.capabilities ?? []).filter((one) => CAPABILITIES.has(one));
   return (
     <dl className="facts session-facts">
       <dt>{t("settings.lastSeen")}</dt>
-      <dd>{session.lastSeenAt == null ? t("settings.never") : dateAndTime(session.lastSeenAt, language)}</dd>
+      <dd>{session.lastSeenAt == null ? t("settings.never") : <LastSeen at={session.lastSeenAt} />}</dd>
       <dt>{t("settings.connector")}</dt>
       <dd>
         <code>{session.connector}</code>
@@ -189,5 +193,16 @@ function Facts({ session, detail }: { session: Session; detail: SessionDetail | 
             ))}
       </dd>
     </dl>
+  );
+}
+
+function LastSeen({ at }: { at: string }) {
+  const { t, language } = useSpeech();
+  const minutes = minutesBetween(at, useMinute());
+  const when = minutes < 1 ? t("settings.seenNow") : t("settings.seenAgo", { time: duration(minutes) });
+  return (
+    <time dateTime={at} title={wholeTime(at, language)}>
+      {when} · {dateAndTime(at, language)}
+    </time>
   );
 }
