@@ -15,12 +15,14 @@ from fivapp_whatsapp.db.operations.outcomes import RecordOutcome
 from fivapp_whatsapp.db.operations.receiving import Receive
 from fivapp_whatsapp.db.operations.sending import QueueMessage
 from fivapp_whatsapp.db.rows import EventRow, MessageRow, MessageStatusRow, OutboxRow, ParkedStatusRow
+from fivapp_whatsapp.db.vault import Vault
 from fivapp_whatsapp.models import MessageError, MessageStatus, OutgoingMessage
-from fivapp_whatsapp.ports import OutboxItem, Outcome
+from fivapp_whatsapp.ports import OutboxItem, Outcome, Pace
 
 from .memory import MemoryDatabase, connected_memory
 from .world import AGENT, ANA, AT, OWNER, echo, status
 
+VAULT = Vault()
 Fact: TypeAlias = Callable[[OutboxItem], Any]
 REPORTED = [s for s in MessageStatus if s.rank >= MessageStatus.ACCEPTED.rank and s is not MessageStatus.RECEIVED]
 
@@ -33,7 +35,7 @@ def report(value: MessageStatus, hour: int, code: str | None, by: str) -> Fact:
         native_id = "n1" if by != "ours" else None
         client_message_id = item.message_id if by != "theirs" else None
         event = status(value, native_id, at=AT.replace(hour=hour), error=error, client_message_id=client_message_id)
-        return Receive("c", b"", [("acme", event)])
+        return Receive("c", b"", [("acme", event)], vault=VAULT)
 
     return make
 
@@ -46,7 +48,7 @@ def end(kind: str, native_id: str | None) -> Fact:
 
 def echoed(item: OutboxItem) -> Receive:
     """The message comes back from the phone's account."""
-    return Receive("c", b"", [("acme", echo("n1", "Olá"))])
+    return Receive("c", b"", [("acme", echo("n1", "Olá"))], vault=VAULT)
 
 
 reports = st.builds(
@@ -74,6 +76,7 @@ def begun() -> tuple[MemoryDatabase, OutboxItem]:
         owner=OWNER,
         lease_seconds=30,
         expires_at=datetime.now(UTC) + timedelta(hours=1),
+        pace=Pace(),
         key=None,
         fingerprint="",
     )

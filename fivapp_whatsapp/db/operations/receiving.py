@@ -50,7 +50,7 @@ class Receive:
         connector: str,
         raw: bytes,
         known: Sequence[tuple[str, WebhookEvent]],
-        unknown: Sequence[str],
+        unknown: Sequence[str] = (),
         *,
         vault: Vault,
         settles: str | None = None,
