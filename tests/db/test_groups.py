@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -41,6 +42,31 @@ async def test_who_joined_is_told_and_changes_nothing_else(store: DatabaseStore)
     assert (told.data.change, list(told.data.changed), told.data.subject) == ("joined", [BIA, ANA], "Team")
     [event] = await store.stored_events("acme", after, 10)
     assert (event.type, event.data) == ("group.updated", {"change": "joined", "changed": [BIA, ANA]})
+
+
+async def test_a_change_whose_webhook_comes_twice_is_told_once(store: DatabaseStore) -> None:
+    changes = [update("joined", changed=[BIA]), update("subject", subject="Team")]
+    for event in (*changes, *changes):
+        await receive(store, event)
+    await receive(store, *changes, *changes)
+    later = GroupUpdate(session_id="acme", chat_id=GROUP, change="joined", changed=[BIA], at=AT + timedelta(seconds=1))
+    await receive(store, later, later)
+    told = [event.data for event in await store.stored_events("acme", 0, 100) if event.type == "group.updated"]
+    assert [one["change"] for one in told] == ["joined", "subject", "joined"]
+
+
+async def test_a_change_without_a_time_is_told_each_time(store: DatabaseStore) -> None:
+    for _ in range(2):
+        await receive(store, GroupUpdate(session_id="acme", chat_id=GROUP, change="joined", changed=[BIA]))
+    told = [event for event in await store.stored_events("acme", 0, 100) if event.type == "group.updated"]
+    assert len(told) == 2
+
+
+async def test_the_same_change_in_another_session_is_another(store: DatabaseStore) -> None:
+    await add_connected(store, "globex")
+    for session in ("acme", "globex"):
+        await receive(store, update("joined", session=session, changed=[BIA]))
+    assert len([e for e in await store.stored_events("globex", 0, 100) if e.type == "group.updated"]) == 1
 
 
 async def test_a_group_that_was_never_seen_gets_its_conversation(store: DatabaseStore) -> None:
