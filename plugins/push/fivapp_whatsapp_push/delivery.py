@@ -92,8 +92,12 @@ class Delivery:
                 self._gateway.count("delivered")
                 if device.wait_until is not None:
                     await self._devices.save(msgspec.structs.replace(device, wait_until=None))
-            case "gone" | "refused":
-                await self._remove(device, sent.error or str(sent.status))
+            case "gone":
+                await self._remove(device, str(sent.status))
+            case "refused":
+                # The push service's name leads inside from here today: our resolver's mistake, not the device's.
+                self._gateway.count("refused")
+                self._warn("push_address_refused", device, sent.error or "")
             case "later":
                 await self._put_off(sent, device, again)
             case "failed":

@@ -10,13 +10,20 @@ import httpx
 import msgspec
 import pytest
 from push_receiver import Browser, claims_of
+from structlog.testing import capture_logs
 
-from fivapp_whatsapp import Author, ConversationPatch, MessageKind, TenantGateway
+from fivapp_whatsapp import Author, ConversationPatch, GatewayError, MessageKind, TenantGateway
 from fivapp_whatsapp.testing import Chat
 from fivapp_whatsapp_push.config import PushSettings, sender_of
 from fivapp_whatsapp_push.devices import Device, Devices, QuietHours, device_id
 
 BIA = Author(kind="agent", id="bia", name="Bia")
+
+
+class Refused(GatewayError):
+    """This address leads inside."""
+
+    code = "address_refused"
 
 
 class Services:
@@ -28,6 +35,7 @@ class Services:
         self.devices = Devices(self.view.state)
         self.browsers: dict[str, Browser] = {}
         self.answers: dict[str, httpx.Response] = {}
+        self.refused: set[str] = set()
         self.requests: list[httpx.Request] = []
         self.sender = sender_of(PushSettings(), secrets.token_bytes(32), "")
         chat.gateway.shared("push")["sender"] = self.sender
@@ -48,6 +56,8 @@ class Services:
         return browser
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
+        if str(request.url) in self.refused:
+            raise Refused
         self.requests.append(request)
         return self.answers.get(str(request.url), httpx.Response(201))
 
@@ -226,6 +236,22 @@ async def test_a_dead_subscription_is_removed(chat: Chat, services: Services, st
     await chat.says("oi?")
     assert len(services.requests) == 3
     assert [device.endpoint for device in await services.devices.all()] == [alive.endpoint]
+
+
+async def test_a_device_whose_service_leads_inside_for_a_while_is_kept_and_warned_of(
+    chat: Chat, services: Services
+) -> None:
+    browser = await services.subscribe("bia")
+    services.refused.add(browser.endpoint)
+    await by_a_person(chat)
+    with capture_logs() as lines:
+        await chat.says("oi")
+    assert [(line["reason"], line["host"]) for line in lines if line["event"] == "push_address_refused"] == [
+        ("address_refused", "fcm.googleapis.com")
+    ]
+    services.refused.clear()
+    await chat.says("oi?")
+    assert len(services.heard(browser)) == 1
 
 
 async def test_a_busy_push_service_is_given_its_time(chat: Chat, services: Services) -> None:
