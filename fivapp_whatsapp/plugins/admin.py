@@ -24,13 +24,14 @@ class PluginView(Model, frozen=True, kw_only=True, omit_defaults=True):
     """A plugin as one tenant has it.
 
     `config` are the tenant's settings, or what holds while there are none; secrets in it are masked. `schema` is
-    their JSON schema. `problem` says why the stored settings cannot be used: the plugin is off until they can.
+    their JSON schema. What is no distribution, such as a file, has no `version`. `problem` says why the stored
+    settings cannot be used: the plugin is off until they can.
     """
 
     name: str
     title: str
-    version: str
-    distribution: str
+    version: str | None = None
+    distribution: str | None = None
     source: str
     hooks: Sequence[str]
     enabled: bool
@@ -144,8 +145,8 @@ class PluginAdmin:
         return PluginView(
             name=plugin.name,
             title=plugin.title,
-            version=plugin.version,
-            distribution=plugin.distribution,
+            version=plugin.version or None,
+            distribution=plugin.distribution or None,
             source=plugin.source,
             hooks=sorted(plugin.hooks),
             enabled=setting is None or setting.enabled is not False,

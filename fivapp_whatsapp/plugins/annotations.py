@@ -56,6 +56,8 @@ def _problems(plugin: Plugin, hook: Hook) -> Iterator[str]:
 
 def _argument_problem(name: str, found: Any, given: Any) -> str:
     why = ": this plugin has no plugin_config" if name == "config" and given is None else ""
+    if get_origin(given) is Sequence and get_origin(found) in (list, tuple, set):
+        why = f": annotate it {_show(given)}, which is read as a list is"
     return f"{name} is annotated {_show(found)}; it is {_show(given)}{why}"
 
 

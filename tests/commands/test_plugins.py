@@ -156,7 +156,8 @@ def timer(key: str, conversation: Conversation) -> None: ...
         "reply_to (bot.py:25): message is annotated str; it is Message",
         "reply_to (bot.py:25): contact is annotated Contact; it is Contact | None",
         "reply_to (bot.py:25): config is annotated Other; it is Settings",
-        "reply_to (bot.py:25): messages is annotated list[Message]; it is Sequence[Message]",
+        "reply_to (bot.py:25): messages is annotated list[Message]; it is Sequence[Message]: annotate it "
+        "Sequence[Message], which is read as a list is",
         "reply_to (bot.py:25): returns int | str; "
         "it may return str | OutgoingMessage | Sequence[str | OutgoingMessage] | None",
         "timer (bot.py:34): conversation is annotated Conversation; it is Conversation | None",

@@ -148,3 +148,9 @@ async def test_an_order_that_names_a_plugin_twice_or_one_that_is_not_there_chang
     assert_problem(await bots.call("PUT", "/api/automations", {"order": ["c", "c"]}), 400, "invalid_input")
     assert_problem(await bots.call("PUT", "/api/automations", {"order": ["c", "gone"]}), 404, "plugin_not_found")
     assert await order(bots) == before
+
+
+async def test_what_is_no_distribution_has_no_version(bots: TestServer) -> None:
+    shown = (await bots.call("GET", "/api/plugins/shop")).json()
+    assert shown["name"] == "shop"
+    assert "version" not in shown

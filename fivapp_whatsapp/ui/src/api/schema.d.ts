@@ -1135,7 +1135,7 @@ export interface components {
                 [key: string]: unknown;
             } | null;
             configured: boolean;
-            distribution: string;
+            distribution?: string | null;
             enabled: boolean;
             health: components["schemas"]["PluginHealth"];
             hooks: string[];
@@ -1147,7 +1147,7 @@ export interface components {
             } | null;
             source: string;
             title: string;
-            version: string;
+            version?: string | null;
         };
         /** Problem */
         Problem: {
