@@ -17,6 +17,7 @@ from fivapp_whatsapp.assemble import build_gateway
 from fivapp_whatsapp.plugins.registry import Plugins
 from fivapp_whatsapp.web import requests
 from fivapp_whatsapp.web.plugin_routes import plugin_routers
+from tests.plugins.test_docs import EXAMPLES
 
 from .conftest import serving
 from .tools import assert_problem, make_token
@@ -93,3 +94,26 @@ async def test_a_file_may_take_its_time_but_not_stand_still(tmp_path: Path, monk
         assert (whole.status_code, whole.json()) == (201, 40)
         broken = await server.client.post("/api/routed/", content=body(stops=True), headers=login)
         assert_problem(broken, 408, "request_timeout")
+
+
+@pytest.mark.anyio
+async def test_the_routes_of_the_docs_do_what_they_say(tmp_path: Path) -> None:
+    (code,) = [block for block in EXAMPLES if "register_routes" in block]
+    (tmp_path / "counter.py").write_text(code, encoding="utf-8")
+    plugins = Plugins.load(files=[tmp_path / "counter.py"], installed=False)
+    async with serving(tmp_path, plugins=plugins) as server:
+        assert server.gateway.plugins.broken == ()
+        login = {"Authorization": f"Bearer {make_token()}"}
+        sent = await server.client.post("/api/counter/file", content=b"x" * 300_000, headers=login)
+        assert (sent.status_code, sent.json()) == (200, {"count": 300_000}), sent.text
+        shown = await server.call("GET", "/api/counter/count", role="agent")
+        assert shown.json() == {"count": 300_000, "askedBy": "ana"}
+        assert (await server.call("GET", "/api/counter/count", tenant="other")).json()["count"] == 0
+        module = plugins.get("counter").module
+        link = f"/api/counter/shared/acme/{module.signature(server.gateway, 'acme')}"
+        assert (await server.client.get(link)).json() == 300_000
+        assert_problem(await server.client.get(link.replace("acme", "other")), 404, "route_not_found")
+        assert_problem(await server.client.get("/api/counter/count"), 401, "not_authenticated")
+        assert_problem(await server.call("POST", "/api/counter/count", role="agent"), 403, "not_allowed")
+        assert (await server.call("POST", "/api/counter/count")).status_code == 200
+        assert (await server.client.get(link)).json() == 0
