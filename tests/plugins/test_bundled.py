@@ -7,10 +7,13 @@ import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 import fivapp_whatsapp
+from fivapp_whatsapp.plugins.config import config_schema
 from fivapp_whatsapp.plugins.registry import BUNDLED, Plugins
 from tests.processes import ROOT
 
@@ -71,6 +74,40 @@ def test_the_readme_of_a_bundled_plugin_lists_exactly_its_routes(folder: Path) -
     readme = (folder / "README.md").read_text(encoding="utf-8")
     listed = re.findall(rf"\b(GET|POST|PUT|PATCH|DELETE) `?(/api/{folder.name}(?:/[^\s?`]*)?)", readme)
     assert {(method, re.sub(r"\{\w+\}", "{}", path)) for method, path in listed} == routes
+
+
+def _fields(node: Any, place: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Go through the fields of a form, those of its parts too."""
+    if isinstance(node, dict):
+        for name, field in node.get("properties", {}).items() if node.get("type") == "object" else ():
+            # The word that says which of several kinds a part is has no field.
+            if set(field) - {"default", "enum", "const"}:
+                yield f"{place}.{name}", field
+        for name, part in node.items():
+            yield from _fields(part, f"{place}.{name}" if name not in _PLACES else place)
+    elif isinstance(node, list):
+        for part in node:
+            yield from _fields(part, place)
+
+
+_PLACES = ("properties", "$defs", "items", "anyOf", "additionalProperties")
+
+
+@each_plugin
+def test_each_field_of_a_bundled_plugins_form_has_its_words_in_english_and_portuguese(folder: Path) -> None:
+    kind = Plugins.load(names=[folder.name]).get(folder.name).config_type
+    assert kind is not None
+    fields = dict(_fields(config_schema(kind)))
+    assert {field.encode_name for field in msgspec.structs.fields(kind)} <= {n.rpartition(".")[2] for n in fields}
+    for name, field in fields.items():
+        english, portuguese = field, field.get("i18n", {}).get("pt-BR", {})
+        assert portuguese.get("title"), name
+        assert english.get("title"), name
+        assert english["title"] != portuguese["title"], name
+        assert bool(english.get("description")) == bool(portuguese.get("description")), name
+        if values := field.get("enum"):
+            known = field["i18n"].get("en", {}).get("values", {})
+            assert {*portuguese.get("values", {})} == {*known} <= {*values}, name
 
 
 def test_tests_of_plugins_have_names_of_their_own() -> None:
