@@ -1,4 +1,4 @@
-"""Plugins for the rows about hooks, as files: five that hear of messages, five that do not, four that misbehave."""
+"""Plugins for the rows about hooks, as files: five that hear of messages, five that do not, those that misbehave."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import mmap
 import struct
 import time
 from pathlib import Path
+
+from tests.planted import MISBEHAVING
 
 # Where a plugin tells how many calls it had and when the last returned, by the machine's monotonic clock.
 _SLOT = "=Qd"
@@ -36,45 +38,6 @@ async def session_status_changed(session):
 async def timer(key):
     pass
 '''
-_RAISES = '''
-"""Raises."""
-from fivapp_whatsapp import hookimpl
-
-@hookimpl
-def message_received(message):
-    raise RuntimeError("planted")
-'''
-_HANGS = '''
-"""Hangs, and swallows its cancel."""
-import asyncio
-from fivapp_whatsapp import hookimpl
-
-@hookimpl(timeout=0.2)
-async def message_received(message):
-    while True:
-        try:
-            await asyncio.Event().wait()
-        except asyncio.CancelledError:
-            pass
-'''
-_BLOCKS = '''
-"""Blocks the event loop."""
-import time
-from fivapp_whatsapp import hookimpl
-
-@hookimpl
-async def message_received(message):
-    time.sleep(1.3)
-'''
-_NONSENSE = '''
-"""Returns nonsense."""
-from fivapp_whatsapp import hookimpl
-
-@hookimpl
-def reply_to(message):
-    return {"nonsense": object()}
-'''
-MISBEHAVING = {"raises": _RAISES, "hangs": _HANGS, "blocks": _BLOCKS, "nonsense": _NONSENSE}
 
 
 class Listeners:

@@ -9,6 +9,8 @@ from functools import partial
 
 import httpx
 
+from tests.planted import MISBEHAVING
+
 from . import bots, databases, machine, requests
 from .bench import Bench, Measure, Result, Site, ratio
 
@@ -78,7 +80,7 @@ def hooks_paused(bench: Bench) -> Result:
 def _provoke(bench: Bench, site: Site) -> None:
     """Send messages until all that misbehave are paused, as the log says."""
     deadline = time.monotonic() + _PAUSE_SECONDS
-    while site.server.log.read_text().count("plugin_paused") < len(bots.MISBEHAVING):
+    while site.server.log.read_text().count("plugin_paused") < len(MISBEHAVING):
         bench.webhooks(site, 8, in_flight=2)
         time.sleep(1)
         if time.monotonic() > deadline:

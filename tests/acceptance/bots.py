@@ -1,4 +1,4 @@
-"""Bots for the acceptance tests, as files: a good one, and four that do what a plugin must not."""
+"""Bots for the acceptance tests, as files; those that do what a plugin must not are in tests/planted.py."""
 
 from __future__ import annotations
 
@@ -18,44 +18,6 @@ NOTES = Path(__file__).with_suffix(".notes")
 async def message_received(message):
     with NOTES.open("a") as notes:
         notes.write(f"{message.text}\\n")
-'''
-RAISES = '''
-"""Raises."""
-from fivapp_whatsapp import hookimpl
-
-@hookimpl
-def message_received(message):
-    raise RuntimeError("planted")
-'''
-HANGS = '''
-"""Hangs, and swallows its cancel."""
-import asyncio
-from fivapp_whatsapp import hookimpl
-
-@hookimpl(timeout=0.2)
-async def message_received(message):
-    while True:
-        try:
-            await asyncio.Event().wait()
-        except asyncio.CancelledError:
-            pass
-'''
-BLOCKS = '''
-"""Blocks the event loop."""
-import time
-from fivapp_whatsapp import hookimpl
-
-@hookimpl
-async def message_received(message):
-    time.sleep(1.8)
-'''
-NONSENSE = '''
-"""Returns nonsense."""
-from fivapp_whatsapp import hookimpl
-
-@hookimpl
-def reply_to(message):
-    return {"nonsense": object()}
 '''
 ECHO = '''
 """Answers each message with a number of its own."""

@@ -15,6 +15,8 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.planted import MISBEHAVING
+
 from . import bots
 from .cluster import until
 from .product import Product, demo
@@ -95,6 +97,16 @@ async def test_why_a_bot_did_or_did_not_answer_is_told(tmp_path: Path) -> None:
             assert (why["ping"]["steps"][0]["outcome"], why["ping"]["steps"][0]["plugin"]) == ("answered", "ping")
             assert len(why["ping"]["answerIds"]) == 1
             assert why["hello"]["steps"][0]["outcome"] == "nothing"
+            said = await until(partial(_said_in_the_terminal, tmp_path / "demo" / "demo.log"), 20)
+            assert re.fullmatch(r'why  "ping": ping answered in [0-9.]+ ms; "pong"', said[0]), said
+            assert said[1].startswith('why  "hello": ping nothing in ')
+            assert said[1].endswith("; no bot had an answer")
+
+
+async def _said_in_the_terminal(log: Path) -> list[str]:
+    """Return the demo's lines about both messages, oldest first, once they are there."""
+    lines = [line for line in log.read_text(encoding="utf-8").splitlines() if line.startswith("why  ")]
+    return lines if len(lines) >= 2 else []
 
 
 async def _incoming(gateway: httpx.AsyncClient, conversation: str, count: int) -> dict[str, str]:
@@ -167,13 +179,7 @@ async def _answered_by_human(gateway: httpx.AsyncClient, conversation: str) -> b
 
 async def test_four_that_misbehave_harm_no_other(tmp_path: Path) -> None:
     """10,000 messages: the good one hears of each once; the others are named in log, metric and page, and paused."""
-    planted = {
-        "good": bots.GOOD,
-        "raises": bots.RAISES,
-        "hangs": bots.HANGS,
-        "blocks": bots.BLOCKS,
-        "nonsense": bots.NONSENSE,
-    }
+    planted = {"good": bots.GOOD, **MISBEHAVING}
     files = [bots.bot(tmp_path, name, source) for name, source in planted.items()]
     seen: dict[str, dict[str, Any]] = {}
     # Of what is installed only one is loaded: the bundled bots have tests of their own.

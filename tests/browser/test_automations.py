@@ -24,7 +24,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from fivapp_whatsapp import hookimpl
+from fivapp_whatsapp import Hold, hookimpl
 
 
 class Shop(msgspec.Struct, kw_only=True):
@@ -43,6 +43,12 @@ class Shop(msgspec.Struct, kw_only=True):
 @hookimpl
 def plugin_config() -> type[Shop]:
     return Shop
+
+
+@hookimpl
+async def outgoing_message(message) -> None:
+    if "cartão" in (message.text or ""):
+        raise Hold("Números de cartão não são enviados.")
 
 
 @hookimpl
@@ -322,6 +328,19 @@ def test_a_failed_delivery_is_tried_again_or_dropped(bots: Page, shop: Shop, req
     bots.get_by_role("dialog").get_by_role("button", name="Descartar", exact=True).click()
     expect(row).to_have_count(0)
     assert shop.failed("5511955551006") == []
+
+
+def test_what_a_plugin_holds_back_says_why_where_it_was_written(bots: Page, shop: Shop) -> None:
+    conversation = shop.conversation("Helena Retida")
+    bots.goto(f"{shop.url}/conversations/{conversation}")
+    field = bots.get_by_role("textbox", name="Mensagem para Helena Retida")
+    field.fill("o cartão é 1234")
+    field.press("Enter")
+    expect(bots.get_by_text("Números de cartão não são enviados.")).to_be_visible()
+    field.fill("tudo certo")
+    field.press("Enter")
+    eventually(lambda: "tudo certo" in shop.sent())
+    assert "o cartão é 1234" not in shop.sent()
 
 
 def test_a_paused_plugin_says_why_and_goes_on_when_told_and_a_broken_one_says_what_is_wrong(bots: Page) -> None:
