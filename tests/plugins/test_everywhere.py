@@ -121,7 +121,8 @@ async def test_a_persons_word_reaches_the_process_that_paused() -> None:
         await here.fail(5)
         await told(store, failures=5, reason="failing")
         await there.health.resume("broken")
-        assert (await there.seen()).reason is None, "it is seen at once, before the other has heard"
+        seen = await there.seen()
+        assert (seen.reason, seen.paused_hooks) == (None, ()), "it is seen at once, before the other has heard"
         await until(lambda: here.runner.health("broken").reason is None)
         await told(store, failures=5, reason=None)
         assert ((await there.seen()).reason, (await there.seen()).failures) == (None, 5)
