@@ -114,6 +114,6 @@ async def test_the_routes_of_the_docs_do_what_they_say(tmp_path: Path) -> None:
         assert (await server.client.get(link)).json() == 300_000
         assert_problem(await server.client.get(link.replace("acme", "other")), 404, "route_not_found")
         assert_problem(await server.client.get("/api/counter/count"), 401, "not_authenticated")
-        assert_problem(await server.call("POST", "/api/counter/count", role="agent"), 403, "not_allowed")
+        assert_problem(await server.call("POST", "/api/counter/count", role="agent"), 403, "role_required")
         assert (await server.call("POST", "/api/counter/count")).status_code == 200
         assert (await server.client.get(link)).json() == 0
