@@ -8,6 +8,7 @@ export const keys = {
   session: (id: string) => ["session", id] as const,
   lists: ["conversations"] as const,
   list: (filter: Filter) => ["conversations", filter] as const,
+  found: (query: string) => ["found", query] as const,
   conversation: (id: string) => ["conversation", id] as const,
   threads: ["messages"] as const,
   thread: (id: string) => ["messages", id] as const,

@@ -65,6 +65,25 @@ export function useUnread(userId: string, count: (conversations: readonly Conver
   return useInfiniteQuery({ ...listOptions(ALL, userId), select }).data ?? 0;
 }
 
+/** How long a query for messages must be: one letter begins half of all words. */
+export const FEWEST_LETTERS = 2;
+
+/** Finds messages by their texts, newest first. What answers an older query is dropped. */
+export function useFoundMessages(text: string) {
+  return useInfiniteQuery({
+    queryKey: keys.found(text),
+    enabled: text.length >= FEWEST_LETTERS,
+    queryFn: ({ pageParam, signal }) => {
+      const query = { q: text, limit: 50, ...(pageParam === null ? {} : { cursor: pageParam }) };
+      return ask(api.GET("/api/messages", { params: { query }, signal }));
+    },
+    initialPageParam: null as string | null,
+    getNextPageParam: (last) => last.nextCursor,
+    staleTime: 10_000,
+    gcTime: MINUTE,
+  });
+}
+
 export function useConversation(id: string) {
   return useQuery({
     queryKey: keys.conversation(id),
@@ -77,7 +96,7 @@ export function useThread(id: string, first = 50) {
   return useInfiniteQuery({
     queryKey: keys.thread(id),
     queryFn: async ({ pageParam, signal }) => {
-      const limit = pageParam === null ? Math.min(200, Math.max(50, first)) : 100;
+      const limit = pageParam === null ? Math.min(200, Math.max(50, first)) : 200;
       const query = { limit, ...(pageParam === null ? {} : { cursor: pageParam }) };
       const page = await ask(
         api.GET("/api/conversations/{conversationId}/messages", {

@@ -14,6 +14,7 @@ export type ConversationChange = Schemas["ConversationChange"];
 export type ConversationPage = Schemas["ConversationPage"];
 export type Failure = Schemas["FailureView"];
 export type FailureState = Failure["state"];
+export type FoundMessages = Schemas["FoundMessages"];
 export type GroupBots = Automation["groupBots"];
 export type Me = Schemas["Me"];
 export type Media = Schemas["Media"];

@@ -36,7 +36,7 @@ it("a label's list holds what has the label", () => {
 
 it("what a search finds only the gateway knows", () => {
   expect(belongsTo({ ...ALL, query: "rita" }, "ana")).toBeNull();
-  expect(listQuery({ ...ALL, query: "rita" })).toEqual({ q: "rita" });
+  expect(listQuery({ ...ALL, query: "rita" })).toEqual({ q: "rita", searchIn: "names" });
   expect(listQuery(ALL)).toEqual({});
 });
 

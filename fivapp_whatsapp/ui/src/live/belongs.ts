@@ -48,10 +48,10 @@ export function botAnswers(conversation: Conversation, now: number): boolean {
 }
 
 /** Returns the parameters of a list's request. */
-export function listQuery(filter: Filter): { filter?: View; label?: string; q?: string } {
+export function listQuery(filter: Filter): { filter?: View; label?: string; q?: string; searchIn?: "names" } {
   return {
     ...(filter.view === null ? {} : { filter: filter.view }),
     ...(filter.label === null ? {} : { label: filter.label }),
-    ...(filter.query === "" ? {} : { q: filter.query }),
+    ...(filter.query === "" ? {} : { q: filter.query, searchIn: "names" }),
   };
 }

@@ -39,7 +39,7 @@ export default function Conversations({ selected }: { selected: string | null })
 
   return (
     <div className="inbox" data-open={selected !== null}>
-      <Sidebar selected={selected} />
+      <Sidebar selected={selected} target={target} />
       <div className="thread-frame">
         {selected === null ? (
           <Empty icon={MessagesSquare} title={t("inbox.pick.title")} text={t("inbox.pick.text")} />

@@ -41,7 +41,14 @@ function useSteadyOrder(ids: readonly string[], held: boolean, name: string) {
   return { order: next.ids, waiting: next.waiting, letGo: () => setShown({ ids, name }) };
 }
 
-export function ConversationList({ filter, selected }: { filter: Filter; selected: string | null }) {
+interface Props {
+  filter: Filter;
+  selected: string | null;
+  /** Whether it is seen: while somebody searches, it only keeps its place. */
+  active: boolean;
+}
+
+export function ConversationList({ filter, selected, active }: Props) {
   const { t } = useSpeech();
   const { me } = useLive();
   const query = useConversations(filter, me.id);
@@ -49,6 +56,7 @@ export function ConversationList({ filter, selected }: { filter: Filter; selecte
   const { byId, ids } = useItems(filter, query.data?.pages);
   const { order, waiting, letGo } = useSteadyOrder(ids, held, JSON.stringify(filter));
   const scroller = useRef<HTMLDivElement>(null);
+  const hidden = useRef(!active);
   // eslint-disable-next-line react-hooks/incompatible-library -- the virtualizer's functions stay in this component
   const virtual = useVirtualizer({
     count: order.length,
@@ -60,7 +68,9 @@ export function ConversationList({ filter, selected }: { filter: Filter; selecte
   const items = virtual.getVirtualItems();
   const last = items[items.length - 1]?.index ?? 0;
 
-  useEffect(() => shownOrder.set(order), [order]);
+  useEffect(() => {
+    if (active) shownOrder.set(order);
+  }, [order, active]);
 
   const { hasNextPage, isFetchingNextPage, fetchNextPage } = query;
   useEffect(() => {
@@ -68,9 +78,12 @@ export function ConversationList({ filter, selected }: { filter: Filter; selecte
   }, [hasNextPage, isFetchingNextPage, fetchNextPage, last, order.length]);
 
   useEffect(() => {
-    const index = selected === null ? -1 : shownOrder.get().indexOf(selected);
+    const index = selected === null || hidden.current ? -1 : shownOrder.get().indexOf(selected);
     if (index >= 0) virtual.scrollToIndex(index, { align: "auto" });
   }, [selected, virtual]);
+  useEffect(() => {
+    hidden.current = !active;
+  }, [active]);
 
   if (query.isPending) return <Loading label={t("app.loading")} />;
   if (query.isError && query.data === undefined)

@@ -1,13 +1,13 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { ChevronDown, Plus, Search, X } from "lucide-react";
-import { useEffect, useRef, useState, type KeyboardEvent } from "react";
+import { useEffect, useRef, useState, type KeyboardEvent, type RefObject } from "react";
 import type { View } from "../../../api/types";
 import { useSpeech } from "../../../i18n";
 import { watched, useWatched } from "../../../lib/external";
 import { Menu, MenuChoice } from "../../../parts/menu";
-import type { Filter } from "../../../live/belongs";
 import { newConversation } from "../new-conversation-state";
-import { ConversationList, shownOrder } from "./list";
+import { SearchResults } from "../search/results";
+import { ConversationList } from "./list";
 import { knownLabels } from "./labels";
 import { useLocation } from "wouter";
 
@@ -18,13 +18,14 @@ const PAUSE = 220;
 /** Asks for the focus on the search field: Ctrl+K. */
 export const searchWanted = watched(0);
 
-export function Sidebar({ selected }: { selected: string | null }) {
+export function Sidebar({ selected, target }: { selected: string | null; target: string | null }) {
   const { t } = useSpeech();
   const [view, setView] = useState<View | null>(null);
   const [label, setLabel] = useState<string | null>(null);
   const [typed, setTyped] = useState("");
   const query = useSettled(typed.trim());
-  const filter: Filter = query === "" ? { view, label, query: "" } : { view: null, label: null, query };
+  const searching = query !== "";
+  const field = useRef<HTMLInputElement>(null);
   return (
     <aside className="sidebar" aria-label={t("inbox.title")}>
       <header className="sidebar-head">
@@ -39,8 +40,8 @@ export function Sidebar({ selected }: { selected: string | null }) {
           <Plus size={20} aria-hidden />
         </button>
       </header>
-      <SearchField value={typed} onChange={setTyped} />
-      {query === "" && (
+      <SearchField field={field} value={typed} onChange={setTyped} />
+      {!searching && (
         <Filters
           view={view}
           label={label}
@@ -50,7 +51,13 @@ export function Sidebar({ selected }: { selected: string | null }) {
           }}
         />
       )}
-      <ConversationList filter={filter} selected={selected} />
+      <div className="lists">
+        {/* Hidden, not gone: after a search the list is where it was. */}
+        <div className="list-place" inert={searching} data-hidden={searching}>
+          <ConversationList filter={{ view, label, query: "" }} selected={selected} active={!searching} />
+        </div>
+        {searching && <SearchResults query={query} selected={selected} target={target} field={field} />}
+      </div>
     </aside>
   );
 }
@@ -65,23 +72,39 @@ function useSettled(text: string): string {
   return settled;
 }
 
-function SearchField({ value, onChange }: { value: string; onChange: (text: string) => void }) {
+interface SearchProps {
+  field: RefObject<HTMLInputElement | null>;
+  value: string;
+  onChange: (text: string) => void;
+}
+
+function SearchField({ field, value, onChange }: SearchProps) {
   const { t } = useSpeech();
-  const field = useRef<HTMLInputElement>(null);
   const wanted = useWatched(searchWanted);
-  const [, go] = useLocation();
+  const [path, go] = useLocation();
+  // Where somebody was before they searched: Escape leads back there.
+  const before = useRef<string | null>(null);
   useEffect(() => {
     if (wanted > 0) field.current?.select();
-  }, [wanted]);
+  }, [wanted, field]);
+
+  function change(text: string) {
+    if (value === "" && text !== "") before.current = path;
+    onChange(text);
+  }
 
   function onKeyDown(event: KeyboardEvent<HTMLInputElement>) {
+    if (event.nativeEvent.isComposing) return;
+    const first = document.querySelector<HTMLAnchorElement>(".results a.row");
     if (event.key === "Escape") {
-      onChange("");
+      if (value !== "" && before.current !== null && before.current !== path) go(before.current);
+      change("");
       field.current?.blur();
       event.stopPropagation();
-    }
-    const first = shownOrder.get()[0];
-    if (event.key === "Enter" && !event.nativeEvent.isComposing && first !== undefined) go(`/conversations/${first}`);
+    } else if (event.key === "ArrowDown" && first !== null) {
+      event.preventDefault();
+      first.focus();
+    } else if (event.key === "Enter") first?.click();
   }
 
   return (
@@ -95,7 +118,7 @@ function SearchField({ value, onChange }: { value: string; onChange: (text: stri
         maxLength={200}
         placeholder={t("inbox.search")}
         aria-label={t("inbox.search")}
-        onChange={(event) => onChange(event.target.value)}
+        onChange={(event) => change(event.target.value)}
         onKeyDown={onKeyDown}
       />
       {value !== "" && (
@@ -103,7 +126,7 @@ function SearchField({ value, onChange }: { value: string; onChange: (text: stri
           type="button"
           className="icon-button slim"
           aria-label={t("inbox.clearSearch")}
-          onClick={() => onChange("")}
+          onClick={() => change("")}
         >
           <X size={16} aria-hidden />
         </button>

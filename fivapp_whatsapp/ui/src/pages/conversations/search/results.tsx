@@ -65,7 +65,11 @@ export function SearchResults({ query, selected, target, field }: Props) {
   const failed = [named, found].find((one) => one.isError && one.data === undefined);
   if (failed !== undefined)
     return (
-      <Problems title={t("search.failed")} error={failed.error} onRetry={() => void [named.refetch(), found.refetch()]} />
+      <Problems
+        title={t("search.failed")}
+        error={failed.error}
+        onRetry={() => void [named.refetch(), found.refetch()]}
+      />
     );
   if (conversations.length + messages.length === 0) return <EmptyList filter={filter} />;
   return (

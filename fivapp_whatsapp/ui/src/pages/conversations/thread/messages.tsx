@@ -9,7 +9,7 @@ import { RowView } from "./row-view";
 const NEAR_END = 80;
 const NEAR_START = 800;
 const MARKED = 2_000;
-const PAGES_TO_TARGET = 40;
+const PAGES_TO_TARGET = 100;
 
 interface Props {
   conversation: Conversation;
@@ -142,7 +142,7 @@ function useOpening(
   onOlder: () => void,
 ): string | null {
   const opened = useRef(false);
-  const tries = useRef(0);
+  const tries = useRef({ target, count: 0 });
   const [marked, setMarked] = useState<string | null>(null);
   const reached = useRef<string | null>(null);
 
@@ -159,8 +159,9 @@ function useOpening(
     if (target === null || reached.current === target || rows.length === 0) return undefined;
     const index = rows.findIndex((row) => row.type === "message" && row.message.id === target);
     if (index < 0) {
-      tries.current += 1;
-      if (hasOlder && tries.current < PAGES_TO_TARGET) onOlder();
+      if (tries.current.target !== target) tries.current = { target, count: 0 };
+      tries.current.count += 1;
+      if (hasOlder && tries.current.count < PAGES_TO_TARGET) onOlder();
       return undefined;
     }
     virtual.scrollToIndex(index, { align: "center" });
