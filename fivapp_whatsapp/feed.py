@@ -33,7 +33,7 @@ class SlowReader(Exception):
 
 
 class Frame(msgspec.Struct, frozen=True):
-    """One text frame; `seq` is None for control frames."""
+    """One text frame; `seq` is None for what is no event."""
 
     seq: int | None
     type: str
@@ -79,6 +79,12 @@ class _Channel:
         self.bytes += len(frame.payload)
         while len(self.frames) > _MAX_FRAMES or (self.bytes > _MAX_BYTES and len(self.frames) > 1):
             self._drop()
+
+    def add_passing(self, frame: Frame) -> None:
+        """Take a frame that is no event: who is not there now never hears of it."""
+        self.trim()
+        self.add(self.seq, frame)
+        self.announce()
 
     def trim(self) -> None:
         """Drop the frames that every listener has taken."""
@@ -149,6 +155,8 @@ class Subscription:
                 if seq > self._cursor:
                     self._cursor = seq
                     yield frame
+                elif frame.seq is None:
+                    yield frame
             # No await stands between this look and the waiting: no news is missed.
             if not channel.closed:
                 await channel.news.wait()
@@ -212,6 +220,11 @@ class Feed:
         async for tenant_id, seq in self._store.changes():
             if (channel := self._channels.get(tenant_id)) and seq > channel.seq:
                 channel.grown.set()
+
+    def tell_typing(self, tenant_id: str, text: str) -> None:
+        """Pass a `typing` frame on to a tenant's listeners of this process."""
+        if (channel := self._channels.get(tenant_id)) is not None and not channel.closed:
+            channel.add_passing(Frame(None, "typing", text.encode()))
 
     async def close(self) -> None:
         """End all subscriptions, for good; may be called twice."""

@@ -65,6 +65,7 @@ from .reconciler import Reconciler
 from .settings import Settings
 from .states import problem_of
 from .tenant import TenantGateway
+from .typing_marks import TypingMarks
 
 if TYPE_CHECKING:
     import httpx
@@ -116,6 +117,8 @@ class Gateway:
         self.feed = Feed(store, metrics=self.metrics)
         self.presence = Presence(store, self.clock)
         pulse = Pulse(store, self.clock)
+        self._typing = TypingMarks(store, self.clock)
+        store.hear(self.feed.tell_typing)
         self.monitor = Monitor(
             store,
             self.connectors,
@@ -459,6 +462,17 @@ class Gateway:
     ) -> Message:
         """Add a private note to a conversation; it is never sent. A known key gives the first note again."""
         return await self.store.add_note(tenant_id, conversation_id, text, author, idempotency_key=idempotency_key)
+
+    async def typing(self, tenant_id: str, conversation_id: str, on: bool = True, *, by: Author = _API) -> None:
+        """Tell colleagues that somebody writes in a conversation, and the contact where the service can.
+
+        It holds for some seconds and is told again meanwhile. Raises ConversationNotFound.
+        """
+        conversation = await self.conversation(tenant_id, conversation_id)
+        await self._typing.tell_colleagues(tenant_id, conversation, on, by)
+        session = await self.store.session(tenant_id, conversation.session_id)
+        if session is not None and session.status is SessionStatus.CONNECTED:
+            await self._typing.tell_contact(self.connector(session), conversation, on)
 
     async def messages(
         self, tenant_id: str, conversation_id: str, *, before: int | None = None, limit: int = 50

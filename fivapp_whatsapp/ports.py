@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, Protocol
@@ -379,6 +379,14 @@ class Store(PluginStore, Protocol):
 
     def changes(self) -> AsyncIterator[tuple[str, int]]:
         """Yield (tenant, head) after each commit of any process; a wake-up may be late by a second, none is lost."""
+        ...
+
+    async def pass_on(self, tenant_id: str, text: str) -> None:
+        """Tell all processes a few words that are kept nowhere, 4,000 bytes at most; who does not hear missed them."""
+        ...
+
+    def hear(self, listener: Callable[[str, str], None]) -> None:
+        """Call a listener with the tenant and the words that any process passes on."""
         ...
 
     # tenants and accounts

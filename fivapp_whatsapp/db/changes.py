@@ -19,6 +19,8 @@ from .postgres_writer import CHANNEL
 
 _log = get_logger(__name__)
 LOOK_SECONDS = 1.0
+# The channel of what is passed on and kept nowhere.
+PASSING = "fivapp_passing"
 _RECONNECT_SECONDS = 1.0
 
 
@@ -34,6 +36,16 @@ class Changes:
         # Weak: a listener that is dropped without a word is gone.
         self._listeners: WeakSet[Listener] = WeakSet()
         self._closed = False
+        self._hearers: list[Callable[[str, str], None]] = []
+
+    def hear(self, listener: Callable[[str, str], None]) -> None:
+        """Call a listener with the tenant and the words that are passed on."""
+        self._hearers.append(listener)
+
+    def pass_on(self, tenant_id: str, text: str) -> None:
+        """Tell those who listen here some words that are kept nowhere."""
+        for listener in self._hearers:
+            listener(tenant_id, text)
 
     def publish(self, heads: dict[str, int]) -> None:
         """Tell new heads; older ones are dropped."""
@@ -78,6 +90,7 @@ class Changes:
                 connection.add_termination_listener(lambda *_, lost=lost: lost.set())
                 try:
                     await connection.add_listener(CHANNEL, self._heard)
+                    await connection.add_listener(PASSING, self._heard_words)
                     await lost.wait()
                 finally:
                     with contextlib.suppress(Exception):
@@ -86,6 +99,10 @@ class Changes:
                 # Hearing is only for speed; watch() goes on without it.
                 _log.warning("notify_lost", error=type(exc).__name__)
             await asyncio.sleep(_RECONNECT_SECONDS)
+
+    def _heard_words(self, _connection: Any, _pid: int, _channel: str, payload: object) -> None:
+        tenant_id, _, text = str(payload).partition(" ")
+        self.pass_on(tenant_id, text)
 
     def _heard(self, _connection: Any, _pid: int, _channel: str, payload: object) -> None:
         tenant_id, _, seq = str(payload).partition(" ")

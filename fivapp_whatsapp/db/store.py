@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+
+from piccolo.querystring import QueryString
 
 from fivapp_whatsapp.ports import Metrics, NoMetrics, Pace, StoreCheck
 
-from .changes import LOOK_SECONDS, Changes
+from .changes import LOOK_SECONDS, PASSING, Changes
 from .claims import Claims
 from .engine import PostgresEngine, ServerLock, check_durability, make_engine
 from .migrate import migrate, pending
@@ -126,6 +128,18 @@ class DatabaseStore(TenantTables, SessionTables, SendTables, PluginTables):
     def changes(self) -> AsyncIterator[tuple[str, int]]:
         """Yield (tenant, head) after commits of any process."""
         return self._changes.listen()
+
+    def hear(self, listener: Callable[[str, str], None]) -> None:
+        """Call a listener with the tenant and the words that any process passes on."""
+        self._changes.hear(listener)
+
+    async def pass_on(self, tenant_id: str, text: str) -> None:
+        """Tell all processes a few words that are kept nowhere. Raises StoreUnavailable."""
+        if isinstance(self._engine, PostgresEngine):
+            # This process hears it as the others do.
+            await self._engine.run_querystring(QueryString("SELECT pg_notify({}, {})", PASSING, f"{tenant_id} {text}"))
+        else:
+            self._changes.pass_on(tenant_id, text)
 
     @property
     def waiting(self) -> int:

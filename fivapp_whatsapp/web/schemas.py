@@ -143,6 +143,12 @@ class NewNote(Body, frozen=True, kw_only=True):
     text: Annotated[str, Meta(min_length=1, max_length=MAX_TEXT)]
 
 
+class Writing(Body, frozen=True, kw_only=True):
+    """Whether somebody writes."""
+
+    on: bool = True
+
+
 class MediaLink(Body, frozen=True, kw_only=True):
     """A file that the connection service can fetch."""
 

@@ -24,6 +24,7 @@ from fivapp_whatsapp.web.schemas import (
     MessagePage,
     NewConversation,
     NewNote,
+    Writing,
 )
 
 from .common import (
@@ -204,6 +205,27 @@ async def add_note(
     return await gateway.add_note(user.tenant_id, found, text, author=author_of(user), idempotency_key=key)
 
 
+@post(
+    "/api/conversations/{conversation_id:str}/typing",
+    operation_id="tellTyping",
+    summary="Tell that somebody writes",
+    status_code=204,
+    responses=problems(400, 404, 413, 415),
+)
+async def tell_typing(
+    gateway: TheGateway,
+    user: CurrentUser,
+    conversation_id: FromPath[str],
+    data: Annotated[Writing, Body(examples=[Example(summary="A key was pressed", value={"on": True})])],
+) -> None:
+    """Show colleagues, and the contact where the connection service can, that one writes in a conversation.
+
+    The mark is over by itself after some seconds: it is told again every three while one writes, and with `on: false`
+    at the end. Colleagues hear of it as a `typing` frame on their sockets.
+    """
+    await gateway.typing(user.tenant_id, conversation_id_of(conversation_id), data.on, by=author_of(user))
+
+
 def conversation_router() -> Router:
     """Return the routes of conversations."""
     handlers = [
@@ -214,5 +236,6 @@ def conversation_router() -> Router:
         change_conversation,
         list_messages,
         add_note,
+        tell_typing,
     ]
     return Router("/", route_handlers=handlers, tags=["Conversations"])

@@ -166,6 +166,7 @@ ROWS = (
         body={"text": Text(good="A note", most=4096, required=True, null=False)},
         also=(Also("nothing to see", 400, "invalid_input", {"text": " \n\t "}),),
     ),
+    Row(method="POST", path=f"{_CONVERSATION}/typing", body={"on": Flag(good=True, null=False)}),
     Row(
         method="POST",
         path=f"{_CONVERSATION}/send-message",

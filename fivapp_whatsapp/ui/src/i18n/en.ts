@@ -146,6 +146,7 @@ export const en: Record<Key, Entry> = {
   "inbox.title": "Conversations",
   "inbox.search": "Search names, phones and messages",
   "inbox.clearSearch": "Clear the search",
+  "composer.writing": { one: "{names} is typing…", other: "{names} are typing…" },
   "search.conversations": "Conversations",
   "search.messages": "Messages",
   "search.more": "Show more conversations",

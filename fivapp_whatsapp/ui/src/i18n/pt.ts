@@ -153,6 +153,7 @@ export const pt = {
   "inbox.title": "Conversas",
   "inbox.search": "Buscar nomes, telefones e mensagens",
   "inbox.clearSearch": "Limpar a busca",
+  "composer.writing": { one: "{names} está digitando…", other: "{names} estão digitando…" },
   "search.conversations": "Conversas",
   "search.messages": "Mensagens",
   "search.more": "Mostrar mais conversas",

@@ -1,4 +1,5 @@
 import type { Conversation, Message, Session } from "../api/types";
+import type { Writing } from "./typing";
 
 /** What the WebSocket says of one thing that happened; `data` is the whole object as it is now. */
 interface Told<Type extends string, Data> {
@@ -27,6 +28,7 @@ export type EventFrame =
 export type ControlFrame =
   | { type: "hello"; data: { epoch: string; seq: number } }
   | { type: "live"; data: { seq: number } }
+  | { type: "typing"; data: Writing }
   | { type: "resync_required"; data: { reason: string; epoch: string; seq: number } };
 
 export type Frame = EventFrame | ControlFrame;

@@ -12,6 +12,7 @@ import * as outgoing from "./outgoing";
 import { keepOutgoing } from "./kept";
 import { Sender } from "./sender";
 import { LiveSocket, type Cursor, type SocketState } from "./socket";
+import { hearWriting } from "./typing";
 
 interface Live {
   me: Me;
@@ -90,6 +91,7 @@ export function LiveProvider({ me, children }: { me: Me; children: ReactNode }) 
         for (const queryKey of [keys.lists, keys.threads, keys.sessions, ["conversation"]])
           void client.invalidateQueries({ queryKey });
       },
+      onWriting: (writing) => hearWriting(writing, me.id),
       onLive: (missed) => {
         showLive(missed);
         sender.hurry();

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { created, message, mine, updated } from "../testing/make";
 import type { EventFrame } from "./frames";
 import { LiveSocket, type Cursor, type SocketState } from "./socket";
+import type { Writing } from "./typing";
 
 class FakeSocket {
   static all: FakeSocket[] = [];
@@ -45,6 +46,7 @@ const heard: EventFrame[] = [];
 const states: SocketState[] = [];
 const cursors: (Cursor | null)[] = [];
 const begins: number[] = [];
+const writings: Writing[] = [];
 let missed: number[] = [];
 let resyncs = 0;
 let socket: LiveSocket;
@@ -52,7 +54,7 @@ let socket: LiveSocket;
 beforeEach(() => {
   vi.useFakeTimers();
   vi.stubGlobal("WebSocket", FakeSocket);
-  for (const all of [heard, states, cursors, begins, FakeSocket.all]) all.length = 0;
+  for (const all of [heard, states, cursors, begins, writings, FakeSocket.all]) all.length = 0;
   missed = [];
   resyncs = 0;
   socket = new LiveSocket({
@@ -64,6 +66,7 @@ beforeEach(() => {
     onBegin: (seq) => begins.push(seq),
     onEvent: (frame) => heard.push(frame),
     onResync: () => (resyncs += 1),
+    onWriting: (writing) => writings.push(writing),
     onLive: (count) => missed.push(count),
   });
 });
@@ -173,4 +176,16 @@ it("says whether somebody looks: at once on a new connection, and each change on
   second.begin(5);
   // A new connection begins as not watched.
   expect(second.told).toEqual([]);
+});
+
+it("passes on who writes, and takes neither that nor a word it does not know for being live", async () => {
+  const first = await started();
+  first.onopen?.();
+  first.say({ type: "hello", data: { epoch: "e1", seq: 1 } });
+  const data = { conversationId: "c1", userId: "ana", name: "Ana", on: true };
+  first.say({ type: "typing", data });
+  first.say({ type: "weather", data: {} });
+  expect(writings).toEqual([data]);
+  expect(missed).toEqual([]);
+  expect(socket.place?.seq).toBe(1);
 });

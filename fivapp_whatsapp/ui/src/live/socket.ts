@@ -1,4 +1,5 @@
 import { isEvent, isIncoming, readFrame, type EventFrame } from "./frames";
+import type { Writing } from "./typing";
 
 export type SocketState = "connecting" | "live" | "waiting" | "closed";
 
@@ -11,6 +12,8 @@ export interface SocketPorts {
   onBegin(seq: number): void;
   /** What was missed cannot be told any more: everything is to be read again. */
   onResync(): void;
+  /** A colleague writes, or no longer does. */
+  onWriting(writing: Writing): void;
   /** What was missed has been told; `missed` is how many messages of customers that were. */
   onLive(missed: number): void;
 }
@@ -152,7 +155,9 @@ export class LiveSocket {
       this.cursor = { seq: frame.data.seq, epoch: frame.data.epoch };
       this.ports.onBegin(frame.data.seq);
       this.ports.onResync();
-    } else {
+    } else if (frame.type === "typing") {
+      this.ports.onWriting(frame.data);
+    } else if (frame.type === "live") {
       this.replaying = false;
       this.failures = 0;
       this.ports.onState("live");

@@ -1,5 +1,5 @@
 import { Paperclip, SendHorizontal, Smile, StickyNote, X } from "lucide-react";
-import { lazy, Suspense, useLayoutEffect, useRef, useState, type DragEvent, type RefObject } from "react";
+import { lazy, Suspense, useEffect, useLayoutEffect, useRef, useState, type DragEvent, type RefObject } from "react";
 import { useQuickReplies } from "../../../api/queries";
 import type { Conversation, Message, QuickReply } from "../../../api/types";
 import { useSpeech } from "../../../i18n";
@@ -9,6 +9,7 @@ import { authorName, preview } from "../../../lib/preview";
 import { grow } from "../../../lib/grow";
 import { fillIn, firstVariable, matching, slashQuery, unfilled } from "../../../lib/quick";
 import { useLive } from "../../../live/provider";
+import { stopWriting, writing } from "../../../live/typing";
 import { Attachments } from "./attachments";
 import { attach, filesOf } from "./files";
 import { Notices, useUnansweredBy } from "./notices";
@@ -40,6 +41,7 @@ export function Composer({ conversation, messages, field }: Props) {
   const submit = useSubmit(conversation, field);
   const picker = useRef<HTMLInputElement>(null);
   useGrowing(field, draft.text);
+  useEffect(() => () => stopWriting(id), [id]);
 
   function insertQuick(reply: QuickReply) {
     const first = conversation.isGroup ? "" : (conversation.title.split(/\s+/)[0] ?? "");
@@ -75,6 +77,7 @@ export function Composer({ conversation, messages, field }: Props) {
       return;
     }
     other.forget();
+    stopWriting(id);
     submit(draft, files);
   }
 
@@ -201,6 +204,9 @@ export function Composer({ conversation, messages, field }: Props) {
           onChange={(event) => {
             change({ text: event.target.value });
             setChosen(0);
+            // A note is nobody's news, and what is wiped is not written.
+            if (draft.note || event.target.value.trim() === "") stopWriting(id);
+            else writing(id);
           }}
           onKeyDown={onKeyDown}
           onPaste={(event) => {

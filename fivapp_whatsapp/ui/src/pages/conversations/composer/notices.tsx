@@ -6,6 +6,8 @@ import { useSpeech } from "../../../i18n";
 import { useMinute } from "../../../lib/clock";
 import { readJson, write } from "../../../lib/storage";
 import { elapsed } from "../../../lib/time";
+import { useWatched } from "../../../lib/external";
+import { writers } from "../../../live/typing";
 import { useLive } from "../../../live/provider";
 import { useRetry } from "../messages-actions";
 import { answeredSince, begun, type Begun } from "./collision";
@@ -69,9 +71,21 @@ export function Notices({ conversation, messages, other, onSendAnyway }: Props) 
           </button>
         </div>
       )}
+      <Writers conversationId={conversation.id} />
       <SessionNotice conversation={conversation} />
       <UnsentNotice messages={messages} />
     </>
+  );
+}
+
+/** Which colleagues write here right now. */
+function Writers({ conversationId }: { conversationId: string }) {
+  const { t } = useSpeech();
+  const names = (useWatched(writers)[conversationId] ?? []).map((one) => one.name);
+  return (
+    <p className="writers" role="status" dir="auto">
+      {names.length > 0 && t("composer.writing", { n: names.length, names: names.join(", ") })}
+    </p>
   );
 }
 

@@ -1,16 +1,16 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { ChevronDown, Plus, Search, X } from "lucide-react";
-import { useEffect, useRef, useState, type KeyboardEvent, type RefObject } from "react";
+import { lazy, Suspense, useEffect, useRef, useState, type KeyboardEvent, type RefObject } from "react";
 import type { View } from "../../../api/types";
 import { useSpeech } from "../../../i18n";
 import { watched, useWatched } from "../../../lib/external";
 import { Menu, MenuChoice } from "../../../parts/menu";
 import { newConversation } from "../new-conversation-state";
-import { SearchResults } from "../search/results";
 import { ConversationList } from "./list";
 import { knownLabels } from "./labels";
 import { useLocation } from "wouter";
 
+const SearchResults = lazy(() => import("../search/results"));
 const FIRST: readonly (View | null)[] = [null, "to_answer", "mine"];
 const MORE: readonly View[] = ["unassigned", "groups", "bots", "closed"];
 const PAUSE = 220;
@@ -56,7 +56,11 @@ export function Sidebar({ selected, target }: { selected: string | null; target:
         <div className="list-place" inert={searching} data-hidden={searching}>
           <ConversationList filter={{ view, label, query: "" }} selected={selected} active={!searching} />
         </div>
-        {searching && <SearchResults query={query} selected={selected} target={target} field={field} />}
+        {searching && (
+          <Suspense fallback={null}>
+            <SearchResults query={query} selected={selected} target={target} field={field} />
+          </Suspense>
+        )}
       </div>
     </aside>
   );

@@ -29,7 +29,7 @@ interface Props {
 }
 
 /** What a search found: conversations by name or number, and messages by their texts. */
-export function SearchResults({ query, selected, target, field }: Props) {
+export default function SearchResults({ query, selected, target, field }: Props) {
   const { t } = useSpeech();
   const { me } = useLive();
   const filter: Filter = { view: null, label: null, query };
