@@ -28,17 +28,19 @@ api.use({
 
 /** Posts to a route of a plugin, which the app's own description does not have. Throws a Problem. */
 export function post<T>(path: string, body: unknown): Promise<T> {
+  const headers = { "Content-Type": "application/json" };
+  return call(path, { method: "POST", headers, body: JSON.stringify(body) });
+}
+
+/** Reads from a route of a plugin, as `post` posts to one. */
+export function get<T>(path: string): Promise<T> {
+  return call(path, { headers: {} });
+}
+
+function call<T>(path: string, how: RequestInit & { headers: Record<string, string> }): Promise<T> {
   const token = currentToken();
-  const headers = {
-    "Content-Type": "application/json",
-    ...(token === null ? {} : { Authorization: `Bearer ${token}` }),
-  };
-  const request = fetch(address(path), {
-    method: "POST",
-    headers,
-    body: JSON.stringify(body),
-    credentials: "same-origin",
-  });
+  const headers = { ...how.headers, ...(token === null ? {} : { Authorization: `Bearer ${token}` }) };
+  const request = fetch(address(path), { ...how, headers, credentials: "same-origin" });
   return ask(
     request.then(async (response) => {
       const found: unknown = await response.json().catch(() => undefined);

@@ -1,6 +1,7 @@
 import { lazy, Suspense, useEffect, useMemo } from "react";
 import type { Message } from "../../../api/types";
 import { mediaUrl } from "../../../lib/media";
+import { mediaSource } from "../../../lib/media-source";
 import { following } from "../../../live/audio";
 
 const Lightbox = lazy(() => import("./lightbox"));
@@ -21,8 +22,8 @@ export function LightboxHost({ messages, shown, onShow }: Props) {
     following.set(() => (id: string) => {
       const place = messages.findIndex((message) => message.id === id);
       const next = place < 0 ? undefined : messages[place + 1];
-      const url = next?.kind === "audio" ? mediaUrl(next) : null;
-      return next !== undefined && url !== null ? { id: next.id, url } : null;
+      if (next?.kind !== "audio" || mediaUrl(next) === null) return null;
+      return { id: next.id, source: () => mediaSource(next) ?? "" };
     });
   }, [messages]);
   if (shown === null) return null;

@@ -1,9 +1,10 @@
 import { Dialog as Base } from "@base-ui/react/dialog";
-import { ChevronLeft, ChevronRight, Download, X } from "lucide-react";
+import { ChevronLeft, ChevronRight, X } from "lucide-react";
 import { type KeyboardEvent } from "react";
 import type { Message } from "../../../api/types";
 import { useSpeech } from "../../../i18n";
-import { mediaUrl } from "../../../lib/media";
+import { useMediaSource } from "../../../lib/media-source";
+import { Save } from "./save";
 
 interface Props {
   pictures: readonly Message[];
@@ -33,19 +34,15 @@ export default function Lightbox({ pictures, shown, onShow }: Props) {
         <Base.Backdrop className="dialog-back dark" />
         <Base.Popup className="lightbox" onKeyDown={onKeyDown}>
           <Base.Title className="hidden">{t("lightbox.title")}</Base.Title>
-          <img src={mediaUrl(picture) ?? ""} alt={picture.text || t("message.photo")} />
+          <Large key={picture.id} picture={picture} />
           {picture.text && <p className="lightbox-text">{picture.text}</p>}
           <div className="lightbox-tools">
-            <a
+            <Save
+              message={picture}
+              name={picture.media?.filename ?? t("message.photo")}
+              size={20}
               className="icon-button"
-              href={mediaUrl(picture, "download") ?? ""}
-              download={picture.media?.filename ?? true}
-              target="_blank"
-              rel="noopener noreferrer"
-              aria-label={t("message.download")}
-            >
-              <Download size={20} aria-hidden />
-            </a>
+            />
             <Base.Close className="icon-button" aria-label={t("common.close")}>
               <X size={22} aria-hidden />
             </Base.Close>
@@ -69,4 +66,11 @@ export default function Lightbox({ pictures, shown, onShow }: Props) {
       </Base.Portal>
     </Base.Root>
   );
+}
+
+function Large({ picture }: { picture: Message }) {
+  const { t } = useSpeech();
+  const { url } = useMediaSource(picture);
+  if (url === null) return <span className="spinner" aria-hidden />;
+  return <img src={url} alt={picture.text || t("message.photo")} />;
 }

@@ -1,12 +1,14 @@
-import { Download, FileText, ImageOff, MapPin, RotateCw, UserRound } from "lucide-react";
+import { FileText, ImageOff, MapPin, RotateCw, UserRound } from "lucide-react";
 import { lazy, Suspense, useState } from "react";
 import type { Message } from "../../../api/types";
 import { currentToken } from "../../../api/token";
 import { address } from "../../../base";
 import { useSpeech, type Key } from "../../../i18n";
 import { box, mediaUrl } from "../../../lib/media";
+import { useMediaSource } from "../../../lib/media-source";
 import { fileSize } from "../../../lib/time";
 import { useThreadActions } from "./context";
+import { Save } from "./save";
 
 const Player = lazy(() => import("./player"));
 
@@ -47,8 +49,14 @@ function Picture({ message }: { message: Message }) {
   const { t } = useSpeech();
   const { showImage } = useThreadActions();
   const [failed, setFailed] = useState(false);
-  const url = mediaUrl(message, "preview");
-  if (url === null || failed) return <Absent message={message} failed={failed} onRetry={() => setFailed(false)} />;
+  const source = useMediaSource(message, "preview");
+  if (source.failed || failed) {
+    const again = () => {
+      setFailed(false);
+      source.again();
+    };
+    return <Absent message={message} failed={failed || mediaUrl(message) !== null} onRetry={again} />;
+  }
   const size = box(message.media?.width, message.media?.height);
   return (
     <button
@@ -58,33 +66,36 @@ function Picture({ message }: { message: Message }) {
       aria-label={t("message.openImage")}
       onClick={() => showImage(message.id)}
     >
-      <img
-        src={url}
-        width={size.width}
-        height={size.height}
-        alt={message.text || t("message.photo")}
-        loading="lazy"
-        decoding="async"
-        onError={() => setFailed(true)}
-      />
+      {source.url !== null && (
+        <img
+          src={source.url}
+          width={size.width}
+          height={size.height}
+          alt={message.text || t("message.photo")}
+          loading="lazy"
+          decoding="async"
+          onError={() => setFailed(true)}
+        />
+      )}
     </button>
   );
 }
 
 function Video({ message }: { message: Message }) {
-  const url = mediaUrl(message);
-  if (url === null) return <Absent message={message} />;
+  const film = useMediaSource(message);
+  const poster = useMediaSource(message, "preview");
+  if (film.failed) return <Absent message={message} failed={mediaUrl(message) !== null} onRetry={film.again} />;
   const size = box(message.media?.width ?? 320, message.media?.height ?? 220);
   // What a customer films has no captions.
   return (
     <video
       className="film"
-      src={url}
+      src={film.url ?? undefined}
       width={size.width}
       height={size.height}
       controls
       preload="metadata"
-      poster={message.media?.preview ? (mediaUrl(message, "preview") ?? undefined) : undefined}
+      poster={message.media?.preview ? (poster.url ?? undefined) : undefined}
     />
   );
 }
@@ -102,18 +113,7 @@ function Document({ message }: { message: Message }) {
         {size != null && <span className="soft small">{fileSize(size, language)}</span>}
         {url === null && <span className="soft small">{t("message.mediaNone")}</span>}
       </span>
-      {url !== null && (
-        <a
-          className="icon-button slim"
-          href={url}
-          download={name}
-          target="_blank"
-          rel="noopener noreferrer"
-          aria-label={`${t("message.download")}: ${name}`}
-        >
-          <Download size={18} aria-hidden />
-        </a>
-      )}
+      {url !== null && <Save message={message} name={name} size={18} className="icon-button slim" />}
     </div>
   );
 }

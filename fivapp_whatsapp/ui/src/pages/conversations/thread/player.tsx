@@ -2,7 +2,7 @@ import { Pause, Play } from "lucide-react";
 import type { Message } from "../../../api/types";
 import { useSpeech } from "../../../i18n";
 import { useWatched } from "../../../lib/external";
-import { mediaUrl } from "../../../lib/media";
+import { mediaSource } from "../../../lib/media-source";
 import { length } from "../../../lib/time";
 import { nextSpeed, playing, seek, setSpeed, speed, toggle } from "../../../live/audio";
 
@@ -14,14 +14,14 @@ export default function Player({ message }: { message: Message }) {
   const here = now !== null && now.id === message.id ? now : null;
   const total = here?.duration ?? message.media?.seconds ?? 0;
   const position = here?.position ?? 0;
-  const url = mediaUrl(message) ?? "";
+  const source = () => mediaSource(message) ?? "";
   return (
     <div className="player">
       <button
         type="button"
         className="icon-button main"
         aria-label={here?.running ? t("player.pause") : t("player.play")}
-        onClick={() => toggle(message.id, url)}
+        onClick={() => toggle(message.id, source)}
       >
         {here?.running ? <Pause size={18} aria-hidden /> : <Play size={18} aria-hidden />}
       </button>
@@ -33,7 +33,7 @@ export default function Player({ message }: { message: Message }) {
         value={position}
         aria-label={t("player.position")}
         aria-valuetext={length(position)}
-        onChange={(event) => seek(message.id, url, Number(event.target.value))}
+        onChange={(event) => seek(message.id, source, Number(event.target.value))}
       />
       <span className="small player-time">{length(here === null ? total : position)}</span>
       <button
