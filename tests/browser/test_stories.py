@@ -312,3 +312,18 @@ def test_a_session_in_trouble_says_what_is_wrong_what_was_heard_and_the_next_ste
     expect(card.get_by_text("02/01/2026")).to_be_visible()
     expect(card.get_by_text("connection_service", exact=True)).to_be_visible()
     expect(card.get_by_text("confirmação de envio")).to_be_visible()
+
+
+def test_with_a_token_in_memory_pictures_are_seen_and_saved(page: Page, paired: Site) -> None:
+    paired.write("Olha só", "Olga Imagem", "5511955550077", kind="image")
+    id = str(eventually(lambda: paired._find("Olga Imagem")))
+    page.goto(f"{paired.url}/conversations/{id}#token={paired.product.ready.token}")
+    picture = page.get_by_role("img", name="Olha só")
+    expect(picture).to_be_visible()
+    expect(picture).to_have_attribute("src", re.compile("^/api/media/signed/"))
+    eventually(lambda: picture.evaluate("image => image.complete && image.naturalWidth > 0"))
+    page.get_by_role("button", name="Ampliar a imagem").click()
+    with page.expect_download() as saved:
+        page.get_by_role("dialog").get_by_role("link", name="Baixar").click()
+    assert saved.value.path().stat().st_size > 0
+    assert paired.product.ready.token not in page.content()
