@@ -37,7 +37,7 @@ def test_a_bundled_plugin_is_a_distribution_with_readme_types_and_tests(folder: 
     assert list((folder / "tests").glob("test_*.py"))
     readme = (folder / "README.md").read_text(encoding="utf-8")
     assert readme.startswith(f"# {described['name']}\n")
-    assert [title for title in ("## Install", "## Limits") if title not in readme] == []
+    assert [title for title in ("## Install", "## Limits", "## Em português") if title not in readme] == []
 
 
 @each_plugin

@@ -53,6 +53,13 @@ BOT = plugin("crm", plugin_config, reply_to)
 (CRM,) = Plugins.load(modules={"crm": BOT}, installed=False).items
 
 
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> MovingClock:
+    clock = MovingClock()
+    clock.install(monkeypatch)
+    return clock
+
+
 def settings() -> dict[str, Any]:
     return {"jwt_secret": Secret(secrets.token_hex(32))}
 
