@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import re
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
@@ -101,6 +102,7 @@ class Scope(msgspec.Struct):
     automatic: bool = False
     count: int = 0
     notes: int = 0
+    timers: int = 0
 
     def next_key(self, given: str | None, *, note: bool = False) -> str | None:
         """Return the key of the next send or note: the given one, else its number; None where nothing runs twice."""
@@ -113,6 +115,13 @@ class Scope(msgspec.Struct):
             return f"{self.key}:{self.notes}"
         self.count += 1
         return f"{self.key}:{self.count}"
+
+    def timer_id(self, whose: str) -> str:
+        """Return the id of the next timer: a second run sets the same one, so that what it sends is known."""
+        if not self.key:
+            return new_id()
+        self.timers += 1
+        return hashlib.sha256(f"{whose}:{self.key}:{self.timers}".encode()).hexdigest()[:32]
 
 
 class TenantGateway:
@@ -319,7 +328,7 @@ class TenantGateway:
         """
         now = self._gateway.clock.now()
         timer = Timer(
-            id=new_id(),
+            id=self._scope.timer_id(f"{self.tenant_id}:{self.plugin}"),
             tenant_id=self.tenant_id,
             plugin=self.plugin,
             key=key,

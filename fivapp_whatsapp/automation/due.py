@@ -12,8 +12,8 @@ from fivapp_whatsapp.ports import Clock
 
 from .attempts import Activity
 
-LEASE_SECONDS = 120.0
-RENEW_SECONDS = 40.0
+LEASE_SECONDS = 30.0
+RENEW_SECONDS = 10.0
 # So much of one plugin is worked at once in a process: what hangs there takes nobody else's place.
 SHARE = 20
 

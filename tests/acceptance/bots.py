@@ -19,6 +19,27 @@ async def message_received(message):
     with NOTES.open("a") as notes:
         notes.write(f"{message.text}\\n")
 '''
+# As the good one, and a timer for each message.
+REMINDS = '''
+"""Counts, and counts again a moment later."""
+from datetime import timedelta
+from pathlib import Path
+from fivapp_whatsapp import hookimpl
+NOTES = Path(__file__).with_suffix(".notes")
+
+def note(text):
+    with NOTES.open("a") as notes:
+        notes.write(f"{text}\\n")
+
+@hookimpl
+async def message_received(message, gateway):
+    await gateway.later("again", timedelta(seconds=0.2), message.text)
+    note(message.text)
+
+@hookimpl
+async def timer(key, data):
+    note(f"timer-{data}")
+'''
 ECHO = '''
 """Answers each message with a number of its own."""
 from fivapp_whatsapp import hookimpl

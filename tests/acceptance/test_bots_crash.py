@@ -1,5 +1,6 @@
 """kill -9 twenty times while a bot replies: one reply each with ids that the service keeps, never two without.
 
+A plugin that is told after the fact, and its timers, hear of every message, whichever process died.
 Twenty with such a service and twenty with one that keeps no ids, half of them on each database.
 """
 
@@ -45,13 +46,13 @@ def case(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Clust
         if kind == "postgresql"
         else request.getfixturevalue("sqlite_url")
     )
-    file = bots.bot(tmp_path, "echo", bots.ECHO)
+    files = [bots.bot(tmp_path, "echo", bots.ECHO), bots.bot(tmp_path, "reminds", bots.REMINDS)]
     service = () if idempotent else ("--without", "idempotent_send")
-    with cluster(tmp_path, url, count=2 if kind == "postgresql" else 1, plugins=[file], service=service) as world:
+    with cluster(tmp_path, url, count=2 if kind == "postgresql" else 1, plugins=files, service=service) as world:
         yield world, idempotent
 
 
-async def test_each_message_is_answered_once_whatever_is_killed(case: tuple[Cluster, bool]) -> None:
+async def test_each_message_is_answered_once_whatever_is_killed(case: tuple[Cluster, bool], tmp_path: Path) -> None:
     world, idempotent = case
     rng = random.Random(20)
     expected: list[str] = []
@@ -74,6 +75,13 @@ async def test_each_message_is_answered_once_whatever_is_killed(case: tuple[Clus
     else:
         # One that arrived may be unknown too: its answer was lost with the process.
         assert missing <= await _unknown(world, expected)
+    told = {*expected, *(f"timer-{text}" for text in expected)}
+
+    async def all_told() -> bool:
+        return told <= set((tmp_path / "reminds.notes").read_text().split())
+
+    # What a process that died was at waits until its lease is over.
+    await until(all_told, 90)
 
 
 async def _write_and_kill(alive: list[Product], victim: Product, texts: list[str], after: float) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import timedelta
 from types import ModuleType
 from typing import Any
 
@@ -139,6 +140,32 @@ async def test_a_message_that_is_sent_again_goes_out_as_it_was(sqlite_url: str, 
         again = await here.gateway.retry("acme", first.message.id, author=AGENT)
         assert again.message.text == first.message.text == "menu – Loja\n1. A\n2. B"
         assert (again.message.choices, asked) == (first.message.choices, ["menu"])
+
+
+async def test_a_timer_that_a_second_run_sets_again_sends_nothing_twice(sqlite_url: str, clock: MovingClock) -> None:
+    rang: list[str] = []
+
+    @hookimpl
+    async def message_received(message: Message, gateway: TenantGateway, attempt: int) -> None:
+        await gateway.later("reminder", timedelta(seconds=0.1))
+        if attempt == 1:
+            raise RuntimeError
+
+    @hookimpl
+    async def timer(key: str, conversation: Any, gateway: TenantGateway) -> None:
+        rang.append(key)
+        await gateway.send(conversation, f"lembrete {len(rang)}")
+        if len(rang) == 2:
+            await gateway.later("reminder", timedelta(seconds=5))
+
+    async with world(sqlite_url, clock, plugin("alarm", message_received, timer)) as here:
+        await here.says()
+        await here.move(0.15)
+        assert here.sent == ["lembrete 1"]
+        await here.move(1)
+        assert (len(rang), here.sent) == (2, ["lembrete 1"])
+        await here.move(6)
+        assert (len(rang), here.sent) == (3, ["lembrete 1", "lembrete 3"])
 
 
 # --- the budget --------------------------------------------------------------------------------------
