@@ -438,7 +438,7 @@ export const en: Record<Key, Entry> = {
   "plugin.why.failing": "It failed several times in a row and was paused.",
   "plugin.why.blocking": "It blocked the server several times and was paused.",
   "plugin.until": "It goes on by itself at {time}.",
-  "plugin.pausedHooks": "Waiting: {hooks}. Its other hooks run on.",
+  "plugin.pausedHooks": "Waiting: {hooks}. The rest of it runs on.",
   "plugin.pausedIn": "Paused in {n} processes of the server.",
   "plugin.resume": "Go on now",
   "plugin.failures": { one: "{n} failure since the start. Last:", other: "{n} failures since the start. Last:" },

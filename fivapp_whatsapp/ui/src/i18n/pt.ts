@@ -461,7 +461,7 @@ export const pt = {
   "plugin.why.failing": "Falhou várias vezes seguidas e foi pausado.",
   "plugin.why.blocking": "Travou o servidor várias vezes e foi pausado.",
   "plugin.until": "Volta sozinho às {time}.",
-  "plugin.pausedHooks": "Em espera: {hooks}. Os outros ganchos dele continuam.",
+  "plugin.pausedHooks": "Em espera: {hooks}. O resto dele continua.",
   "plugin.pausedIn": "Pausado em {n} processos do servidor.",
   "plugin.resume": "Retomar agora",
   "plugin.failures": { one: "{n} falha desde o início. Última:", other: "{n} falhas desde o início. Última:" },
