@@ -66,6 +66,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     webhooks_kept_days: Annotated[float, Meta(ge=0, le=365)] = 3.0
     body_limit: Count = 262_144
 
+    requests_at_once: Count = 10_000
     rate_user: Count = 200
     rate_user_burst: Count = 400
     rate_tenant: Count = 1_000

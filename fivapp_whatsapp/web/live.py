@@ -36,6 +36,7 @@ from .requests import check_query
 from .sockets import GONE, NOT_TEXT, POLICY, TOO_BIG, Connection, Limits, Sockets
 from .tickets import TICKET_SECONDS, Tickets
 
+STREAM = "/api/events"
 _CURSOR = re.compile(r"[0-9]{1,18}")
 _MAX_SEQ = 10**18 - 1
 _MAX_EPOCH = 64
@@ -89,7 +90,7 @@ def live_handlers(
         await live.serve(authenticator, tickets, settings)
 
     @get(
-        "/api/events",
+        STREAM,
         operation_id="streamEvents",
         summary="Live events as a stream",
         responses={200: _STREAM_SPEC, **problems(400, 403, 503)},

@@ -13,6 +13,7 @@ from litestar.enums import ScopeType
 from litestar.handlers import ASGIRouteHandler
 from litestar.types import ControllerRouterHandler, LifeSpanReceive, LifeSpanScope, LifeSpanSend, Receive, Scope, Send
 
+from fivapp_whatsapp.errors import Overloaded
 from fivapp_whatsapp.gateway import Gateway
 from fivapp_whatsapp.models import User
 from fivapp_whatsapp.observe import new_correlation_id
@@ -22,7 +23,7 @@ from .auth import PUBLIC, Authenticator, AuthMiddleware
 from .errors import LifespanNotStarted, PluginNotInstalled, RouteNotFound
 from .frame import Exchange, Handshake, keep_error
 from .idempotency import IdempotencyMiddleware
-from .live import live_handlers
+from .live import STREAM, live_handlers
 from .openapi import openapi_config
 from .origins import exact_origins
 from .pages import page_router
@@ -47,6 +48,7 @@ class WebApp(Litestar):
     """A Litestar application that runs a gateway; usable alone or mounted under a prefix of another application."""
 
     gateway: Gateway
+    _at_once = 0
 
     async def __call__(
         self, scope: Scope | LifeSpanScope, receive: Receive | LifeSpanReceive, send: Send | LifeSpanSend
@@ -62,12 +64,21 @@ class WebApp(Litestar):
 
     async def _exchange(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = Exchange(scope, send, new_correlation_id())
+        # Event streams never end by themselves, and have a limit of their own.
+        counts = not scope["path"].endswith(STREAM)
+        self._at_once += counts
         try:
-            if not self.gateway.running and not scope["path"].endswith(LIVE):
+            if scope["path"].endswith(LIVE):
+                await super().__call__(scope, receive, exchange.send)
+            elif not self.gateway.running:
                 await send_problem(scope, exchange.send, LifespanNotStarted())
+            elif counts and self._at_once > self.gateway.settings.requests_at_once:
+                # Refused before anything is read: what was accepted before is to be finished.
+                await send_problem(scope, exchange.send, Overloaded())
             else:
                 await super().__call__(scope, receive, exchange.send)
         finally:
+            self._at_once -= counts
             exchange.finish(self.gateway.metrics)
 
     async def _shake_hands(self, scope: Scope, receive: Receive, send: Send) -> None:

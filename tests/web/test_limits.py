@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from pathlib import Path
 from typing import Any, cast
@@ -17,7 +18,7 @@ from fivapp_whatsapp.web.origins import exact_origins
 from fivapp_whatsapp.web.remembered import Remembered
 
 from .conftest import serving
-from .tools import assert_problem, bearer, make_token
+from .tools import assert_problem, bearer, incoming, make_token
 
 pytestmark = pytest.mark.anyio
 
@@ -155,6 +156,26 @@ async def test_a_user_who_asks_too_often_waits_and_the_others_do_not(tmp_path: P
         assert (await server.client.get("/api/me", headers=other)).status_code == 200
         assert (await server.call("GET", "/api/me", tenant="other")).status_code == 200
         server.clock.skipped += 1.1
+        assert (await server.call("GET", "/api/me")).status_code == 200
+
+
+async def test_more_requests_than_a_process_serves_at_once_are_refused_at_the_door(tmp_path: Path) -> None:
+    async with serving(tmp_path, requests_at_once=1) as server:
+        await server.connect()
+        place = await server.conversation()
+        server.connector.hold.clear()
+        path = f"/api/conversations/{place}/send-message"
+        first = asyncio.create_task(server.call("POST", path, {"text": "oi"}))
+        async with asyncio.timeout(5):
+            while not server.connector.sends:
+                await asyncio.sleep(0.01)
+        refused = await server.call("GET", "/api/me")
+        assert_problem(refused, 503, "overloaded")
+        assert int(refused.headers["retry-after"]) >= 1
+        assert_problem(await server.webhook(incoming()), 503, "overloaded")
+        assert (await server.client.get("/health/live")).status_code == 200
+        server.connector.hold.set()
+        assert (await first).status_code == 200
         assert (await server.call("GET", "/api/me")).status_code == 200
 
 
