@@ -13,7 +13,7 @@ DIST := $(UI)/dist/index.html
 NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix $(UI)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv ui api screenshots demo test bench check format
+.PHONY: help venv ui api screenshots pictures demo test bench check format
 .DELETE_ON_ERROR:
 
 help: ## Say what can be made
@@ -51,6 +51,9 @@ api: $(MODULES) ## Make the pages' types of the app's OpenAPI description
 
 screenshots: $(STAMP) $(DIST) ## Make pictures of the pages into .screenshots (needs a chromium)
 	@$(BIN)/python -m tests.browser.screenshots .screenshots
+
+pictures: $(STAMP) $(DIST) ## Make the pictures of the README and the docs anew (needs a chromium)
+	@$(BIN)/python -m tests.browser.pictures docs/pictures
 
 demo: $(STAMP) $(DIST) ## Run a gateway with a simulated connection service; ARGS='--port 0 --json'
 	@exec $(BIN)/fivapp-whatsapp demo $(ARGS)

@@ -65,14 +65,52 @@ def pages(browser: Browser, running: Site, folder: Path, state: str) -> None:
             context.close()
 
 
+def failing(browser: Browser, running: Site, folder: Path) -> None:
+    """Picture what stands on each page when the gateway fails, and a conversation that does not exist."""
+    problem = {"status": 503, "code": "store_unavailable", "title": "x", "detail": "The database does not answer."}
+    for scheme, viewport in zip(("light", "dark"), SIZES.values(), strict=True):
+        context = new_context(browser, color_scheme=scheme, viewport=viewport)
+        page = context.new_page()
+        running.log_in(page)
+        page.goto(f"{running.url}/conversations/{'0' * 32}")
+        page.get_by_text("Esta conversa não existe").wait_for()
+        shoot(page, folder, f"gone-{scheme}")
+        for path in ("conversations", "sessions", "plugins", "automations"):
+            page.route(f"**/api/{path}?*", lambda route: route.fulfill(status=500, json=problem))
+            page.route(f"**/api/{path}", lambda route: route.fulfill(status=500, json=problem))
+        for path in ("conversations", "whatsapp-settings", "automations"):
+            page.goto(f"{running.url}/{path}")
+            page.get_by_role("button", name="Tentar de novo").first.wait_for()
+            shoot(page, folder, f"failing-{path}-{scheme}")
+        context.close()
+
+
+def pairing(browser: Browser, running: Site, folder: Path) -> None:
+    """Picture the QR code, and the choices about notifications."""
+    running.api.post("/api/whatsapp/connect", json={"name": "Vendas"}).raise_for_status()
+    for scheme, viewport in zip(("light", "dark"), SIZES.values(), strict=True):
+        context = new_context(browser, color_scheme=scheme, viewport=viewport)
+        page = context.new_page()
+        running.log_in(page)
+        page.goto(f"{running.url}/whatsapp-settings")
+        page.get_by_role("img", name="QR code").wait_for()
+        shoot(page, folder, f"pairing-{scheme}")
+        page.get_by_role("button", name="Sua conta").click()
+        page.get_by_role("menuitem", name="Avisos e som").click()
+        shoot(page, folder, f"notifications-{scheme}")
+        context.close()
+
+
 def main(folder: Path) -> None:
     """Make all pictures."""
     folder.mkdir(exist_ok=True)
     with chromium() as browser, tempfile.TemporaryDirectory() as data, site(Path(data)) as running:
         pages(browser, running, folder, "empty")
+        pairing(browser, running, folder)
         running.pair()
         fill(running)
         pages(browser, running, folder, "full")
+        failing(browser, running, folder)
         running.phone.post("/simulator/sessions/demo/logout").raise_for_status()
         pages(browser, running, folder, "error")
 
