@@ -45,6 +45,7 @@ it("what is wrong is said in words with the next step, and what was heard stands
     detail: "connection refused",
   });
   expect(session({ status: "logged_out", error: "logged out from phone" })?.key).toBe("trouble.logged_out");
+  expect(session({ status: "logged_out", error: "logged_out_on_phone" })?.detail).toBeNull();
   expect(session({ status: "failed", error: "qr_timeout" })).toMatchObject({ key: "trouble.qr_timeout", detail: null });
   expect(session({ status: "disconnected" })?.key).toBe("trouble.disconnected");
 });

@@ -16,6 +16,7 @@ const KNOWN: readonly (readonly [RegExp, Key])[] = [
   [/refuses our key/, "trouble.key"],
   [/cannot be read/, "trouble.unreadable"],
   [/^qr_timeout$/, "trouble.qr_timeout"],
+  [/^logged_out(_on_phone)?$/, "trouble.logged_out"],
 ];
 const STATUSES = ["logged_out", "failed", "restricted", "reconnecting", "unknown"];
 

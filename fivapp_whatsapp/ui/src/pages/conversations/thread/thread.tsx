@@ -1,5 +1,6 @@
 import { useEffect, useMemo, useRef, useState } from "react";
 import { MessageCircleOff } from "lucide-react";
+import { Link } from "wouter";
 import { problemOf } from "../../../api/problem";
 import { useConversation, useThread } from "../../../api/queries";
 import type { Conversation, Message } from "../../../api/types";
@@ -27,7 +28,14 @@ export function Thread({ id, target }: { id: string; target: string | null }) {
   const conversation = useConversation(id);
   if (conversation.isPending) return <Loading label={t("app.loading")} />;
   if (conversation.isError) {
-    if (problemOf(conversation.error).status === 404) return <Empty icon={MessageCircleOff} title={t("thread.gone")} />;
+    if (problemOf(conversation.error).status === 404)
+      return (
+        <Empty icon={MessageCircleOff} title={t("thread.gone")}>
+          <Link to="/conversations" className="button">
+            {t("common.back")}
+          </Link>
+        </Empty>
+      );
     return (
       <Problems title={t("thread.failed")} error={conversation.error} onRetry={() => void conversation.refetch()} />
     );
