@@ -58,6 +58,9 @@ class FakeStore(FakeLog):
     async def is_watching(self, tenant_id: str, user_id: str, now: datetime) -> bool:
         return False
 
+    def hear(self, listener: Callable[[str, str], None]) -> None:
+        """Nobody types here."""
+
     async def spend_token(self, mark: str, until: datetime) -> bool:
         fresh = mark not in self.spent
         self.spent.add(mark)
