@@ -4,6 +4,7 @@ import { forgetToken } from "../api/token";
 import { base } from "../base";
 import * as outgoing from "../live/outgoing";
 import { closeDrafts } from "../lib/drafts";
+import { keptFiles } from "../lib/kept-files";
 import { wipe } from "../lib/storage";
 import { leaveNotices } from "../notifications/notices";
 
@@ -15,6 +16,7 @@ export async function logOut(): Promise<void> {
   await api.POST("/api/auth/logout").catch(() => undefined);
   forgetToken();
   closeDrafts();
+  await keptFiles.forget();
   wipe("fivapp.draft.");
   wipe("fivapp.outgoing.");
   channel?.postMessage("out");

@@ -8,6 +8,7 @@ import { shortcutsOpen } from "../../lib/shortcuts";
 import { useLive } from "../../live/provider";
 import { lookAt } from "../../notifications/looking";
 import { Empty } from "../../parts/empty";
+import { openFiles } from "./composer/files";
 import { Sidebar } from "./list/sidebar";
 import { newConversation } from "./new-conversation-state";
 import { quickOpen } from "./quick-state";
@@ -24,6 +25,7 @@ export default function Conversations({ selected }: { selected: string | null })
   const { t } = useSpeech();
   const { me } = useLive();
   useState(() => openDrafts(me));
+  useEffect(() => void openFiles(me), [me]);
   const [, go] = useLocation();
   const target = new URLSearchParams(useSearch()).get("message");
   const opening = useWatched(newConversation);

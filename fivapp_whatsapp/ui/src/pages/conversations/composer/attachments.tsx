@@ -2,16 +2,27 @@ import { FileText, RotateCw, X } from "lucide-react";
 import { useSpeech } from "../../../i18n";
 import { kindOf, LIMITS } from "../../../lib/media";
 import { fileSize } from "../../../lib/time";
-import { detach, retryUpload, usePreview, type Attached } from "./files";
+import { MOST_KEPT } from "../../../lib/kept-files";
+import { useWatched } from "../../../lib/external";
+import { detach, retryUpload, unkept, usePreview, type Attached } from "./files";
 
 export function Attachments({ conversationId, files }: { conversationId: string; files: readonly Attached[] }) {
+  const { t, language } = useSpeech();
+  const lost = useWatched(unkept).has(conversationId);
   if (files.length === 0) return null;
   return (
-    <ul className="attachments">
-      {files.map((one) => (
-        <One key={one.id} conversationId={conversationId} one={one} />
-      ))}
-    </ul>
+    <>
+      <ul className="attachments">
+        {files.map((one) => (
+          <One key={one.id} conversationId={conversationId} one={one} />
+        ))}
+      </ul>
+      {lost && (
+        <p className="small warn-text" role="status">
+          {t("composer.unkept", { limit: fileSize(MOST_KEPT, language) })}
+        </p>
+      )}
+    </>
   );
 }
 
@@ -21,6 +32,7 @@ function One({ conversationId, one }: { conversationId: string; one: Attached })
   const percent = Math.round(one.progress * 100);
   const limit = fileSize(LIMITS[kindOf(one.file.type)], language);
   const text = {
+    kept: fileSize(one.file.size, language),
     uploading: t("composer.uploading", { name: one.name, percent }),
     ready: fileSize(one.file.size, language),
     tooBig: t("composer.tooBig", { name: one.name, limit }),

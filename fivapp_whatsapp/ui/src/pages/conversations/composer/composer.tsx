@@ -11,7 +11,7 @@ import { fillIn, firstVariable, matching, slashQuery, unfilled } from "../../../
 import { useLive } from "../../../live/provider";
 import { stopWriting, writing } from "../../../live/typing";
 import { Attachments } from "./attachments";
-import { attach, filesOf } from "./files";
+import { attach, filesOf, useKept } from "./files";
 import { Notices, useUnansweredBy } from "./notices";
 import { QuickMenu } from "./quick-menu";
 import { useSubmit } from "./submit";
@@ -32,6 +32,7 @@ export function Composer({ conversation, messages, field }: Props) {
   const id = conversation.id;
   const draft = useWatched(drafts)[id] ?? NO_DRAFT;
   const files = useWatched(filesOf(id));
+  useKept(id);
   const change = (values: Partial<Draft>) => setDraft(id, { ...draftOf(id), ...values });
   const [chosen, setChosen] = useState(0);
   const [emoji, setEmoji] = useState(false);

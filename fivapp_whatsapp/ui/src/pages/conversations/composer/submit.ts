@@ -8,7 +8,7 @@ import { showMessage } from "../../../live/news";
 import { useLive } from "../../../live/provider";
 import { problemText } from "../../../parts/problems";
 import { toast } from "../../../parts/toasts";
-import { filesOf, type Attached } from "./files";
+import { detachAll, type Attached } from "./files";
 
 /** Returns what sends a draft: the field is empty at once and keeps the focus, rows show what becomes of it. */
 export function useSubmit(conversation: Conversation, field: RefObject<HTMLTextAreaElement | null>) {
@@ -60,7 +60,7 @@ export function useSubmit(conversation: Conversation, field: RefObject<HTMLTextA
     if (files.length > 0) sendFiles(draft, files);
     else sender.send({ conversationId: id, text, quoted: draft.quoted, media: null, kind: "text" });
     setDraft(id, NO_DRAFT);
-    filesOf(id).set([]);
+    detachAll(id);
     field.current?.focus();
   };
 }

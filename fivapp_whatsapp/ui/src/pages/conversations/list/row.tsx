@@ -10,6 +10,7 @@ import { preview } from "../../../lib/preview";
 import { duration, minutesBetween, shortTime, wholeTime } from "../../../lib/time";
 import { locals } from "../../../live/outgoing";
 import { Avatar } from "../../../parts/avatar";
+import { filesOf } from "../composer/files";
 import { Status } from "../status";
 
 const SOON = 5;
@@ -76,11 +77,13 @@ function Preview({ conversation }: { conversation: Conversation }) {
   const { t } = useSpeech();
   const draft = useWatched(drafts)[conversation.id];
   const local = useWatched(locals).findLast((one) => one.conversationId === conversation.id);
+  const files = useWatched(filesOf(conversation.id)).length;
   const last = conversation.lastMessage;
-  if (draft !== undefined && !isEmpty(draft)) {
+  if (files > 0 || (draft !== undefined && !isEmpty(draft))) {
+    const text = draft?.text.trim() ?? "";
     return (
       <span className="row-text">
-        <em className="draft">{t("inbox.draft")}</em> {draft.text}
+        <em className="draft">{t("inbox.draft")}</em> {text === "" && files > 0 ? t("inbox.files", { n: files }) : text}
       </span>
     );
   }

@@ -8,6 +8,8 @@ export interface ThreadActions {
   quote(message: Message): void;
   /** Puts a text that was not sent into the field, behind what is being written. */
   edit(text: string): void;
+  /** Quotes a message whose file is gone, with a text that asks for it. */
+  askAgain(message: Message, text: string): void;
   showDetails(message: Message): void;
   showImage(messageId: string): void;
 }

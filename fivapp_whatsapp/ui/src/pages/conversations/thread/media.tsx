@@ -106,15 +106,17 @@ function Document({ message }: { message: Message }) {
   const name = message.media?.filename || t("message.document");
   const size = message.media?.size;
   return (
-    <div className="file">
-      <FileText size={28} strokeWidth={1.4} aria-hidden />
-      <span className="file-name">
-        <span dir="auto">{name}</span>
-        {size != null && <span className="soft small">{fileSize(size, language)}</span>}
-        {url === null && <span className="soft small">{t("message.mediaNone")}</span>}
-      </span>
-      {url !== null && <Save message={message} name={name} size={18} className="icon-button slim" />}
-    </div>
+    <>
+      <div className="file">
+        <FileText size={28} strokeWidth={1.4} aria-hidden />
+        <span className="file-name">
+          <span dir="auto">{name}</span>
+          {size != null && <span className="soft small">{fileSize(size, language)}</span>}
+        </span>
+        {url !== null && <Save message={message} name={name} size={18} className="icon-button slim" />}
+      </div>
+      {url === null && <Absent message={message} />}
+    </>
   );
 }
 
@@ -141,31 +143,55 @@ function Location({ message }: { message: Message }) {
   );
 }
 
-const STATES: Record<string, Key> = { fetching: "message.mediaFetching", failed: "message.mediaFailed" };
+const STATES: Record<string, Key> = {
+  fetching: "message.mediaFetching",
+  failed: "message.mediaFailed",
+  expired: "message.mediaExpired",
+  gone: "message.mediaGone",
+  refused: "message.mediaRefused",
+};
+// Here a second try may bring the file; for the others only who sent it can help.
+const AGAIN = new Set(["failed", "expired"]);
 
-/** What stands for a file that is not here: why, and the button that asks for it again. */
+/** What stands for a file that is not here: why, and what to do about it. */
 function Absent({ message, failed = false, onRetry }: { message: Message; failed?: boolean; onRetry?: () => void }) {
   const { t } = useSpeech();
+  const { askAgain } = useThreadActions();
+  const [asking, setAsking] = useState(false);
   const state = message.media?.state ?? null;
   const key = failed ? "message.mediaFailed" : (state !== null && STATES[state]) || "message.mediaNone";
+  const fetching = state === "fetching" || asking;
   const again = async () => {
     if (state !== null) {
-      const token = currentToken();
-      const headers: Record<string, string> = token === null ? {} : { Authorization: `Bearer ${token}` };
-      const path = `/api/media/${encodeURIComponent(message.id)}/retry`;
-      await fetch(address(path), { method: "POST", headers }).catch(() => undefined);
+      setAsking(true);
+      await fetchAgain(message.id);
+      setAsking(false);
     }
     onRetry?.();
   };
   return (
-    <div className="absent">
-      {state === "fetching" ? <span className="spinner" aria-hidden /> : <ImageOff size={22} aria-hidden />}
-      <span>{t(key)}</span>
-      {(failed || (state !== null && state !== "fetching")) && (
-        <button type="button" className="icon-button slim" aria-label={t("common.retry")} onClick={() => void again()}>
+    <div className="absent" data-state={state ?? "none"}>
+      {fetching ? <span className="spinner" aria-hidden /> : <ImageOff size={22} aria-hidden />}
+      <span>{t(asking ? "message.mediaFetching" : key)}</span>
+      {!fetching && (failed || AGAIN.has(state ?? "")) && (
+        <button type="button" className="button slim" onClick={() => void again()}>
           <RotateCw size={16} aria-hidden />
+          {t(state === "expired" ? "message.fetchAgain" : "common.retry")}
+        </button>
+      )}
+      {!fetching && !failed && message.direction === "incoming" && (
+        <button type="button" className="button slim" onClick={() => askAgain(message, t("message.askText"))}>
+          {t("message.askAgain")}
         </button>
       )}
     </div>
   );
+}
+
+/** Lets the gateway fetch a file again; what became of it comes as a frame, and says itself in words. */
+async function fetchAgain(messageId: string): Promise<void> {
+  const token = currentToken();
+  const headers: Record<string, string> = token === null ? {} : { Authorization: `Bearer ${token}` };
+  const path = `/api/media/${encodeURIComponent(messageId)}/retry`;
+  await fetch(address(path), { method: "POST", headers }).catch(() => undefined);
 }

@@ -79,6 +79,12 @@ function OpenThread({ conversation, target }: { conversation: Conversation; targ
         setDraft(conversation.id, { ...draftOf(conversation.id), quoted: message, note: false });
         field.current?.focus();
       },
+      askAgain: (message, text) => {
+        const draft = draftOf(conversation.id);
+        // What somebody has begun to write stays.
+        setDraft(conversation.id, { text: draft.text.trim() === "" ? text : draft.text, quoted: message, note: false });
+        field.current?.focus();
+      },
       edit: (text) => {
         const draft = draftOf(conversation.id);
         setDraft(conversation.id, { ...draft, text: draft.text.trim() === "" ? text : `${draft.text}\n${text}` });
