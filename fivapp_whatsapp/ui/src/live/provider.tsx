@@ -81,6 +81,8 @@ export function LiveProvider({ me, children }: { me: Me; children: ReactNode }) 
       onBegin: (seq) => {
         recent.begin(seq);
         refreshOlderThan(client, seq);
+        // Sessions that were read before carry no seq: what became of them meanwhile was told to nobody.
+        void client.invalidateQueries({ queryKey: keys.sessions });
       },
       onEvent: (frame) => {
         if (frame.type === "message.created") outgoing.recognize(frame.data, me.id);
