@@ -1,8 +1,16 @@
-import { infiniteQueryOptions, QueryClient, useInfiniteQuery, useQuery, type QueryKey } from "@tanstack/react-query";
+import {
+  infiniteQueryOptions,
+  QueryClient,
+  useInfiniteQuery,
+  useQuery,
+  type InfiniteData,
+  type QueryKey,
+} from "@tanstack/react-query";
 import { useCallback } from "react";
 import type { Filter } from "../live/belongs";
+import { lengthOf, LONG } from "../live/apply";
 import { ALL, listQuery } from "../live/belongs";
-import { catchUpList, catchUpThread } from "../live/news";
+import { catchUpList, catchUpThread, readCurrent, readMissing } from "../live/news";
 import { api, ask } from "./client";
 import { keys } from "./keys";
 import { problemOf } from "./problem";
@@ -42,8 +50,11 @@ function listOptions(filter: Filter, userId: string) {
     queryKey: keys.list(filter),
     queryFn: async ({ pageParam, signal }) => {
       const query = { ...listQuery(filter), limit: 50, ...(pageParam === null ? {} : { cursor: pageParam }) };
-      const page = await ask(api.GET("/api/conversations", { params: { query }, signal }));
-      return catchUpList(page, filter, userId);
+      const page = await readCurrent(() => ask(api.GET("/api/conversations", { params: { query }, signal })));
+      return catchUpList(page, filter, userId, (id) => {
+        // Once the page is there to take it.
+        if (pageParam === null && filter.query === "") setTimeout(() => readMissing(queryClient, id, userId));
+      });
     },
     initialPageParam: null as string | null,
     getNextPageParam: (last) => last.nextCursor,
@@ -98,13 +109,9 @@ export function useThread(id: string, first = 50) {
     queryFn: async ({ pageParam, signal }) => {
       const limit = pageParam === null ? Math.min(200, Math.max(50, first)) : 200;
       const query = { limit, ...(pageParam === null ? {} : { cursor: pageParam }) };
-      const page = await ask(
-        api.GET("/api/conversations/{conversationId}/messages", {
-          params: { path: { conversationId: id }, query },
-          signal,
-        }),
-      );
-      return catchUpThread(page, id);
+      const params = { path: { conversationId: id }, query };
+      const path = "/api/conversations/{conversationId}/messages";
+      return catchUpThread(await readCurrent(() => ask(api.GET(path, { params, signal }))), id);
     },
     initialPageParam: null as string | null,
     getNextPageParam: (last) => last.nextCursor,
@@ -133,6 +140,14 @@ export function useAccounts() {
     queryFn: async () => (await ask(api.GET("/api/accounts"))).items,
     staleTime: MINUTE,
   });
+}
+
+/** Keeps only the start of a list that has grown long, and reads that anew: who goes on from there loads the rest. */
+export function shorten(queryKey: QueryKey): void {
+  const data = queryClient.getQueryData<InfiniteData<{ items: readonly unknown[] }, unknown>>(queryKey);
+  if (data === undefined || lengthOf(data) <= LONG || queryClient.isFetching({ queryKey, exact: true }) > 0) return;
+  queryClient.setQueryData(queryKey, { pages: data.pages.slice(0, 1), pageParams: data.pageParams.slice(0, 1) });
+  void queryClient.invalidateQueries({ queryKey, exact: true });
 }
 
 /** Asks again for what may not be true any more. */

@@ -40,14 +40,12 @@ export function buildRows({ messages, locals, unread }: Thread): Row[] {
   const reactions = foldReactions(messages, byId);
   const rows: Row[] = [];
   let before: Message | null = null;
-  let day = "";
+  const isNewDay = daysTold();
   for (const message of messages) {
     if (replaced.has(message.id) || isFolded(message, byId)) continue;
-    const today = new Date(message.at).toDateString();
-    if (today !== day) {
+    if (isNewDay(message.at)) {
       // By its first message: a late one of yesterday between two of today makes today begin twice.
       rows.push({ type: "day", key: `day ${rowKey(message.id)}`, at: message.at });
-      day = today;
       before = null;
     }
     if (unread !== null && message.id === unread.firstId) {
@@ -75,18 +73,27 @@ export function buildRows({ messages, locals, unread }: Thread): Row[] {
     });
     before = message;
   }
-  addLocals(rows, locals, day);
+  addLocals(rows, locals, isNewDay);
   return rows;
 }
 
-function addLocals(rows: Row[], locals: readonly Local[], last: string): void {
-  let day = last;
+/** Returns what tells whether a time is of another day, here, than the one before: most are not, and cost no calendar. */
+function daysTold(): (at: string) => boolean {
+  let from = 0;
+  let to = 0;
+  return (at) => {
+    const time = Date.parse(at);
+    if (time >= from && time < to) return false;
+    const date = new Date(time);
+    from = new Date(date.getFullYear(), date.getMonth(), date.getDate()).getTime();
+    to = new Date(date.getFullYear(), date.getMonth(), date.getDate() + 1).getTime();
+    return true;
+  };
+}
+
+function addLocals(rows: Row[], locals: readonly Local[], isNewDay: (at: string) => boolean): void {
   for (const local of locals) {
-    const today = new Date(local.at).toDateString();
-    if (today !== day) {
-      rows.push({ type: "day", key: `day ${local.key}`, at: local.at });
-      day = today;
-    }
+    if (isNewDay(local.at)) rows.push({ type: "day", key: `day ${local.key}`, at: local.at });
     rows.push({ type: "local", key: local.key, local, first: rows[rows.length - 1]?.type !== "local" });
   }
 }
@@ -99,7 +106,7 @@ function together(before: Message, after: Message): boolean {
     after.kind !== "note" &&
     before.author.kind === after.author.kind &&
     (before.author.id ?? before.author.name) === (after.author.id ?? after.author.name) &&
-    new Date(after.at).getTime() - new Date(before.at).getTime() < TOGETHER
+    Date.parse(after.at) - Date.parse(before.at) < TOGETHER
   );
 }
 

@@ -10,6 +10,14 @@ export type ListData = InfiniteData<ConversationPage, string | null>;
 export type ThreadData = InfiniteData<MessagePage, string | null>;
 export type Belongs = (conversation: Conversation) => boolean;
 
+/** More than this is not kept of what nobody looks at, nor behind the start of what somebody does. */
+export const LONG = 200;
+
+/** Returns how many items are loaded. */
+export function lengthOf(data: InfiniteData<{ items: readonly unknown[] }, unknown>): number {
+  return data.pages.reduce((sum, page) => sum + page.items.length, 0);
+}
+
 const SILENT = new Set<Message["kind"]>(["note", "system"]);
 
 /** Returns a conversation after one of its messages was created: the rules of docs/api.md. */

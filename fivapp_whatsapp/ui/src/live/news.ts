@@ -1,5 +1,5 @@
 /** The frames of this tab, and what they do to the query cache. */
-import type { QueryClient } from "@tanstack/react-query";
+import type { QueryClient, QueryKey } from "@tanstack/react-query";
 import { api, ask } from "../api/client";
 import { keys } from "../api/keys";
 import type { Conversation, ConversationPage, Message, MessagePage, Session } from "../api/types";
@@ -8,6 +8,8 @@ import {
   applyToList,
   applyToThread,
   insert,
+  lengthOf,
+  LONG,
   upsert,
   type ListData,
   type ThreadData,
@@ -18,11 +20,32 @@ import { Recent } from "./recent";
 
 export const recent = new Recent();
 
-/** Brings a page of a list up to the frames that came while it was on its way; `seq` 0 asks for it anew. */
-export function catchUpList(page: ConversationPage, filter: Filter, userId: string): ConversationPage {
+const TRIES = 3;
+
+/** Reads a page; again when it is older than all frames that are known, so that nothing is lost between the two. */
+export async function readCurrent<Page extends { seq: number }>(read: () => Promise<Page>): Promise<Page> {
+  let page = await read();
+  for (let tries = 1; tries < TRIES && recent.after(page.seq) === null; tries += 1) page = await read();
+  return page;
+}
+
+/**
+ * Brings a page of a list up to the frames that came while it was on its way; `onMissing` is told of conversations that
+ * these are about and the page does not hold.
+ */
+export function catchUpList(
+  page: ConversationPage,
+  filter: Filter,
+  userId: string,
+  onMissing: (conversationId: string) => void = () => undefined,
+): ConversationPage {
   const belongs = belongsTo(filter, userId) ?? (() => true);
   let data: ListData = { pages: [page], pageParams: [null] };
-  for (const frame of recent.after(page.seq) ?? []) data = applyToList(data, frame, belongs).data;
+  for (const frame of recent.after(page.seq) ?? []) {
+    const applied = applyToList(data, frame, belongs);
+    data = applied.data;
+    if (applied.missing !== null) onMissing(applied.missing);
+  }
   return data.pages[0] ?? page;
 }
 
@@ -43,7 +66,8 @@ export function applyFrame(client: QueryClient, frame: EventFrame, userId: strin
   const id = frame.conversationId;
   if (id === undefined) return;
   applyToLists(client, frame, userId);
-  client.setQueryData<ThreadData>(keys.thread(id), (data) => data && applyToThread(data, frame));
+  if (!forgetLong(client, keys.thread(id)))
+    client.setQueryData<ThreadData>(keys.thread(id), (data) => data && applyToThread(data, frame));
   client.setQueryData<Conversation>(keys.conversation(id), (found) => found && applyToConversation(found, frame));
 }
 
@@ -59,7 +83,7 @@ function applyToSessions(client: QueryClient, session: Session): void {
 function applyToLists(client: QueryClient, frame: EventFrame, userId: string): void {
   for (const query of client.getQueryCache().findAll({ queryKey: keys.lists })) {
     const data = query.state.data as ListData | undefined;
-    if (data === undefined) continue;
+    if (data === undefined || forgetLong(client, query.queryKey)) continue;
     const filter = query.queryKey[1] as Filter;
     const applied = applyToList(data, frame, belongsTo(filter, userId) ?? (() => true));
     client.setQueryData(query.queryKey, applied.data);
@@ -67,10 +91,20 @@ function applyToLists(client: QueryClient, frame: EventFrame, userId: string): v
   }
 }
 
+/** Forgets a list that nobody looks at and that has grown long; it is read anew when it is wanted. */
+function forgetLong(client: QueryClient, queryKey: QueryKey): boolean {
+  const query = client.getQueryCache().find({ queryKey, exact: true });
+  if (query === undefined || query.isActive()) return false;
+  const data = query.state.data as ListData | ThreadData | undefined;
+  if (data === undefined || lengthOf(data) <= LONG) return false;
+  client.removeQueries({ queryKey, exact: true });
+  return true;
+}
+
 const reading = new Set<string>();
 
 /** Reads a conversation that lists should show but do not know, once for all of them. */
-function readMissing(client: QueryClient, id: string, userId: string): void {
+export function readMissing(client: QueryClient, id: string, userId: string): void {
   if (reading.has(id)) return;
   reading.add(id);
   void ask(api.GET("/api/conversations/{conversationId}", { params: { path: { conversationId: id } } }))

@@ -6,7 +6,7 @@ export class Recent {
   private start: number | null = null;
   private readonly most: number;
 
-  constructor(most = 2000) {
+  constructor(most = 300) {
     this.most = most;
   }
 

@@ -1,7 +1,8 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { ArrowUp } from "lucide-react";
 import { useEffect, useMemo, useRef, useState } from "react";
-import { useConversations } from "../../../api/queries";
+import { keys } from "../../../api/keys";
+import { shorten, useConversations } from "../../../api/queries";
 import type { Conversation } from "../../../api/types";
 import { useSpeech } from "../../../i18n";
 import { watched } from "../../../lib/external";
@@ -71,6 +72,10 @@ export function ConversationList({ filter, selected, active }: Props) {
   useEffect(() => {
     if (active) shownOrder.set(order);
   }, [order, active]);
+
+  useEffect(() => {
+    if (!held && (scroller.current?.scrollTop ?? 0) < ROW) shorten(keys.list(filter));
+  }, [held, filter, order.length]);
 
   const { hasNextPage, isFetchingNextPage, fetchNextPage } = query;
   useEffect(() => {

@@ -19,6 +19,8 @@ interface Props {
   hasOlder: boolean;
   loadingOlder: boolean;
   onOlder: () => void;
+  /** Its end is looked at, and nothing else of it. */
+  onEnd: () => void;
   /** The incoming messages that are in view, oldest first. */
   onSeen: (messageIds: readonly string[]) => void;
 }
@@ -31,7 +33,7 @@ function estimate(row: Row | undefined): number {
   return 44 + Math.ceil((row.message.text?.length ?? 0) / 60) * 20;
 }
 
-export function Messages({ conversation, rows, target, hasOlder, loadingOlder, onOlder, onSeen }: Props) {
+export function Messages({ conversation, rows, target, hasOlder, loadingOlder, onOlder, onEnd, onSeen }: Props) {
   const { t } = useSpeech();
   const scroller = useRef<HTMLDivElement>(null);
   // eslint-disable-next-line react-hooks/incompatible-library -- the virtualizer's functions stay in this component
@@ -58,6 +60,10 @@ export function Messages({ conversation, rows, target, hasOlder, loadingOlder, o
   useEffect(() => {
     if (hasOlder && !loadingOlder && start < 8 && (scroller.current?.scrollTop ?? 0) < NEAR_START) onOlder();
   }, [hasOlder, loadingOlder, start, onOlder, rows.length]);
+
+  useEffect(() => {
+    if (atEnd && target === null) onEnd();
+  }, [atEnd, target, onEnd, rows.length]);
 
   return (
     <div className="messages">

@@ -2,7 +2,8 @@ import { useEffect, useMemo, useRef, useState } from "react";
 import { MessageCircleOff } from "lucide-react";
 import { Link } from "wouter";
 import { problemOf } from "../../../api/problem";
-import { useConversation, useThread } from "../../../api/queries";
+import { keys } from "../../../api/keys";
+import { shorten, useConversation, useThread } from "../../../api/queries";
 import type { Conversation, Message } from "../../../api/types";
 import { useSpeech } from "../../../i18n";
 import { draftOf, setDraft } from "../../../lib/drafts";
@@ -122,6 +123,7 @@ function OpenThread({ conversation, target }: { conversation: Conversation; targ
             hasOlder={thread.hasNextPage}
             loadingOlder={thread.isFetchingNextPage}
             onOlder={() => void thread.fetchNextPage()}
+            onEnd={() => shorten(keys.thread(conversation.id))}
             onSeen={reading.seen}
           />
         )}

@@ -1,0 +1,49 @@
+import { InfiniteQueryObserver, QueryClient } from "@tanstack/react-query";
+import { expect, it, vi } from "vitest";
+import { keys } from "../api/keys";
+import { conversation, created, list, message, thread } from "../testing/make";
+import { ALL } from "./belongs";
+import { applyFrame, catchUpList, readCurrent, recent } from "./news";
+
+const many = (count: number) => Array.from({ length: count }, () => message());
+
+it("forgets a long thread that nobody looks at, and keeps the one that somebody does", () => {
+  const client = new QueryClient();
+  const watched = keys.thread("c1");
+  client.setQueryData(watched, thread(10, ...many(500)));
+  client.setQueryData(keys.thread("c2"), thread(10, ...many(500)));
+  client.setQueryData(keys.thread("c3"), thread(10, ...many(50)));
+  const observer = new InfiniteQueryObserver(client, {
+    queryKey: watched,
+    queryFn: () => Promise.reject(new Error("asked")),
+    initialPageParam: null,
+    getNextPageParam: () => null,
+    staleTime: Infinity,
+  });
+  const stop = observer.subscribe(() => undefined);
+  for (const [seq, id] of ["c1", "c2", "c3"].entries()) {
+    applyFrame(client, created(11 + seq, message({ conversationId: id })), "ana");
+  }
+  const lengths = ["c1", "c2", "c3"].map(
+    (id) => client.getQueryData<ReturnType<typeof thread>>(keys.thread(id))?.pages[0]?.items.length,
+  );
+  expect(lengths).toEqual([501, undefined, 51]);
+  stop();
+});
+
+it("reads a page again that is older than all frames that are known", async () => {
+  recent.begin(100);
+  const read = vi.fn().mockResolvedValueOnce({ seq: 98 }).mockResolvedValue({ seq: 101 });
+  expect(await readCurrent<{ seq: number }>(read)).toEqual({ seq: 101 });
+  expect(read).toHaveBeenCalledTimes(2);
+});
+
+it("tells of a conversation that wrote while the list was on its way", () => {
+  recent.begin(10);
+  recent.add(created(12, message({ conversationId: "new" })));
+  const missing: string[] = [];
+  const page = list(11, conversation()).pages[0];
+  if (page === undefined) throw new Error("a list has a page");
+  catchUpList(page, ALL, "ana", (id) => missing.push(id));
+  expect(missing).toEqual(["new"]);
+});
