@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from .browsing import Site, axe
+from .browsing import Site, axe, site
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
 SCRIPT = '<img src=x onerror="window.injected=1"><script>window.injected=1</script>'
+# Shorter, where less fits.
+LABEL = "<img src=x onerror=window.injected=1>"
+NAME = "<script>window.injected=1</script>"
 
 
 def test_script_in_names_texts_and_subjects_is_shown_as_text(inbox: Page, paired: Site) -> None:
@@ -24,6 +29,44 @@ def test_script_in_names_texts_and_subjects_is_shown_as_text(inbox: Page, paired
     expect(inbox.locator(".bubble-text", has_text=f"Resposta {SCRIPT}")).to_be_visible()
     assert inbox.evaluate("window.injected") is None
     assert inbox.locator("main a[href^='javascript']").count() == 0
+
+
+def test_script_in_what_colleagues_and_files_are_called_is_shown_as_text(page: Page, tmp_path: Path) -> None:
+    with site(tmp_path) as running:
+        running.pair()
+        put = running.phone.post("/simulator/media", content=b"%PDF-1.4", headers={"content-type": "application/pdf"})
+        file = {
+            "kind": "document",
+            "mediaUrl": put.raise_for_status().json()["url"],
+            "filename": f"Arquivo {SCRIPT}.pdf",
+        }
+        id = running.conversation(f"Pessoa {SCRIPT}", f"Citada {SCRIPT}")
+        (quoted,) = running.api.get(f"/api/conversations/{id}/messages").json()["items"]
+        path = f"/api/conversations/{id}"
+        answer = {"text": f"Resposta {SCRIPT}", "quotedMessageId": quoted["id"]}
+        running.api.post(f"{path}/send-message", json=answer).raise_for_status()
+        running.api.post(f"{path}/notes", json={"text": f"Nota {SCRIPT}"}).raise_for_status()
+        running.api.patch(path, json={"labels": [LABEL]}).raise_for_status()
+        chat = running.api.get(path).json()["chatId"].split("@")[0]
+        running.write(f"Legenda {SCRIPT}", f"Pessoa {SCRIPT}", chat, **file)
+        replies = {"items": [{"shortcut": "x", "text": f"Rápida {SCRIPT}"}]}
+        running.api.put("/api/quick-replies", json=replies).raise_for_status()
+        running.api.patch("/api/sessions/demo", json={"name": NAME}).raise_for_status()
+
+        running.log_in(page)
+        page.goto(f"{running.url}/conversations/{id}")
+        for text in ("Citada", "Resposta", "Legenda", "Nota"):
+            expect(page.locator(".bubble-text", has_text=f"{text} {SCRIPT}").last).to_be_visible()
+        expect(page.locator(".bubble .quote", has_text=f"Citada {SCRIPT}")).to_be_visible()
+        expect(page.locator(".file-name", has_text=f"Arquivo {SCRIPT}.pdf")).to_be_visible()
+        page.get_by_role("button", name="Dados do contato").first.click()
+        expect(page.get_by_role("button", name=f"Tirar a etiqueta {LABEL}")).to_be_visible()
+        page.get_by_role("textbox", name="Mensagem para").fill("/")
+        expect(page.get_by_role("option", name=f"Rápida {SCRIPT}")).to_be_visible()
+        page.goto(f"{running.url}/whatsapp-settings")
+        expect(page.get_by_text(NAME).first).to_be_visible()
+        assert page.evaluate("window.injected") is None
+        assert page.locator("main img[src='x'], main script").count() == 0
 
 
 def test_the_policy_stops_inline_script_and_scripts_of_others(context: BrowserContext, paired: Site) -> None:

@@ -54,6 +54,7 @@ export function Messages({ conversation, rows, target, hasOlder, loadingOlder, o
   const below = useNewBelow(rows, atEnd);
   const marked = useOpening(virtual, rows, target, hasOlder, onOlder);
   useOwnSends(virtual, rows);
+  useShortened(virtual, rows, atEnd);
   useSeen(rows, items[items.length - 1]?.index, scroller, virtual, onSeen);
 
   const start = items[0]?.index ?? 0;
@@ -189,6 +190,15 @@ function useOwnSends(virtual: Virtual, rows: readonly Row[]): void {
     if (key !== null && key !== before.current) virtual.scrollToEnd();
     before.current = key;
   }, [key, virtual]);
+}
+
+/** Where the start of a thread was forgotten, its end stays in view. */
+function useShortened(virtual: Virtual, rows: readonly Row[], atEnd: boolean): void {
+  const before = useRef(rows.length);
+  useLayoutEffect(() => {
+    if (atEnd && rows.length < before.current) virtual.scrollToEnd();
+    before.current = rows.length;
+  }, [rows, atEnd, virtual]);
 }
 
 /** Tells which incoming messages are in view, whenever that changes. */
