@@ -110,7 +110,8 @@ class Traffic:
 
 def heap(cdp: CDPSession) -> float:
     """Return how many bytes the page's own objects take, after all garbage is gone."""
-    for _ in range(2):
+    # What V8 compiled and does not use goes after a few collections only.
+    for _ in range(8):
         cdp.send("HeapProfiler.collectGarbage")
     metrics = {each["name"]: each["value"] for each in cdp.send("Performance.getMetrics")["metrics"]}
     return float(metrics["JSHeapUsedSize"])

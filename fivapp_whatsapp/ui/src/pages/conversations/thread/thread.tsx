@@ -1,4 +1,4 @@
-import { useEffect, useMemo, useRef, useState } from "react";
+import { lazy, Suspense, useEffect, useMemo, useRef, useState } from "react";
 import { MessageCircleOff } from "lucide-react";
 import { Link } from "wouter";
 import { problemOf } from "../../../api/problem";
@@ -16,12 +16,13 @@ import { Composer } from "../composer/composer";
 import { isWalking } from "../neighbour";
 import { Header } from "./header";
 import { Messages } from "./messages";
-import { Panel } from "./panel";
 import { Spoken } from "./spoken";
 import { ThreadContext, type ThreadActions } from "./context";
 import { Details } from "./details";
 import { useReading } from "./reading";
 import { LightboxHost } from "./lightbox-host";
+
+const Panel = lazy(() => import("./panel").then(({ Panel: component }) => ({ default: component })));
 
 /** One conversation: its head, its messages, the field to answer, and what is known of the contact. */
 export function Thread({ id, target }: { id: string; target: string | null }) {
@@ -130,7 +131,11 @@ function OpenThread({ conversation, target }: { conversation: Conversation; targ
         <Spoken conversation={conversation} />
         <Composer conversation={conversation} messages={messages} field={field} />
       </section>
-      {panel && <Panel conversation={conversation} onClose={() => setPanel(false)} />}
+      {panel && (
+        <Suspense fallback={null}>
+          <Panel conversation={conversation} onClose={() => setPanel(false)} />
+        </Suspense>
+      )}
       <Details message={details} onClose={() => setDetails(null)} />
       <LightboxHost messages={messages} shown={shownImage} onShow={setShownImage} />
     </ThreadContext>
