@@ -1,52 +1,52 @@
-"""Files of drafts, and files that are gone."""
+"""Stories of files: chosen or dropped, they go out in their order, and their bytes are those that were chosen."""
 
 from __future__ import annotations
 
+import base64
+import re
+
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 
-from .browsing import Site
+from .browsing import Site, eventually
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
-FILE = {"name": "orçamento.txt", "mimeType": "text/plain", "buffer": b"cem reais"}
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+
+DOT = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+PDF = b"%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n"
 
 
-def test_a_draft_keeps_its_file_across_a_reload_until_it_is_sent(inbox: Page, paired: Site) -> None:
-    id = paired.conversation("Ugo Anexo")
-    other = paired.conversation("Vera Vazia")
+def test_an_image_and_a_document_are_chosen_and_sent_in_their_order(inbox: Page, paired: Site) -> None:
+    id = paired.conversation("Olga Arquivos")
     inbox.goto(f"{paired.url}/conversations/{id}")
-    inbox.locator("input[type=file]").set_input_files(files=[FILE])
-    attachment = inbox.locator(".attachment[data-state=ready]")
-    expect(attachment.get_by_text("orçamento.txt")).to_be_visible()
-
-    inbox.goto(f"{paired.url}/conversations/{other}")
-    expect(inbox.locator(".row", has_text="Ugo Anexo").get_by_text("1 arquivo")).to_be_visible()
+    with inbox.expect_file_chooser() as asked:
+        inbox.get_by_role("button", name="Anexar arquivo").click()
+    asked.value.set_files(
+        [
+            {"name": "ponto.png", "mimeType": "image/png", "buffer": DOT},
+            {"name": "contrato.pdf", "mimeType": "application/pdf", "buffer": PDF},
+        ]
+    )
+    expect(inbox.locator(".attachment[data-state=ready]")).to_have_count(2)
+    field = inbox.get_by_role("textbox", name=re.compile("Mensagem para"))
+    field.fill("Segue tudo")
+    field.press("Enter")
     expect(inbox.locator(".attachment")).to_have_count(0)
-    inbox.locator(".row", has_text="Ugo Anexo").click()
-    expect(attachment.get_by_text("orçamento.txt")).to_be_visible()
-    inbox.get_by_role("button", name="Enviar").click()
-    expect(inbox.locator(".attachment")).to_have_count(0)
-    expect(inbox.locator(".thread-row", has_text="orçamento.txt").locator("[data-status=read]")).to_be_visible()
-    inbox.reload()
-    expect(inbox.get_by_role("textbox", name="Mensagem para Ugo Anexo")).to_be_visible()
-    expect(inbox.locator(".attachment")).to_have_count(0)
+    image = inbox.locator(".bubble[data-kind=image] img")
+    expect(image).to_be_visible()
+    eventually(lambda: image.evaluate("img => img.complete && img.naturalWidth > 0"))
+    document = inbox.locator(".bubble[data-kind=document]")
+    expect(document).to_contain_text("contrato.pdf")
+    with inbox.expect_download() as saved:
+        document.get_by_role("link", name="Baixar").click()
+    assert saved.value.path().read_bytes() == PDF
+    eventually(lambda: [one["kind"] for one in _reached(paired, id)] == ["image", "document"])
 
 
-def test_a_file_that_is_gone_says_so_and_is_asked_for(inbox: Page, paired: Site) -> None:
-    id = paired.conversation("Wanda Foto", "Segue a foto")
-
-    def without_file(route: Route) -> None:
-        answer = route.fetch()
-        page = answer.json()
-        for item, state in zip(page["items"], ("gone",), strict=False):
-            item.update(kind="image", media={"mimeType": "image/jpeg", "state": state})
-        route.fulfill(response=answer, json=page)
-
-    inbox.route(f"**/api/conversations/{id}/messages?*", without_file)
-    inbox.goto(f"{paired.url}/conversations/{id}")
-    expect(inbox.get_by_text("WhatsApp já não tem este arquivo")).to_be_visible()
-    inbox.get_by_role("button", name="Pedir de novo").click()
-    field = inbox.get_by_role("textbox", name="Mensagem para Wanda Foto")
-    expect(field).to_be_focused()
-    expect(field).to_have_value("Não consegui abrir este arquivo. Pode enviar de novo, por favor?")
-    expect(inbox.locator(".quoting")).to_contain_text("Segue a foto")
+def _reached(paired: Site, id: str) -> list[dict[str, str]]:
+    """Return what has reached the phone of a conversation, in its order."""
+    chat = paired.api.get(f"/api/conversations/{id}").json()["chatId"]
+    items: list[dict[str, str]] = paired.phone.get("/simulator/ledger").json()["items"]
+    return [item for item in items if item["to"].split("@")[0] == chat.split("@")[0]]
