@@ -15,6 +15,12 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 DOT = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
+# A picture of so many bytes comes out of the clipboard, as a screenshot does.
+PASTE = """(field, [size]) => {
+  const clipboardData = new DataTransfer();
+  clipboardData.items.add(new File([new Uint8Array(size)], "image.png", {type: "image/png"}));
+  field.dispatchEvent(new ClipboardEvent("paste", {clipboardData, bubbles: true, cancelable: true}));
+}"""
 PDF = b"%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n"
 
 
@@ -43,6 +49,23 @@ def test_an_image_and_a_document_are_chosen_and_sent_in_their_order(inbox: Page,
         document.get_by_role("link", name="Baixar").click()
     assert saved.value.path().read_bytes() == PDF
     eventually(lambda: [one["kind"] for one in _reached(paired, id)] == ["image", "document"])
+
+
+def test_a_pasted_picture_gets_a_name_and_a_file_that_is_too_big_is_refused_before_a_byte_is_sent(
+    inbox: Page, paired: Site
+) -> None:
+    id = paired.conversation("Paulo Colado")
+    inbox.goto(f"{paired.url}/conversations/{id}")
+    field = inbox.get_by_role("textbox", name=re.compile("Mensagem para"))
+    asked: list[str] = []
+    inbox.on("request", lambda request: asked.append(request.url) if "/api/media" in request.url else None)
+    field.evaluate(PASTE, [6 * 1024 * 1024])
+    expect(inbox.locator(".attachment[data-state=tooBig]")).to_contain_text("passa do limite de 5 MB")
+    assert asked == []
+    inbox.get_by_role("button", name=re.compile("Tirar imagem-")).click()
+    expect(inbox.locator(".attachment")).to_have_count(0)
+    field.evaluate(PASTE, [64])
+    expect(inbox.locator(".attachment .file-name")).to_contain_text(re.compile(r"imagem-[\d-]+\.png"))
 
 
 def _reached(paired: Site, id: str) -> list[dict[str, str]]:
