@@ -112,6 +112,7 @@ async def test_a_good_token_tells_who_asks(server: TestServer) -> None:
     assert reply.status_code == 200
     me = reply.json()
     assert me.pop("expiresAt").endswith("Z")
+    assert (me.pop("login"), me.pop("logoutUrl")) == ("bearer", None)
     assert me == {"id": "ana", "tenantId": "acme", "tenantName": "Acme", "role": "admin", "name": "Ana"}
 
 
