@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from types import TracebackType
 from typing import Any, cast
@@ -130,10 +130,21 @@ class PostgresEngine(piccolo_postgres.PostgresEngine):
             return await super().run_ddl(ddl, in_pool)
 
     async def _run_in_pool(self, query: str, args: Any = None) -> Any:
+        started = time.monotonic()
+        try:
+            return await self._fetch(query, args or ())
+        except asyncpg.QueryCanceledError:
+            # PostgreSQL takes a cancel on a way of its own: one that was meant for what the connection did before
+            # can arrive late and end this. What was ended so did nothing.
+            if time.monotonic() - started >= READ_TIMEOUT_MS / 1000:
+                raise
+            return await self._fetch(query, args or ())
+
+    async def _fetch(self, query: str, args: Sequence[Any]) -> list[asyncpg.Record]:
         if self.pool is None:
             raise StoreUnavailable("The database is closed.")
         async with self.pool.acquire(timeout=ACQUIRE_SECONDS) as connection:
-            return await connection.fetch(query, *(args or ()))
+            return list(await connection.fetch(query, *args))
 
     async def _run_in_new_connection(self, query: str, args: Any = None) -> Any:
         connection = await self.get_new_connection()

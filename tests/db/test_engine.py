@@ -402,6 +402,19 @@ async def test_a_read_that_takes_too_long_is_stopped(
     assert await bound(Tenants, postgres_engine).count() == 0
 
 
+async def test_a_cancel_that_was_meant_for_another_read_is_not_seen(postgres_engine: PostgresEngine) -> None:
+    read = asyncio.ensure_future(bound(Tenants, postgres_engine).raw("SELECT pg_sleep(0.5), 'found' AS it").run())
+    await asyncio.sleep(0.1)
+
+    async with pg_connection(postgres_engine) as connection:
+        cancelled = await connection.fetchval(
+            "SELECT bool_or(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(0.5)%'"
+        )
+
+    assert cancelled
+    assert [row["it"] for row in await read] == ["found"]
+
+
 async def test_reads_never_keep_a_write_waiting(postgres_engine: PostgresEngine) -> None:
     reads = [asyncio.ensure_future(bound(Tenants, postgres_engine).raw("SELECT pg_sleep(1)").run()) for _ in range(20)]
     await asyncio.sleep(0)
