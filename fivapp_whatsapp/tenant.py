@@ -102,26 +102,29 @@ class Scope(msgspec.Struct):
     automatic: bool = False
     count: int = 0
     notes: int = 0
-    timers: int = 0
+    timers: dict[tuple[str, str | None], int] = {}
 
     def next_key(self, given: str | None, *, note: bool = False) -> str | None:
         """Return the key of the next send or note: the given one, else its number; None where nothing runs twice."""
         if not self.key:
             return given
         if given is not None:
-            return f"{self.key}:{given}"
+            # No number is what a name is, also when the name is "1".
+            return f"{self.key}:={given}"
         if note:
             self.notes += 1
             return f"{self.key}:{self.notes}"
         self.count += 1
         return f"{self.key}:{self.count}"
 
-    def timer_id(self, whose: str) -> str:
-        """Return the id of the next timer: a second run sets the same one, so that what it sends is known."""
+    def timer_id(self, whose: str, key: str, conversation_id: str | None) -> str:
+        """Return the id of the next timer of a key: a second run sets the same one, so that what it sends is known."""
         if not self.key:
             return new_id()
-        self.timers += 1
-        return hashlib.sha256(f"{whose}:{self.key}:{self.timers}".encode()).hexdigest()[:32]
+        # Numbered for each key by itself: what only one of the runs sets does not move the others.
+        number = self.timers[key, conversation_id] = self.timers.get((key, conversation_id), 0) + 1
+        parts = msgspec.json.encode([whose, self.key, conversation_id, key, number])
+        return hashlib.sha256(parts).hexdigest()[:32]
 
 
 class TenantGateway:
@@ -327,14 +330,15 @@ class TenantGateway:
         In the hook of a conversation the timer is that conversation's. `data` is JSON.
         """
         now = self._gateway.clock.now()
+        where = conversation_id or self._scope.conversation_id
         timer = Timer(
-            id=self._scope.timer_id(f"{self.tenant_id}:{self.plugin}"),
+            id=self._scope.timer_id(f"{self.tenant_id}:{self.plugin}", key, where),
             tenant_id=self.tenant_id,
             plugin=self.plugin,
             key=key,
             due_at=now + after if isinstance(after, timedelta) else after,
             data=data,
-            conversation_id=conversation_id or self._scope.conversation_id,
+            conversation_id=where,
         )
         await self._gateway.timers.set(timer)
 

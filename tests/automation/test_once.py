@@ -14,7 +14,7 @@ import pytest
 from fivapp_whatsapp.errors import ConnectorRejected, Hold
 from fivapp_whatsapp.hookspecs import hookimpl
 from fivapp_whatsapp.models import Author, Choice, Message, MessageKind, MessageStatus, OutgoingMessage
-from fivapp_whatsapp.tenant import TenantGateway
+from fivapp_whatsapp.tenant import Scope, TenantGateway
 from fivapp_whatsapp.testing.connector import FakeConnector
 from tests.bots import World, plugin, world
 from tests.moving_clock import MovingClock
@@ -140,6 +140,55 @@ async def test_a_message_that_is_sent_again_goes_out_as_it_was(sqlite_url: str, 
         again = await here.gateway.retry("acme", first.message.id, author=AGENT)
         assert again.message.text == first.message.text == "menu – Loja\n1. A\n2. B"
         assert (again.message.choices, asked) == (first.message.choices, ["menu"])
+
+
+async def test_a_name_that_is_a_number_is_not_the_number_of_something_else(sqlite_url: str, clock: MovingClock) -> None:
+    async def does(gateway: TenantGateway, message: Message, attempt: int) -> None:
+        for key in (None, "1", "2"):
+            sent = await gateway.send(message.conversation_id, f"envio {key}", key=key)
+            noted = await gateway.note(message.conversation_id, f"nota {key}", key=key)
+            assert (sent.text, noted.text) == (f"envio {key}", f"nota {key}")
+        if attempt == 1:
+            raise RuntimeError
+
+    async with world(sqlite_url, clock, doer(does)) as here:
+        await here.says()
+        await here.move(1)
+        assert await outgoing(here) == [f"{what} {key}" for key in (None, "1", "2") for what in ("envio", "nota")]
+
+
+async def test_timers_of_two_runs_are_one_only_when_they_are_the_same(sqlite_url: str, clock: MovingClock) -> None:
+    @hookimpl
+    async def message_received(message: Message, gateway: TenantGateway, attempt: int) -> None:
+        if attempt == 1:
+            await gateway.later("first", timedelta(seconds=60))
+            await gateway.later("both", timedelta(seconds=60))
+            raise RuntimeError
+        await gateway.later("both", timedelta(seconds=60))
+        await gateway.later("second", timedelta(seconds=60))
+
+    @hookimpl
+    async def timer(key: str, conversation: Any, gateway: TenantGateway) -> None:
+        await gateway.send(conversation, key)
+
+    async with world(sqlite_url, clock, plugin("alarm", message_received, timer)) as here:
+        await here.says()
+        await here.move(1)
+        await here.move(70)
+        assert sorted(map(str, await outgoing(here))) == ["both", "first", "second"]
+
+
+def test_the_id_of_a_timer_is_that_of_its_key_and_conversation_in_each_run() -> None:
+    first, second = Scope(key="7:message_received"), Scope(key="7:message_received")
+    ids = [
+        first.timer_id("acme:a", *each) for each in (("x", "c1"), ("y", "c1"), ("x", "c2"), ("x", None), ("x", "c1"))
+    ]
+    assert len(set(ids)) == 5
+    assert [second.timer_id("acme:a", *each) for each in (("y", "c1"), ("x", "c1"), ("x", "c1"))] == [
+        ids[1],
+        ids[0],
+        ids[4],
+    ]
 
 
 async def test_a_timer_that_a_second_run_sets_again_sends_nothing_twice(sqlite_url: str, clock: MovingClock) -> None:
