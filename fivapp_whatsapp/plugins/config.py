@@ -39,6 +39,10 @@ def parse_config(kind: type[msgspec.Struct], values: Mapping[str, Any]) -> Any:
         # The plugin's own checks (__post_init__) speak to the person who fills in the form.
         said = str(exc) if exc.__cause__ is not None else _POINTER.sub("", str(exc))
         raise InvalidInput(said, code="invalid_config", errors=[{"pointer": pointer, "code": "invalid"}]) from None
+    except Exception as exc:
+        # Its own checks may raise whatever they like; the words of what was not meant for people may hold values.
+        said = f"The plugin cannot take these settings ({type(exc).__name__})."
+        raise InvalidInput(said, code="invalid_config", errors=[{"pointer": "#/config", "code": "invalid"}]) from None
 
 
 def default_config(kind: type[msgspec.Struct]) -> dict[str, Any]:

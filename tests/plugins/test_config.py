@@ -10,8 +10,13 @@ import pytest
 from msgspec import Meta
 
 from fivapp_whatsapp.errors import InvalidInput
+from fivapp_whatsapp.hookspecs import hookimpl
+from fivapp_whatsapp.plugins.admin import PluginAdmin, PluginChange
 from fivapp_whatsapp.plugins.config import MASK, config_schema, default_config, masked, parse_config, unmasked
+from tests.bots import plugin, world
+from tests.moving_clock import MovingClock
 
+pytestmark = pytest.mark.anyio
 Secret = Annotated[str, Meta(extra_json_schema={"writeOnly": True})]
 
 
@@ -99,3 +104,50 @@ def test_what_cannot_be_is_said_with_its_place(values: dict[str, Any], pointer: 
         parse_config(Config, values)
     assert caught.value.errors[0]["pointer"] == pointer
     assert words in caught.value.detail
+
+
+class Zoned(msgspec.Struct):
+    zone: str = "UTC"
+
+    def __post_init__(self) -> None:
+        if self.zone != "UTC":
+            raise KeyError(f"no zone {self.zone}")
+
+
+def test_whatever_a_structs_own_check_raises_is_told_by_its_type_alone() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        parse_config(Zoned, {"zone": KEY})
+    assert (caught.value.code, caught.value.errors[0]["pointer"]) == ("invalid_config", "#/config")
+    assert "(KeyError)" in caught.value.detail
+    assert KEY not in caught.value.detail
+    assert caught.value.__suppress_context__
+
+
+async def test_settings_that_a_struct_stumbles_over_switch_off_that_bot_alone(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @hookimpl
+    def plugin_config() -> type[Zoned]:
+        return Zoned
+
+    @hookimpl
+    async def reply_to(config: Zoned) -> str:
+        return config.zone
+
+    zoned = plugin("a_zoned", plugin_config, reply_to)
+
+    @hookimpl(specname="reply_to")
+    async def other() -> str:
+        return "outro"
+
+    clock = MovingClock()
+    clock.install(monkeypatch)
+    async with world(sqlite_url, clock, zoned, plugin("b_other", other)) as here:
+        admin = PluginAdmin(here.gateway)
+        with pytest.raises(InvalidInput, match="KeyError"):
+            await admin.change_plugin("acme", "a_zoned", PluginChange(config={"zone": "x"}))
+        await here.decide("a_zoned", config={"zone": "x"})
+        first, _ = await admin.plugins("acme")
+        assert first.problem == "The plugin cannot take these settings (KeyError)."
+        await here.says()
+        assert here.sent == ["outro"]
