@@ -8,7 +8,14 @@ import msgspec
 
 from fivapp_whatsapp import addresses
 from fivapp_whatsapp.choices import render
-from fivapp_whatsapp.errors import CapabilityMissing, Hold, InvalidInput, RecipientMismatch, SessionNotConnected
+from fivapp_whatsapp.errors import (
+    CapabilityMissing,
+    Hold,
+    InvalidInput,
+    MessageNotFound,
+    RecipientMismatch,
+    SessionNotConnected,
+)
 from fivapp_whatsapp.models import Conversation, MessageKind, OutgoingMessage, Session
 from fivapp_whatsapp.plugins.registry import Hook, Plugins
 from fivapp_whatsapp.plugins.runner import Result, UnfitResult
@@ -60,7 +67,7 @@ class Outgoing:
     ) -> OutgoingMessage:
         """Return a message as it is to be queued; one that is `prepared` is that already.
 
-        Raises Hold, RecipientMismatch, InvalidInput, CapabilityMissing, SessionNotConnected.
+        Raises Hold, RecipientMismatch, InvalidInput, CapabilityMissing, SessionNotConnected, MessageNotFound.
         """
         await self.check(conversation, session, message)
         if prepared:
@@ -78,12 +85,20 @@ class Outgoing:
         return message
 
     async def check(self, conversation: Conversation, session: Session, message: OutgoingMessage) -> None:
-        """Raise RecipientMismatch, InvalidInput, CapabilityMissing or SessionNotConnected for what cannot be sent."""
+        """Raise RecipientMismatch, InvalidInput, CapabilityMissing, SessionNotConnected for what cannot be sent.
+
+        Raises MessageNotFound for a message that names one of another conversation.
+        """
         if message.to is not None and not addresses.same_chat(message.to, conversation.chat_id):
             raise RecipientMismatch
         if session.desired != "running":
             raise SessionNotConnected("No WhatsApp connection found for this conversation")
         await self.able(session, message)
+        # Looked at again where it is stored; of a bot's answer it is to be known while another bot can be asked.
+        for named, how in ((message.quoted_message_id, "quoted"), (message.retry_of, "repeated")):
+            found = None if named is None else await self._store.message(session.tenant_id, named)
+            if named is not None and (found is None or found.conversation_id != conversation.id):
+                raise MessageNotFound(f"The {how} message is not in this conversation.")
 
     async def able(self, session: Session, message: OutgoingMessage) -> None:
         """Raise InvalidInput or CapabilityMissing for what the connection service of a session cannot send."""

@@ -135,6 +135,32 @@ async def test_what_is_no_answer_fails_with_its_type_and_its_place(
         assert here.gateway.runner.health("odd").failures == 1
 
 
+async def test_an_answer_that_names_a_message_of_elsewhere_leaves_its_contact_to_the_next_bot_or_to_people(
+    sqlite_url: str, clock: MovingClock
+) -> None:
+    quoted: list[str | None] = [None, None]
+    quotes = bot("a_quotes", lambda message: OutgoingMessage(text="a", quoted_message_id=quoted[0]))
+    repeats = bot("b_repeats", lambda message: OutgoingMessage(text="b", retry_of=quoted[1]))
+    async with world(sqlite_url, clock, quotes, repeats) as here:
+        here.connector.can(quote=True)
+        other = await here.says(chat=BIA)
+        assert here.sent == ["a"]
+        quoted[0] = other.id
+        second = await here.says()
+        assert await outcomes(here, second) == [("a_quotes", "failed"), ("b_repeats", "answered")]
+        assert "not in this conversation" in ((await here.trail(second)).steps[0].detail or "")
+        quoted[:] = ["nenhuma", other.id]
+        third = await here.says()
+        assert await outcomes(here, third) == [("a_quotes", "failed"), ("b_repeats", "failed")]
+        assert here.sent == ["a", "b"]
+        assert (await here.conversation()).answered_by == "human"
+        assert "a_quotes" in (await here.lines())[-1]
+        quoted[0] = second.id
+        await here.gateway.give_back("acme", second.conversation_id, by=AGENT)
+        await here.says()
+        assert here.sent == ["a", "b", "a"]
+
+
 async def test_an_answer_that_cannot_be_sent_is_a_failure_of_its_bot(sqlite_url: str, clock: MovingClock) -> None:
     empty = bot("empty", lambda m: "  ")
     files = bot("files", lambda m: OutgoingMessage(kind=MessageKind.IMAGE))
