@@ -18,6 +18,8 @@ import msgspec
 
 from fivapp_whatsapp.hookspecs import COLLECTED, HOOKS, LATER, PROJECT, TOLD, HookOptions, options_of
 
+from .config import odd_secrets
+
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 # Routes of a plugin answer under /api/<name>: these are ours.
 _TAKEN = (
@@ -251,7 +253,9 @@ def _struct_problems(found: Any) -> list[str]:
             f"{name} of {found.__name__} ({place(found)}) has no default: who set nothing yet needs one"
             for name in missing
         ]
-    msgspec.json.schema(found)
+    if odd := odd_secrets(found):
+        where = f"{found.__name__} ({place(found)})"
+        return [f"the secret {name} of {where} is no text: a secret is a str of its own, or None" for name in odd]
     try:
         msgspec.convert(msgspec.to_builtins(found()), found)
     except msgspec.ValidationError as exc:

@@ -23,6 +23,31 @@ def config_schema(kind: type[msgspec.Struct]) -> dict[str, Any]:
     return msgspec.json.schema(kind)
 
 
+def odd_secrets(kind: type[msgspec.Struct]) -> list[str]:
+    """Return the names of the secrets that are no texts, or stand in a tuple: they could not be hidden."""
+    found: list[str] = []
+
+    def look(node: Any, name: str, hideable: bool = True) -> None:
+        if not isinstance(node, dict):
+            return
+        if node.get("writeOnly") and not (hideable and _is_text(node)):
+            found.append(name)
+        for each in (*node.get("anyOf", ()), node.get("items"), node.get("additionalProperties")):
+            look(each, name, hideable)
+        for each in node.get("prefixItems", ()):
+            look(each, name, False)
+        for inner, part in node.get("properties", {}).items():
+            look(part, inner, hideable)
+
+    for definition in config_schema(kind).get("$defs", {}).values():
+        look(definition, kind.__name__)
+    return found
+
+
+def _is_text(node: Mapping[str, Any]) -> bool:
+    return all(choice.get("type") in ("string", "null") for choice in node.get("anyOf", (node,)))
+
+
 def parse_config(kind: type[msgspec.Struct], values: Mapping[str, Any]) -> Any:
     """Return the settings as the plugin's struct. Raises InvalidInput, which says where and what."""
     known = [field.encode_name for field in msgspec.structs.fields(kind)]
@@ -68,7 +93,7 @@ def change_secrets(
 
 
 def _restore(value: Any, before: Any, _: str) -> Any:
-    return (before if isinstance(before, str) else "") if value == MASK else value
+    return ("" if before is None else before) if value == MASK else value
 
 
 def _walk(schema: dict[str, Any], value: Any, before: Any, change: Callable[[Any, Any, str], Any]) -> Any:

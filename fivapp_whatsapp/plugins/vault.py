@@ -34,7 +34,7 @@ class Vault:
 
         def seal(value: Any, _: str) -> Any:
             # One that two forms of a value call a secret comes twice.
-            if not value or value in done:
+            if not value or (isinstance(value, str) and value in done):
                 return value
             done.add(sealed := self._sealer.seal(msgspec.json.encode(value), place))
             return sealed

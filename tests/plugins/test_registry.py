@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -285,6 +286,37 @@ def test_what_cannot_work_is_refused(tmp_path: Path, source: str, says: str) -> 
 )
 def test_settings_must_be_a_struct_that_has_defaults(tmp_path: Path, source: str, says: str) -> None:
     assert says in problems(tmp_path, source)[0]
+
+
+def test_a_secret_is_a_text_of_its_own(tmp_path: Path) -> None:
+    source = """
+    from typing import Annotated
+    import msgspec
+
+    SECRET = msgspec.Meta(extra_json_schema={"writeOnly": True})
+
+    class Part(msgspec.Struct):
+        pin: Annotated[int, SECRET] = 0
+        token: Annotated[str, SECRET] | None = None
+
+    class S(msgspec.Struct):
+        token: Annotated[str | None, SECRET] = None
+        tokens: list[Annotated[str, SECRET]] = []
+        by_name: dict[str, Annotated[str, SECRET]] = {}
+        headers: Annotated[dict[str, str], SECRET] = {}
+        pair: tuple[Annotated[str, SECRET], int] = ("", 0)
+        parts: list[Part] = []
+
+    @hookimpl
+    def plugin_config() -> type[msgspec.Struct]:
+        return S
+    """
+    found = problems(tmp_path, source)
+    assert sorted(word for each in found for word in re.findall(r"the secret (\w+) of S .* is no text", each)) == [
+        "headers",
+        "pair",
+        "pin",
+    ]
 
 
 def test_a_hook_of_later_versions_may_be_optional(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from fivapp_whatsapp.errors import InvalidInput
 from fivapp_whatsapp.hookspecs import hookimpl
 from fivapp_whatsapp.models import Message
 from fivapp_whatsapp.plugins.admin import PluginAdmin, PluginChange
-from fivapp_whatsapp.plugins.config import MASK
+from fivapp_whatsapp.plugins.config import MASK, masked, unmasked
 from fivapp_whatsapp.plugins.registry import Plugins
 from fivapp_whatsapp.plugins.vault import Vault
 from fivapp_whatsapp.settings import Secret, Settings
@@ -33,10 +33,14 @@ class Site(msgspec.Struct, kw_only=True, tag="site"):
     token: Hidden = ""
 
 
+class Api(msgspec.Struct, kw_only=True, tag="api"):
+    token: dict[str, str] = {}
+
+
 class Config(msgspec.Struct, kw_only=True):
     word: str = "oi"
     key: Annotated[Hidden, Meta(max_length=64)] = ""
-    parts: list[Shop | Site] = []
+    parts: list[Shop | Site | Api] = []
 
 
 @hookimpl
@@ -144,3 +148,12 @@ def test_a_secret_that_looks_sealed_is_a_secret_like_any_other() -> None:
     vault = Vault(Settings(**settings()))
     stored = vault.closed("acme", CRM, {"key": "sealed:1:x"})
     assert vault.opened("acme", CRM, stored) == ({"key": "sealed:1:x"}, [])
+
+
+def test_what_has_the_name_of_a_secret_and_is_no_text_is_sealed_and_kept_as_well() -> None:
+    vault = Vault(Settings(**settings()))
+    values = {"word": "a", "key": "", "parts": [{"type": "api", "token": {"a": "b"}}]}
+    stored = vault.closed("acme", CRM, values)
+    assert isinstance(stored["parts"][0]["token"], str)
+    assert vault.opened("acme", CRM, stored) == (values, [])
+    assert unmasked(Config, masked(Config, values), values) == values
