@@ -130,7 +130,7 @@ class PluginAdmin:
         before, _ = vault.opened(tenant_id, plugin, old or {})
         whole = unmasked(plugin.config_type, values, before)
         parse_config(plugin.config_type, whole)
-        return vault.closed(tenant_id, plugin, whole)
+        return vault.closed(tenant_id, plugin, whole, old)
 
     def _view(self, tenant_id: str, plugin: Plugin, setting: PluginSetting | None, health: PluginHealth) -> PluginView:
         kind, problem, config, schema = plugin.config_type, None, None, None

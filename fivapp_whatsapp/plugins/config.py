@@ -82,7 +82,17 @@ def masked(kind: type[msgspec.Struct], values: Mapping[str, Any]) -> dict[str, A
 
 def unmasked(kind: type[msgspec.Struct], new: Mapping[str, Any], old: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return new settings in which each MASK is what stood in its place before; nothing, where nothing did."""
-    return dict(_walk(config_schema(kind), new, old or {}, _restore))
+    return merge_secrets(kind, new, old, _restore)
+
+
+def merge_secrets(
+    kind: type[msgspec.Struct],
+    new: Mapping[str, Any],
+    old: Mapping[str, Any] | None,
+    choose: Callable[[Any, Any, str], Any],
+) -> dict[str, Any]:
+    """Return new settings with each secret as a function of it, of what stood in its place, and of its name has it."""
+    return dict(_walk(config_schema(kind), new, old or {}, choose))
 
 
 def change_secrets(

@@ -15,7 +15,7 @@ from fivapp_whatsapp.errors import InvalidInput, SettingsError
 from fivapp_whatsapp.sealing import CannotOpen, Sealer, is_sealed
 from fivapp_whatsapp.settings import Settings
 
-from .config import change_secrets, parse_config
+from .config import change_secrets, merge_secrets, parse_config
 from .registry import Plugin
 
 _PURPOSE = "plugin secrets"
@@ -28,8 +28,13 @@ class Vault:
     def __init__(self, settings: Settings) -> None:
         self._sealer = Sealer(lambda: settings.key_for(_PURPOSE))
 
-    def closed(self, tenant_id: str, plugin: Plugin, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Return settings as they are stored. Raises InvalidInput when there is a secret, and no key."""
+    def closed(
+        self, tenant_id: str, plugin: Plugin, values: Mapping[str, Any], old: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Return settings as they are stored, in which what cannot be opened of the `old` ones stays until it is set.
+
+        Raises InvalidInput when there is a secret, and no key.
+        """
         place, done = _place(tenant_id, plugin), set[str]()
 
         def seal(value: Any, _: str) -> Any:
@@ -39,10 +44,21 @@ class Vault:
             done.add(sealed := self._sealer.seal(msgspec.json.encode(value), place))
             return sealed
 
+        def keep(value: Any, before: Any, _: str) -> Any:
+            # Nobody was shown it, so nobody means to remove it; the key may come back.
+            return before if not value and self._is_locked(before, place) else value
+
         try:
-            return _changed(plugin, values, seal)
+            closed = _changed(plugin, values, seal)
         except SettingsError:
             raise InvalidInput(_NO_KEY, code="no_key") from None
+        return merge_secrets(plugin.config_type, closed, old, keep) if old and plugin.config_type else closed
+
+    def _is_locked(self, value: Any, place: str) -> bool:
+        try:
+            return is_sealed(value) and not self._sealer.open(value, place)
+        except CannotOpen:
+            return True
 
     def opened(self, tenant_id: str, plugin: Plugin, values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
         """Return stored settings with their secrets, and the names of those that cannot be opened: they are empty."""

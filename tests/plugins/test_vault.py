@@ -115,6 +115,25 @@ async def test_under_another_key_the_plugin_is_off_and_says_what_to_do_until_it_
         assert here.sent == [canary]
 
 
+@pytest.mark.parametrize("sent", ["", MASK])
+async def test_saving_another_field_while_secrets_are_locked_leaves_them_for_the_old_key(
+    sqlite_url: str, clock: MovingClock, sent: str
+) -> None:
+    first, canary = settings(), secrets.token_hex(16)
+    async with world(sqlite_url, clock, BOT, **first) as here:
+        await change(here.gateway, key=canary, parts=[{"type": "shop", "token": canary}])
+    async with world(sqlite_url, clock, BOT, **settings()) as here:
+        shown = await change(here.gateway, key=sent, word="senha", parts=[{"type": "shop", "token": sent}])
+        assert shown.config == {"word": "senha", "key": "", "parts": [{"type": "shop", "token": ""}]}
+        assert "key, parts.0.token" in shown.problem
+    async with world(sqlite_url, clock, BOT, **first) as here:
+        await here.says("senha")
+        assert here.sent == [canary]
+        assert (await change(here.gateway, key="", word="senha")).config["key"] == "", "what opens can be removed"
+        await here.says("senha")
+        assert here.sent == [canary]
+
+
 async def test_what_an_older_version_stored_as_it_was_is_read_and_sealed_when_it_is_saved(
     sqlite_url: str, clock: MovingClock
 ) -> None:
