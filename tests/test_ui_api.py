@@ -25,6 +25,7 @@ PATHS = (
     "/api/auth/",
     "/api/automations",
     "/api/conversations",
+    "/api/labels",
     "/api/me",
     "/api/messages/",
     "/api/plugins",

@@ -56,14 +56,18 @@ _STREAM_SPEC = ResponseSpec(
 )
 
 
-class Visibility(msgspec.Struct, frozen=True):
+class Visibility(msgspec.Struct, frozen=True, tag_field="type", tag="presence"):
     """What a page says over its socket: whether it is before somebody's eyes."""
 
-    type: Literal["presence"]
     visible: bool
 
 
-_read_visibility = msgspec.json.Decoder(Visibility).decode
+class Ping(msgspec.Struct, frozen=True, tag_field="type", tag="ping"):
+    """A page asks whether anybody is there: it cannot see the pings of the protocol."""
+
+
+_read_word = msgspec.json.Decoder(Visibility | Ping).decode
+_PONG = '{"type":"pong"}'
 
 
 class IssuedTicket(Model, frozen=True, kw_only=True):
@@ -186,8 +190,17 @@ class _Socket:
                 await self._close(connection)
 
     async def _send(self, frame: Frame) -> None:
+        await self._say(frame.payload.decode())
+
+    async def _answer(self, connection: Connection) -> None:
         try:
-            await self._socket.send({"type": "websocket.send", "bytes": None, "text": frame.payload.decode()})
+            await self._say(_PONG)
+        except OSError:
+            connection.end(GONE, gone=True)
+
+    async def _say(self, text: str) -> None:
+        try:
+            await self._socket.send({"type": "websocket.send", "bytes": None, "text": text})
         except WebSocketException as exc:
             raise ConnectionResetError from exc
 
@@ -199,7 +212,7 @@ class _Socket:
             return  # it has gone, or reads nothing: the server drops it
 
     async def _listen(self, connection: Connection, page: Watcher) -> None:
-        """Hear whether the page is watched; what else the client says is not listened to, but it must not flood."""
+        """Hear what the page says, answer its pings; other words are not listened to, but none may flood."""
         now = asyncio.get_running_loop().time
         rate = self._limits.messages_per_minute
         allowance, last = float(rate), now()
@@ -217,7 +230,11 @@ class _Socket:
             if allowance < 0:
                 return connection.end(POLICY, "flood")
             with suppress(msgspec.MsgspecError):
-                page.show(_read_visibility(text).visible)
+                match _read_word(text):
+                    case Visibility(visible):
+                        page.show(visible)
+                    case Ping():
+                        await self._answer(connection)
 
 
 class _EventStream:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, WebSocketRoute, expect
 
 from .browsing import Site, eventually
 
@@ -59,3 +59,71 @@ def test_the_keyboard_alone_walks_the_list_answers_and_puts_away(inbox: Page, pa
     press("u")
     expect(inbox.get_by_text("Escolha uma conversa")).to_be_visible()
     expect(inbox.locator(".row", has_text="Tecla Um").get_by_text("1 não lida")).to_be_attached()
+
+
+def test_nothing_that_was_written_or_dropped_is_lost(inbox: Page, paired: Site) -> None:
+    id = paired.conversation("Perde Nada")
+    inbox.locator(".row", has_text="Perde Nada").click()
+    expect(inbox.locator(".thread-row", has_text="Oi!")).to_be_visible()
+    field = inbox.get_by_role("textbox", name=FIELD)
+
+    # A note that is refused stays in its row while one writes on.
+    refusal = {"status": 422, "code": "unprocessable", "detail": "x", "title": "x"}
+    inbox.route("**/notes", lambda route: route.fulfill(status=422, json=refusal), times=1)
+    inbox.get_by_role("button", name="Nota interna").click()
+    note = inbox.get_by_role("textbox", name="Escreva uma nota")
+    note.fill("Só para nós")
+    note.press("Enter")
+    note.fill("Outra")
+    row = inbox.locator(".thread-row", has_text="Só para nós")
+    row.get_by_role("button", name="Tentar de novo").click()
+    expect(row.locator(".bubble.note")).to_be_visible()
+    path = f"/api/conversations/{id}/messages"
+    eventually(lambda: paired.api.get(path).json()["items"][0]["text"] == "Só para nós")
+    note.fill("")
+    inbox.get_by_role("button", name="Nota interna").click()
+
+    # A file may be dropped anywhere on the conversation.
+    held = inbox.evaluate_handle("""() => {
+        const held = new DataTransfer()
+        held.items.add(new File(['olá'], 'solta.txt', {type: 'text/plain'}))
+        return held
+    }""")
+    inbox.dispatch_event(".messages", "dragover", {"dataTransfer": held})
+    expect(inbox.get_by_text("Solte aqui para anexar")).to_be_visible()
+    inbox.dispatch_event(".messages", "drop", {"dataTransfer": held})
+    expect(inbox.get_by_text("Solte aqui para anexar")).to_have_count(0)
+    expect(inbox.locator(".attachment", has_text="solta.txt")).to_be_visible()
+
+    # A part that a deploy took away asks to reload, and what is being written stays.
+    field.fill("meio escrito")
+    inbox.route("**/assets/shortcuts-*.js", lambda route: route.fulfill(status=404))
+    field.press("Escape")
+    inbox.keyboard.press("?")
+    expect(inbox.get_by_role("button", name="Recarregar")).to_be_visible()
+    expect(field).to_have_value("meio escrito")
+    inbox.unroute("**/assets/shortcuts-*.js")
+    inbox.get_by_role("button", name="Recarregar").click()
+    expect(field).to_have_value("meio escrito")
+
+
+def test_a_connection_that_is_dead_but_open_is_replaced_and_nothing_is_missed(page: Page, paired: Site) -> None:
+    dead: list[bool] = []
+
+    def between(client: WebSocketRoute) -> None:
+        server = client.connect_to_server()
+        mine = len(dead) == 0
+        dead.append(False)
+        client.on_message(lambda text: None if mine and dead[0] else server.send(text))
+        server.on_message(lambda text: None if mine and dead[0] else client.send(text))
+
+    page.route_web_socket(re.compile("/api/ws"), between)
+    paired.log_in(page)
+    paired.conversation("Antes do Silêncio")
+    expect(page.locator(".row", has_text="Antes do Silêncio")).to_be_visible()
+    dead[0] = True
+    paired.conversation("Durante o Silêncio")
+    # Back from a sleep: the page looks whether anybody is there.
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(page.locator(".row", has_text="Durante o Silêncio")).to_be_visible()
+    assert len(dead) == 2

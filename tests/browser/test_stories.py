@@ -96,10 +96,10 @@ def test_what_came_while_offline_is_there_once_afterwards(inbox: Page, context: 
 
 def test_a_send_that_is_refused_stays_in_its_row_and_is_sent_again(inbox: Page, paired: Site) -> None:
     open_conversation(inbox, paired, "Elisa Três")
-    refusal = {"status": 422, "code": "message_rejected", "reason": "too_large", "detail": "x", "title": "x"}
+    refusal = {"status": 422, "code": "message_rejected", "reason": "rejected", "detail": "x", "title": "x"}
     inbox.route("**/send-message", lambda route: route.fulfill(status=422, json=refusal), times=1)
     send(inbox, "Vai na segunda")
-    expect(inbox.get_by_text("O arquivo é grande demais para o WhatsApp.")).to_be_visible()
+    expect(inbox.get_by_text("O WhatsApp recusou esta mensagem.")).to_be_visible()
     inbox.get_by_role("button", name="Tentar de novo").click()
     row = inbox.locator(".thread-row", has_text="Vai na segunda")
     expect(row.locator("[data-status=read]")).to_be_visible()

@@ -1,4 +1,5 @@
-import { lazy, Suspense, type ReactNode } from "react";
+import { Suspense, type ReactNode } from "react";
+import { lazily } from "./lib/lazily";
 import { Redirect, Route, Switch, useLocation, useSearch } from "wouter";
 import { problemOf } from "./api/problem";
 import { useMe } from "./api/queries";
@@ -10,10 +11,10 @@ import { LiveProvider } from "./live/provider";
 import { Loading } from "./parts/empty";
 import { Problems } from "./parts/problems";
 
-const Login = lazy(() => import("./pages/login/page"));
-const Conversations = lazy(() => import("./pages/conversations/page"));
-const Settings = lazy(() => import("./pages/settings/page"));
-const Automations = lazy(() => import("./pages/automations/page"));
+const Login = lazily(() => import("./pages/login/page"));
+const Conversations = lazily(() => import("./pages/conversations/page"));
+const Settings = lazily(() => import("./pages/settings/page"));
+const Automations = lazily(() => import("./pages/automations/page"));
 
 export function App() {
   const { t } = useSpeech();

@@ -72,6 +72,13 @@ async def test_tenants_hear_only_their_own_events(live: Live) -> None:
         assert (await read(client, 1))[0]["data"] == {"mine": True}
 
 
+async def test_a_ping_is_answered_at_once(live: Live) -> None:
+    async with live.socket() as client:
+        await read(client, 2)
+        await client.send('{"type":"ping"}')
+        assert await read(client, 1) == [{"type": "pong"}]
+
+
 # --- who may ---------------------------------------------------------------------------------------
 
 

@@ -11,6 +11,13 @@ export function whenLoggedOut(act: () => void): void {
   onLoggedOut = act;
 }
 
+/** Called when the network did not carry a request. */
+let onOffline: () => void = () => undefined;
+
+export function whenOffline(act: () => void): void {
+  onOffline = act;
+}
+
 export const api = createClient<paths>({
   baseUrl: base,
   credentials: "same-origin",
@@ -62,6 +69,7 @@ export async function ask<T>(call: Promise<Answer<T>>): Promise<T> {
     answer = await call;
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
+    onOffline();
     throw offline();
   }
   if (answer.response.ok) return answer.data as T;

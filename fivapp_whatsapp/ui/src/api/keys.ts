@@ -13,6 +13,7 @@ export const keys = {
   threads: ["messages"] as const,
   thread: (id: string) => ["messages", id] as const,
   timeline: (id: string) => ["timeline", id] as const,
+  labels: ["labels"] as const,
   quickReplies: ["quick-replies"] as const,
   accounts: ["accounts"] as const,
   automations: ["automations"] as const,

@@ -23,6 +23,7 @@ export class Problem extends Error {
 
   /** Whether asking again later may help: nothing of the request itself is wrong. */
   get passing(): boolean {
+    if (this.code === "request_in_progress") return true;
     return this.status === 0 || this.status === 429 || this.status === 502 || this.status === 503;
   }
 }

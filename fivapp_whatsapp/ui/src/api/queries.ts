@@ -134,6 +134,15 @@ export function useQuickReplies() {
   });
 }
 
+/** Reads the labels of all conversations, whenever they are asked for. */
+export function useLabels() {
+  return useQuery({
+    queryKey: keys.labels,
+    queryFn: async () => (await ask(api.GET("/api/labels"))).items,
+    staleTime: 0,
+  });
+}
+
 export function useAccounts() {
   return useQuery({
     queryKey: keys.accounts,

@@ -268,6 +268,7 @@ export const en: Record<Key, Entry> = {
   "message.fromApi": "by the API",
   "error.not_on_whatsapp": "This number is not on WhatsApp.",
   "error.too_large": "The file is too large for WhatsApp.",
+  "error.too_large_limit": "The file is over WhatsApp’s limit of {limit}.",
   "error.session_not_connected": "The number is disconnected.",
   "error.rejected": "WhatsApp refused this message.",
   "error.expired": "The time to send it is over.",

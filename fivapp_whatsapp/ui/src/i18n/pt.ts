@@ -279,6 +279,7 @@ export const pt = {
 
   "error.not_on_whatsapp": "Este número não está no WhatsApp.",
   "error.too_large": "O arquivo é grande demais para o WhatsApp.",
+  "error.too_large_limit": "O arquivo passa do limite de {limit} do WhatsApp.",
   "error.session_not_connected": "O número está desconectado.",
   "error.rejected": "O WhatsApp recusou esta mensagem.",
   "error.expired": "O tempo para enviar acabou.",

@@ -8,7 +8,7 @@ import { Avatar } from "../parts/avatar";
 import { Menu, MenuChoice, MenuItem, MenuLine } from "../parts/menu";
 import { noticesOpen } from "../notifications/open";
 import { shortcutsOpen } from "../lib/shortcuts";
-import { logOut } from "./logout";
+import { canLogOut, logOut } from "./logout";
 
 const LANGUAGES: readonly (readonly [Language, string])[] = [
   ["pt-BR", "Português"],
@@ -49,9 +49,11 @@ export function AccountMenu({ me }: { me: Me }) {
       <MenuItem icon={<Keyboard size={18} aria-hidden />} onSelect={() => shortcutsOpen.set(true)}>
         {t("nav.shortcuts")}
       </MenuItem>
-      <MenuItem icon={<LogOut size={18} aria-hidden />} onSelect={() => void logOut()}>
-        {t("nav.logout")}
-      </MenuItem>
+      {canLogOut(me) && (
+        <MenuItem icon={<LogOut size={18} aria-hidden />} onSelect={() => void logOut(me)}>
+          {t("nav.logout")}
+        </MenuItem>
+      )}
     </Menu>
   );
 }

@@ -1,7 +1,9 @@
 import { expect, it } from "vitest";
 import { currentToken, takeToken } from "../api/token";
+import type { Me } from "../api/types";
 import { nextPath } from "../pages/login/next";
 import { neighbour } from "../pages/conversations/neighbour";
+import { canLogOut } from "./logout";
 import { noteOf } from "./note";
 
 const down = { state: "waiting", downSince: 1000, missed: 0, backAt: null } as const;
@@ -43,4 +45,11 @@ it("a token leaves the address and stays in memory", () => {
   expect(currentToken()).toBe("a.b.c");
   expect(seen).toEqual(["/conversations?x=1"]);
   expect(Object.values({ ...localStorage, ...sessionStorage })).toEqual([]);
+});
+
+it("logging out is offered where it ends something", () => {
+  const me = (login: string, logoutUrl: string | null = null) => ({ login, logoutUrl }) as Me;
+  expect([me("account"), me("bearer")].map(canLogOut)).toEqual([true, true]);
+  expect(canLogOut(me("cookie"))).toBe(false);
+  expect(canLogOut(me("cookie", "https://app.test/logout"))).toBe(true);
 });

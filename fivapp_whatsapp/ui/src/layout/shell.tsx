@@ -1,5 +1,6 @@
 import { Bot, MessagesSquare, Smartphone, type LucideIcon } from "lucide-react";
-import { lazy, Suspense, useEffect, type ReactNode } from "react";
+import { Suspense, useEffect, type ReactNode } from "react";
+import { lazily } from "../lib/lazily";
 import { Link, useLocation, useRoute } from "wouter";
 import type { Me } from "../api/types";
 import { useSpeech, type Key } from "../i18n";
@@ -14,7 +15,7 @@ import { ConnectionNote } from "./connection-note";
 import { Logo } from "./logo";
 import { useTitle } from "./title";
 
-const NoticesDialog = lazy(() => import("../notifications/dialog"));
+const NoticesDialog = lazily(() => import("../notifications/dialog"));
 
 const LINKS: readonly { to: string; pattern: string; icon: LucideIcon; label: Key; admin?: true }[] = [
   { to: "/conversations", pattern: "/conversations/:id?", icon: MessagesSquare, label: "nav.conversations" },

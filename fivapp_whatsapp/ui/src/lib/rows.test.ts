@@ -1,13 +1,10 @@
-import { beforeEach, describe, expect, it } from "vitest";
-import * as outgoing from "../live/outgoing";
+import { describe, expect, it } from "vitest";
 import { message, mine } from "../testing/make";
 import { buildRows, firstUnread, type Row } from "./rows";
 
 const build = (messages: ReturnType<typeof message>[], unread: Parameters<typeof buildRows>[0]["unread"] = null) =>
   buildRows({ messages, locals: [], unread });
 const kinds = (rows: readonly Row[]) => rows.map((row) => row.type);
-
-beforeEach(outgoing.clear);
 
 it("a day begins with its name", () => {
   const rows = build([message({ at: "2026-11-24T12:00:00Z" }), message({ at: "2026-11-25T12:00:00Z" })]);
@@ -52,11 +49,19 @@ it("a reaction stands at its message, the last of each person, and is gone when 
 });
 
 it("a message that was sent again stands in the old one's row", () => {
-  const failed = mine({ status: "failed" });
-  const again = mine({ retryOf: failed.id });
-  outgoing.replaceRow(failed.id, again.id);
-  const rows = build([failed, again]);
-  expect(rows.map((row) => row.key).slice(1)).toEqual([failed.id]);
+  const failed = mine({ status: "failed", idempotencyKey: "k" });
+  const again = mine({ status: "failed", retryOf: failed.id });
+  const third = mine({ retryOf: again.id });
+  expect(
+    build([failed])
+      .map((row) => row.key)
+      .slice(1),
+  ).toEqual(["k"]);
+  expect(
+    build([failed, again, third])
+      .map((row) => row.key)
+      .slice(1),
+  ).toEqual(["k"]);
 });
 
 it("what is on its way stands at the end, under its own key", () => {
@@ -70,8 +75,19 @@ it("what is on its way stands at the end, under its own key", () => {
     at: "2026-11-26T12:00:00Z",
     state: "sending",
   } as const;
-  const rows = buildRows({ messages: [message({ at: "2026-11-26T11:00:00Z" })], locals: [local], unread: null });
+  const before = message({ at: "2026-11-26T11:00:00Z" });
+  const rows = buildRows({ messages: [before], locals: [local], unread: null });
   expect(rows[rows.length - 1]).toMatchObject({ type: "local", key: "k" });
+  // Stored, whatever a plugin made of its text, it stands in the same row, and only there.
+  const stored = mine({ text: "X!", idempotencyKey: "k", at: local.at });
+  const after = buildRows({ messages: [before, stored], locals: [local], unread: null });
+  expect(after.map((row) => row.key)).toEqual(rows.map((row) => row.key));
+  expect(after[after.length - 1]).toMatchObject({ type: "message", message: stored });
+});
+
+it("the same text sent from two tabs has two rows", () => {
+  const rows = build([mine({ text: "ok", idempotencyKey: "a" }), mine({ text: "ok", idempotencyKey: "b" })]);
+  expect(rows.map((row) => row.key)).toEqual(["day a", "a", "b"]);
 });
 
 describe("the line of new messages", () => {

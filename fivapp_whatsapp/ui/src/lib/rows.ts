@@ -1,7 +1,6 @@
 /** What a thread shows, one row after the other: pure, so that the virtual list only draws. */
 import type { Message } from "../api/types";
 import type { Local } from "../live/outgoing";
-import { rowKey } from "../live/outgoing";
 
 export interface Reaction {
   emoji: string;
@@ -36,6 +35,7 @@ const TOGETHER = 5 * 60_000;
 
 export function buildRows({ messages, locals, unread }: Thread): Row[] {
   const byId = new Map(messages.map((message) => [message.id, message]));
+  const rowKey = (message: Message) => keyOf(message, byId);
   const replaced = new Set(messages.flatMap((message) => (message.retryOf == null ? [] : [message.retryOf])));
   const reactions = foldReactions(messages, byId);
   const rows: Row[] = [];
@@ -45,7 +45,7 @@ export function buildRows({ messages, locals, unread }: Thread): Row[] {
     if (replaced.has(message.id) || isFolded(message, byId)) continue;
     if (isNewDay(message.at)) {
       // By its first message: a late one of yesterday between two of today makes today begin twice.
-      rows.push({ type: "day", key: `day ${rowKey(message.id)}`, at: message.at });
+      rows.push({ type: "day", key: `day ${rowKey(message)}`, at: message.at });
       before = null;
     }
     if (unread !== null && message.id === unread.firstId) {
@@ -64,7 +64,7 @@ export function buildRows({ messages, locals, unread }: Thread): Row[] {
     }
     rows.push({
       type: "message",
-      key: rowKey(message.id),
+      key: rowKey(message),
       message,
       first,
       last: true,
@@ -73,8 +73,19 @@ export function buildRows({ messages, locals, unread }: Thread): Row[] {
     });
     before = message;
   }
-  addLocals(rows, locals, isNewDay);
+  const stored = new Set(messages.map((message) => message.idempotencyKey));
+  addLocals(
+    rows,
+    locals.filter((one) => !stored.has(one.key)),
+    isNewDay,
+  );
   return rows;
+}
+
+/** Returns the key of a message's row: that which it had before it was stored; a repetition takes the row it repeats. */
+function keyOf(message: Message, byId: ReadonlyMap<string, Message>): string {
+  const old = message.retryOf == null ? undefined : byId.get(message.retryOf);
+  return old === undefined ? (message.idempotencyKey ?? message.id) : keyOf(old, byId);
 }
 
 /** Returns what tells whether a time is of another day, here, than the one before: most are not, and cost no calendar. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { changed, conversation, created, list, message, mine, thread, updated } from "../testing/make";
-import { applyToConversation, applyToList, applyToThread, insert, upsert } from "./apply";
+import { applyToConversation, applyToList, applyToThread, byWait, insert, upsert } from "./apply";
 import { ALL, belongsTo } from "./belongs";
 
 const always = () => true;
@@ -66,6 +66,29 @@ describe("a conversation in a list", () => {
     expect(insert(data, between, always).pages[0]?.items.map((one) => one.id)).toEqual(["a", "x", "b"]);
     const more = { ...data, pages: data.pages.map((page) => ({ ...page, nextCursor: "next" })) };
     expect(insert(more, conversation({ id: "y", lastMessage: at("09:00") }), always)).toBe(more);
+  });
+});
+
+describe("a list of those to answer", () => {
+  const waits = belongsTo({ ...ALL, view: "to_answer" }, "ana") ?? always;
+  const since = (id: string, time: string) => conversation({ id, waitingSince: `2026-11-26T${time}:00Z` });
+  const ids = (data: ReturnType<typeof list>) => data.pages[0]?.items.map((one) => one.id);
+
+  it("keeps its place for who writes again, and has no place for who was answered", () => {
+    const before = list(10, since("a", "09:00"), since("b", "10:00"));
+    const again = applyToList(before, created(11, message({ conversationId: "b" })), waits, byWait).data;
+    expect(ids(again)).toEqual(["a", "b"]);
+    const answered = applyToList(again, created(12, mine({ conversationId: "a" })), waits, byWait).data;
+    expect(ids(answered)).toEqual(["b"]);
+  });
+
+  it("takes in who waits where the wait puts it, and behind what is loaded not at all", () => {
+    const before = list(10, since("a", "09:00"), since("b", "11:00"));
+    expect(ids(insert(before, since("x", "10:00"), waits, byWait))).toEqual(["a", "x", "b"]);
+    expect(ids(insert(before, since("y", "12:00"), waits, byWait))).toEqual(["a", "b", "y"]);
+    const more = { ...before, pages: before.pages.map((page) => ({ ...page, nextCursor: "next" })) };
+    const late = conversation({ ...since("y", "12:00"), lastMessage: message() });
+    expect(insert(more, late, waits, byWait)).toBe(more);
   });
 });
 

@@ -9,6 +9,18 @@ import type { EventFrame } from "./frames";
 export type ListData = InfiniteData<ConversationPage, string | null>;
 export type ThreadData = InfiniteData<MessagePage, string | null>;
 export type Belongs = (conversation: Conversation) => boolean;
+/** Below zero where the first of two conversations stands before the other. */
+export type Order = (a: Conversation, b: Conversation) => number;
+
+/** What happened last comes first. */
+export const byActivity: Order = (a, b) => compare(b.lastMessage?.at ?? "", a.lastMessage?.at ?? "");
+
+/** Who has waited longest comes first. */
+export const byWait: Order = (a, b) => compare(a.waitingSince ?? "", b.waitingSince ?? "") || compare(a.id, b.id);
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
 
 /** More than this is not kept of what nobody looks at, nor behind the start of what somebody does. */
 export const LONG = 200;
@@ -58,8 +70,8 @@ export interface Applied {
   missing: string | null;
 }
 
-/** Returns a list as a frame leaves it: newest activity first, what does not belong any more is gone. */
-export function applyToList(data: ListData, frame: EventFrame, belongs: Belongs): Applied {
+/** Returns a list as a frame leaves it: in its order, what does not belong any more is gone. */
+export function applyToList(data: ListData, frame: EventFrame, belongs: Belongs, order: Order = byActivity): Applied {
   const id = frame.conversationId;
   const about = frame.type.startsWith("message.") || frame.type === "conversation.updated";
   if (id === undefined || !about) return { data: seen(data, frame.seq), missing: null };
@@ -68,7 +80,7 @@ export function applyToList(data: ListData, frame: EventFrame, belongs: Belongs)
     const stale = data.pages.every((page) => page.seq >= frame.seq);
     if (stale) return { data, missing: null };
     if (frame.type === "conversation.updated") {
-      return { data: seen(insert(data, frame.data, belongs), frame.seq), missing: null };
+      return { data: seen(insert(data, frame.data, belongs, order), frame.seq), missing: null };
     }
     const moves = frame.type === "message.created" && !SILENT.has(frame.data.kind);
     return { data: seen(data, frame.seq), missing: moves ? id : null };
@@ -77,7 +89,8 @@ export function applyToList(data: ListData, frame: EventFrame, belongs: Belongs)
   if (page === undefined || page.seq >= frame.seq) return { data: seen(data, frame.seq), missing: null };
   const before = page.items[found.index] as Conversation;
   const after = applyToConversation(before, frame);
-  const moves = frame.type === "message.created" && !SILENT.has(frame.data.kind);
+  // Who writes again waits since the first time.
+  const moves = order === byActivity && frame.type === "message.created" && !SILENT.has(frame.data.kind);
   return { data: seen(put(data, found, after, moves, belongs), frame.seq), missing: null };
 }
 
@@ -108,12 +121,16 @@ function put(data: ListData, place: Place, after: Conversation, moves: boolean, 
   return { ...data, pages };
 }
 
-/** Returns a list with a conversation that it did not know, where its last activity puts it. */
-export function insert(data: ListData, conversation: Conversation, belongs: Belongs): ListData {
+/** Returns a list with a conversation that it did not know, where its order puts it. */
+export function insert(
+  data: ListData,
+  conversation: Conversation,
+  belongs: Belongs,
+  order: Order = byActivity,
+): ListData {
   if (!belongs(conversation) || find(data, conversation.id) !== null) return data;
-  const at = conversation.lastMessage?.at ?? "";
   for (const [number, page] of data.pages.entries()) {
-    const index = page.items.findIndex((item) => (item.lastMessage?.at ?? "") < at);
+    const index = page.items.findIndex((item) => order(conversation, item) < 0);
     const last = number === data.pages.length - 1;
     // Behind what is loaded, it comes with its page.
     if (index < 0 && !(last && page.nextCursor === null)) continue;
@@ -123,7 +140,7 @@ export function insert(data: ListData, conversation: Conversation, belongs: Belo
   }
   // One that nobody has written to yet was just opened here: on top, where it can be seen.
   const first = data.pages[0];
-  if (at !== "" || first === undefined) return data;
+  if (conversation.lastMessage != null || first === undefined) return data;
   return { ...data, pages: [{ ...first, items: [conversation, ...first.items] }, ...data.pages.slice(1)] };
 }
 

@@ -1,5 +1,5 @@
 import type { Conversation, View } from "../api/types";
-import type { Belongs } from "./apply";
+import { byActivity, byWait, type Belongs, type Order } from "./apply";
 
 /** Which conversations a list holds. */
 export interface Filter {
@@ -45,6 +45,11 @@ export function botAnswers(conversation: Conversation, now: number): boolean {
     conversation.answeredBy === "bot" &&
     (conversation.pausedUntil == null || new Date(conversation.pausedUntil).getTime() <= now)
   );
+}
+
+/** Returns the order of a list, as the gateway gives it. */
+export function orderOf(filter: Filter): Order {
+  return filter.query === "" && filter.view === "to_answer" ? byWait : byActivity;
 }
 
 /** Returns the parameters of a list's request. */

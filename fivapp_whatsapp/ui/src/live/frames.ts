@@ -29,6 +29,7 @@ export type ControlFrame =
   | { type: "hello"; data: { epoch: string; seq: number } }
   | { type: "live"; data: { seq: number } }
   | { type: "typing"; data: Writing }
+  | { type: "pong" }
   | { type: "resync_required"; data: { reason: string; epoch: string; seq: number } };
 
 export type Frame = EventFrame | ControlFrame;

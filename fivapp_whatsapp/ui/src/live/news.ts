@@ -14,7 +14,7 @@ import {
   type ListData,
   type ThreadData,
 } from "./apply";
-import { belongsTo, type Filter } from "./belongs";
+import { belongsTo, orderOf, type Filter } from "./belongs";
 import type { EventFrame } from "./frames";
 import { Recent } from "./recent";
 
@@ -42,7 +42,7 @@ export function catchUpList(
   const belongs = belongsTo(filter, userId) ?? (() => true);
   let data: ListData = { pages: [page], pageParams: [null] };
   for (const frame of recent.after(page.seq) ?? []) {
-    const applied = applyToList(data, frame, belongs);
+    const applied = applyToList(data, frame, belongs, orderOf(filter));
     data = applied.data;
     if (applied.missing !== null) onMissing(applied.missing);
   }
@@ -85,7 +85,7 @@ function applyToLists(client: QueryClient, frame: EventFrame, userId: string): v
     const data = query.state.data as ListData | undefined;
     if (data === undefined || forgetLong(client, query.queryKey)) continue;
     const filter = query.queryKey[1] as Filter;
-    const applied = applyToList(data, frame, belongsTo(filter, userId) ?? (() => true));
+    const applied = applyToList(data, frame, belongsTo(filter, userId) ?? (() => true), orderOf(filter));
     client.setQueryData(query.queryKey, applied.data);
     if (applied.missing !== null && filter.query === "") readMissing(client, applied.missing, userId);
   }
@@ -116,9 +116,13 @@ export function readMissing(client: QueryClient, id: string, userId: string): vo
 /** Puts a conversation into every list that it belongs to. */
 export function insertEverywhere(client: QueryClient, conversation: Conversation, userId: string): void {
   for (const query of client.getQueryCache().findAll({ queryKey: keys.lists })) {
-    const belongs = belongsTo(query.queryKey[1] as Filter, userId);
+    const filter = query.queryKey[1] as Filter;
+    const belongs = belongsTo(filter, userId);
     if (belongs === null) continue;
-    client.setQueryData<ListData>(query.queryKey, (data) => data && insert(data, conversation, belongs));
+    client.setQueryData<ListData>(
+      query.queryKey,
+      (data) => data && insert(data, conversation, belongs, orderOf(filter)),
+    );
   }
   client.setQueryData(keys.conversation(conversation.id), conversation);
 }
@@ -129,14 +133,15 @@ export function showConversation(client: QueryClient, conversation: Conversation
   for (const query of client.getQueryCache().findAll({ queryKey: keys.lists })) {
     const data = query.state.data as ListData | undefined;
     if (data === undefined) continue;
-    const belongs = belongsTo(query.queryKey[1] as Filter, userId) ?? (() => true);
+    const filter = query.queryKey[1] as Filter;
+    const belongs = belongsTo(filter, userId) ?? (() => true);
     const pages = data.pages.map((page) => ({
       ...page,
       items: page.items.flatMap((one) =>
         one.id !== conversation.id ? [one] : belongs(conversation) ? [conversation] : [],
       ),
     }));
-    client.setQueryData(query.queryKey, insert({ ...data, pages }, conversation, belongs));
+    client.setQueryData(query.queryKey, insert({ ...data, pages }, conversation, belongs, orderOf(filter)));
   }
 }
 

@@ -1,6 +1,6 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { createContext, useContext, useEffect, useMemo, type ReactNode } from "react";
-import { api, ask } from "../api/client";
+import { api, ask, whenOffline } from "../api/client";
 import { keys } from "../api/keys";
 import type { Me } from "../api/types";
 import { socketAddress } from "../base";
@@ -85,7 +85,7 @@ export function LiveProvider({ me, children }: { me: Me; children: ReactNode }) 
         void client.invalidateQueries({ queryKey: keys.sessions });
       },
       onEvent: (frame) => {
-        if (frame.type === "message.created") outgoing.recognize(frame.data, me.id);
+        if (frame.type === "message.created") outgoing.remove(frame.data.idempotencyKey ?? "");
         applyFrame(client, frame, me.id);
         for (const listener of listeners) listener(frame);
       },
@@ -102,6 +102,7 @@ export function LiveProvider({ me, children }: { me: Me; children: ReactNode }) 
     const show = () => socket.show(looking.get());
     const forget = looking.subscribe(show);
     show();
+    whenOffline(socket.doubt);
     socket.start();
     return () => {
       forget();

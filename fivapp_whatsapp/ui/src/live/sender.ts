@@ -81,8 +81,8 @@ export class Sender {
   }
 
   private stored(key: string, message: Message): void {
-    outgoing.link(key, message.id);
     this.onStored(message);
+    outgoing.remove(key);
   }
 
   private pause(tries: number): Promise<void> {
@@ -97,12 +97,14 @@ export class Sender {
 }
 
 async function post(local: outgoing.Local): Promise<Message> {
+  const params = { path: { conversationId: local.conversationId }, header: { "Idempotency-Key": local.key } };
+  if (local.kind === "note") {
+    const body = { text: local.text };
+    return ask(api.POST("/api/conversations/{conversationId}/notes", { params, body }));
+  }
   const sending = await ask(
     api.POST("/api/conversations/{conversationId}/send-message", {
-      params: {
-        path: { conversationId: local.conversationId },
-        header: { "Idempotency-Key": local.key },
-      },
+      params,
       body: {
         ...(local.text === "" ? {} : { text: local.text }),
         ...(local.media == null ? {} : { media: local.media }),

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { created, message, mine, updated } from "../testing/make";
 import type { EventFrame } from "./frames";
+import { ANSWER, SILENT } from "./heartbeat";
 import { LiveSocket, type Cursor, type SocketState } from "./socket";
 import type { Writing } from "./typing";
 
@@ -141,6 +142,32 @@ it("drops its socket when the browser is offline, and opens one at once when it 
   dispatchEvent(new Event("online"));
   await vi.advanceTimersByTimeAsync(0);
   expect(FakeSocket.all).toHaveLength(2);
+});
+
+it("asks a connection that is silent whether it lives, and opens another one when it does not answer", async () => {
+  const first = await started();
+  first.begin(41);
+  await vi.advanceTimersByTimeAsync(SILENT);
+  expect(first.told).toContainEqual({ type: "ping" });
+  first.say({ type: "pong" });
+  await vi.advanceTimersByTimeAsync(ANSWER + 1_000);
+  expect(first.closed).toBe(false);
+  await vi.advanceTimersByTimeAsync(SILENT);
+  expect(first.closed).toBe(true);
+  expect(states).toContain("waiting");
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(FakeSocket.all).toHaveLength(2);
+  expect(cursors[1]).toEqual({ seq: 41, epoch: "e1" });
+});
+
+it("asks at once when the page comes back into view or a request found no network", async () => {
+  const first = await started();
+  first.begin(41);
+  document.dispatchEvent(new Event("visibilitychange"));
+  socket.doubt();
+  expect(first.told.filter((word) => (word as { type: string }).type === "ping")).toHaveLength(1);
+  await vi.advanceTimersByTimeAsync(ANSWER);
+  expect(first.closed).toBe(true);
 });
 
 it("says nothing more once it is stopped", async () => {

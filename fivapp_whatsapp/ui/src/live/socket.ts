@@ -1,3 +1,4 @@
+import { Heartbeat } from "./heartbeat";
 import { isEvent, isIncoming, readFrame, type EventFrame } from "./frames";
 import type { Writing } from "./typing";
 
@@ -26,6 +27,7 @@ export interface Cursor {
 const FIRST_PAUSE = 400;
 const LONGEST_PAUSE = 15_000;
 const OPEN_SECONDS = 10_000;
+const OPEN = 1;
 /** A window that gains and loses the focus in one moment is one change. */
 const SETTLE = 250;
 
@@ -43,6 +45,11 @@ export class LiveSocket {
   private seen = false;
   private seenTold = false;
   private seenTimer: ReturnType<typeof setTimeout> | undefined;
+
+  private readonly heartbeat = new Heartbeat(
+    () => this.socket?.send('{"type":"ping"}'),
+    () => this.cut(),
+  );
 
   constructor(ports: SocketPorts) {
     this.ports = ports;
@@ -80,24 +87,30 @@ export class LiveSocket {
   }
 
   private readonly tell = (): void => {
-    if (this.socket?.readyState !== 1 || this.seen === this.seenTold) return;
+    if (this.socket?.readyState !== OPEN || this.seen === this.seenTold) return;
     this.seenTold = this.seen;
     this.socket.send(JSON.stringify({ type: "presence", visible: this.seen }));
   };
 
-  /** Tries at once, where it would wait for its next try. */
+  /** Tries at once, where it would wait for its next try; a connection that is open is asked whether it lives. */
   readonly hurry = (): void => {
-    if (this.stopped || this.socket !== null) return;
+    if (this.stopped) return;
+    if (this.socket !== null) return this.doubt();
     clearTimeout(this.timer);
     this.failures = 0;
     void this.connect();
+  };
+
+  /** Asks whether a connection that looks open lives: after a sleep, or on another network, it may be dead. */
+  readonly doubt = (): void => {
+    if (this.socket?.readyState === OPEN) this.heartbeat.doubt();
   };
 
   private readonly hurryWhenSeen = (): void => {
     if (document.visibilityState === "visible") this.hurry();
   };
 
-  /** The browser says that it is offline: a socket that still looks open says nothing any more. */
+  /** The browser says that it is offline, or nobody answers: a socket that still looks open says nothing any more. */
   private readonly cut = (): void => {
     if (this.stopped) return;
     this.drop();
@@ -130,11 +143,14 @@ export class LiveSocket {
       this.tell();
     };
     socket.onmessage = (event) => {
-      if (this.socket === socket) this.take(event.data);
+      if (this.socket !== socket) return;
+      this.heartbeat.heard();
+      this.take(event.data);
     };
     socket.onclose = () => {
       clearTimeout(tooLong);
       if (this.socket !== socket) return;
+      this.heartbeat.stop();
       this.socket = null;
       this.later();
     };
@@ -167,6 +183,7 @@ export class LiveSocket {
 
   private drop(): void {
     this.attempt += 1;
+    this.heartbeat.stop();
     const socket = this.socket;
     this.socket = null;
     socket?.close();

@@ -1,9 +1,10 @@
-import { lazy, Suspense, useState, type ReactNode } from "react";
+import { Suspense, useState, type ReactNode } from "react";
 import { useSpeech } from "../i18n";
 import { whenIdle } from "../lib/idle";
+import { lazily } from "../lib/lazily";
 
 const load = () => import("./dialog-base");
-const DialogBase = lazy(load);
+const DialogBase = lazily(load);
 whenIdle(load);
 
 export interface DialogProps {

@@ -1,10 +1,11 @@
 import type { Menu as Base } from "@base-ui/react/menu";
 import { Check } from "lucide-react";
-import { cloneElement, createContext, lazy, Suspense, use, useState, type ReactElement, type ReactNode } from "react";
+import { cloneElement, createContext, Suspense, use, useState, type ReactElement, type ReactNode } from "react";
 import { whenIdle } from "../lib/idle";
+import { lazily } from "../lib/lazily";
 
 const load = () => import("./menu-base");
-const MenuBase = lazy(load);
+const MenuBase = lazily(load);
 whenIdle(load);
 
 /** The library's parts, given by a menu that is open. */

@@ -4,7 +4,6 @@ import { problemOf } from "../../api/problem";
 import type { Message } from "../../api/types";
 import { useSpeech } from "../../i18n";
 import { showMessage } from "../../live/news";
-import { replaceRow } from "../../live/outgoing";
 import { problemText } from "../../parts/problems";
 import { toast } from "../../parts/toasts";
 
@@ -23,10 +22,7 @@ export function useRetry() {
         throw error;
       }
     },
-    onSuccess: (again, message) => {
-      replaceRow(message.id, again.id);
-      showMessage(client, again);
-    },
+    onSuccess: (again) => showMessage(client, again),
     onError: (error) => toast(problemText(t, error)),
   });
 }

@@ -1,5 +1,6 @@
 import { MessagesSquare } from "lucide-react";
-import { lazy, Suspense, useEffect, useState } from "react";
+import { Suspense, useEffect, useState } from "react";
+import { lazily } from "../../lib/lazily";
 import { useLocation, useSearch } from "wouter";
 import { useSpeech } from "../../i18n";
 import { openDrafts } from "../../lib/drafts";
@@ -9,6 +10,7 @@ import { useLive } from "../../live/provider";
 import { lookAt } from "../../notifications/looking";
 import { Empty } from "../../parts/empty";
 import { openFiles } from "./composer/files";
+import { useNoStrayDrops } from "./composer/drop";
 import { Sidebar } from "./list/sidebar";
 import { newConversation } from "./new-conversation-state";
 import { quickOpen } from "./quick-state";
@@ -17,9 +19,9 @@ import { useKeys } from "./keys";
 import "./inbox.css";
 import "./thread.css";
 
-const NewConversation = lazy(() => import("./new-conversation"));
-const QuickReplies = lazy(() => import("./quick-replies"));
-const Shortcuts = lazy(() => import("./shortcuts"));
+const NewConversation = lazily(() => import("./new-conversation"));
+const QuickReplies = lazily(() => import("./quick-replies"));
+const Shortcuts = lazily(() => import("./shortcuts"));
 
 export default function Conversations({ selected }: { selected: string | null }) {
   const { t } = useSpeech();
@@ -32,6 +34,7 @@ export default function Conversations({ selected }: { selected: string | null })
   const managing = useWatched(quickOpen);
   const helping = useWatched(shortcutsOpen);
   useKeys(selected, go);
+  useNoStrayDrops();
 
   useEffect(() => () => newConversation.set(null), []);
   useEffect(() => {

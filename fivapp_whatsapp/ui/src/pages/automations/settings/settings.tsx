@@ -1,5 +1,6 @@
 import { ArrowLeft } from "lucide-react";
-import { lazy, Suspense, useState } from "react";
+import { Suspense, useState } from "react";
+import { lazily } from "../../../lib/lazily";
 import { Link } from "wouter";
 import { problemOf, type Problem } from "../../../api/problem";
 import type { Plugin } from "../../../api/types";
@@ -13,7 +14,7 @@ import { titleOf } from "../plugin-words";
 import { hasErrors, serverErrors } from "./errors";
 import { LeaveGuard } from "./leave-guard";
 
-const SettingsForm = lazy(() => import("./form"));
+const SettingsForm = lazily(() => import("./form"));
 const FORM = "plugin-settings";
 
 /** A plugin's settings for the tenant. What is changed and not saved is kept while the tab lives. */

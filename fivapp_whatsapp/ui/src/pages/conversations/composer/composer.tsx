@@ -1,5 +1,6 @@
 import { Paperclip, SendHorizontal, Smile, StickyNote, X } from "lucide-react";
-import { lazy, Suspense, useEffect, useLayoutEffect, useRef, useState, type DragEvent, type RefObject } from "react";
+import { Suspense, useEffect, useLayoutEffect, useRef, useState, type RefObject } from "react";
+import { lazily } from "../../../lib/lazily";
 import { useQuickReplies } from "../../../api/queries";
 import type { Conversation, Message, QuickReply } from "../../../api/types";
 import { useSpeech } from "../../../i18n";
@@ -10,13 +11,15 @@ import { grow } from "../../../lib/grow";
 import { fillIn, firstVariable, matching, slashQuery, unfilled } from "../../../lib/quick";
 import { useLive } from "../../../live/provider";
 import { stopWriting, writing } from "../../../live/typing";
+import { toast } from "../../../parts/toasts";
+import { useCan } from "../can";
 import { Attachments } from "./attachments";
 import { attach, filesOf, useKept } from "./files";
 import { Notices, useUnansweredBy } from "./notices";
-import { QuickMenu } from "./quick-menu";
 import { useSubmit } from "./submit";
 
-const Emoji = lazy(() => import("./emoji"));
+const QuickMenu = lazily(() => import("./quick-menu"));
+const Emoji = lazily(() => import("./emoji"));
 const MOST = 4096;
 const NEAR_MOST = 3800;
 
@@ -40,6 +43,7 @@ export function Composer({ conversation, messages, field }: Props) {
   const missing = draft.note ? [] : unfilled(draft.text);
   const other = useUnansweredBy(conversation, messages, draft.text);
   const submit = useSubmit(conversation, field);
+  const canAttach = useCan(conversation.sessionId, "media");
   const picker = useRef<HTMLInputElement>(null);
   useGrowing(field, draft.text);
   useEffect(() => () => stopWriting(id), [id]);
@@ -110,11 +114,6 @@ export function Composer({ conversation, messages, field }: Props) {
     }
   }
 
-  function onDrop(event: DragEvent) {
-    event.preventDefault();
-    if (!draft.note) attach(id, [...event.dataTransfer.files]);
-  }
-
   const label = draft.note ? t("composer.placeholderNote") : t("composer.label", { name: conversation.title });
   return (
     <form
@@ -123,11 +122,13 @@ export function Composer({ conversation, messages, field }: Props) {
         event.preventDefault();
         send();
       }}
-      onDragOver={(event) => event.preventDefault()}
-      onDrop={onDrop}
     >
       <Notices conversation={conversation} messages={messages} other={other} onSendAnyway={() => send(true)} />
-      {quick.open && <QuickMenu items={quick.items} query={quick.query} chosen={chosen} onChoose={insertQuick} />}
+      {quick.open && (
+        <Suspense fallback={null}>
+          <QuickMenu items={quick.items} query={quick.query} chosen={chosen} onChoose={insertQuick} />
+        </Suspense>
+      )}
       {draft.quoted !== null && (
         <div className="quoting">
           <div className="quote">
@@ -166,8 +167,8 @@ export function Composer({ conversation, messages, field }: Props) {
           type="button"
           className="icon-button"
           aria-label={t("composer.attach")}
-          title={t("composer.attach")}
-          disabled={draft.note}
+          title={t(canAttach ? "composer.attach" : "composer.noMedia")}
+          disabled={draft.note || !canAttach}
           onClick={() => picker.current?.click()}
         >
           <Paperclip size={20} aria-hidden />
@@ -214,7 +215,8 @@ export function Composer({ conversation, messages, field }: Props) {
             const pasted = [...event.clipboardData.files];
             if (pasted.length === 0 || draft.note) return;
             event.preventDefault();
-            attach(id, pasted);
+            if (canAttach) attach(id, pasted);
+            else toast(t("composer.noMedia"));
           }}
         />
         <button

@@ -1,5 +1,6 @@
 import { useEffect, useMemo, useRef, useState } from "react";
 import { useSpeech } from "../../../i18n";
+import { thereOrNever } from "../../../lib/lazily";
 import { fold } from "../../../lib/fold";
 import { readJson, write } from "../../../lib/storage";
 
@@ -36,10 +37,12 @@ export default function EmojiPicker({ onPick, onClose }: Props) {
 
   useEffect(() => {
     let current = true;
-    void load[language]().then((module) => {
-      const found = (module.default as Emoji[]).filter((one) => one.group !== undefined && one.group !== COMPONENTS);
-      if (current) setAll(found);
-    });
+    void load[language]()
+      .then(thereOrNever)
+      .then((module) => {
+        const found = (module.default as Emoji[]).filter((one) => one.group !== undefined && one.group !== COMPONENTS);
+        if (current) setAll(found);
+      });
     field.current?.focus();
     return () => {
       current = false;

@@ -72,6 +72,11 @@ export function Notices({ conversation, messages, other, onSendAnyway }: Props) 
         </div>
       )}
       <Writers conversationId={conversation.id} />
+      {conversation.status === "closed" && (
+        <div className="notice" role="status">
+          {t("composer.closed")}
+        </div>
+      )}
       <SessionNotice conversation={conversation} />
       <UnsentNotice messages={messages} />
     </>

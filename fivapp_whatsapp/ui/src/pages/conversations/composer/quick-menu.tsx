@@ -11,7 +11,7 @@ interface Props {
 }
 
 /** The quick replies that fit what stands behind the slash; the keys stay in the field. */
-export function QuickMenu({ items, query, chosen, onChoose }: Props) {
+export default function QuickMenu({ items, query, chosen, onChoose }: Props) {
   const { t } = useSpeech();
   return (
     <div className="quick">

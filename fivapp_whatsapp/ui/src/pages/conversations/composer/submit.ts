@@ -1,33 +1,13 @@
-import { useQueryClient } from "@tanstack/react-query";
 import type { RefObject } from "react";
-import { api, ask } from "../../../api/client";
 import type { Conversation, Message } from "../../../api/types";
-import { useSpeech } from "../../../i18n";
-import { draftOf, NO_DRAFT, setDraft, type Draft } from "../../../lib/drafts";
-import { showMessage } from "../../../live/news";
+import { NO_DRAFT, setDraft, type Draft } from "../../../lib/drafts";
 import { useLive } from "../../../live/provider";
-import { problemText } from "../../../parts/problems";
-import { toast } from "../../../parts/toasts";
 import { detachAll, type Attached } from "./files";
 
 /** Returns what sends a draft: the field is empty at once and keeps the focus, rows show what becomes of it. */
 export function useSubmit(conversation: Conversation, field: RefObject<HTMLTextAreaElement | null>) {
   const { sender } = useLive();
-  const client = useQueryClient();
-  const { t } = useSpeech();
   const id = conversation.id;
-
-  async function addNote(text: string) {
-    try {
-      const params = { path: { conversationId: id } };
-      const note = await ask(api.POST("/api/conversations/{conversationId}/notes", { params, body: { text } }));
-      showMessage(client, note);
-    } catch (error) {
-      toast(problemText(t, error));
-      const newer = draftOf(id);
-      if (newer.text === "") setDraft(id, { text, quoted: null, note: true });
-    }
-  }
 
   function sendFiles(draft: Draft, files: readonly Attached[]): void {
     let text = draft.text.trim();
@@ -51,7 +31,7 @@ export function useSubmit(conversation: Conversation, field: RefObject<HTMLTextA
     if (draft.note) {
       if (text === "") return;
       setDraft(id, { ...NO_DRAFT, note: true });
-      void addNote(text);
+      sender.send({ conversationId: id, text, quoted: null, media: null, kind: "note" });
       return;
     }
     // Several files keep their order: they wait for each other.

@@ -20,17 +20,13 @@ const AHEAD = 12;
 /** The ids of the list in the order that is shown: what J and K walk. */
 export const shownOrder = watched<readonly string[]>([]);
 
-/** Returns the conversations of all pages, each once; what waits longest comes first where answers are owed. */
-function useItems(filter: Filter, pages: readonly { items: readonly Conversation[] }[] | undefined) {
+/** Returns the conversations of all pages, each once, in their order. */
+function useItems(pages: readonly { items: readonly Conversation[] }[] | undefined) {
   return useMemo(() => {
     const byId = new Map<string, Conversation>();
     for (const page of pages ?? []) for (const one of page.items) if (!byId.has(one.id)) byId.set(one.id, one);
-    const items = [...byId.values()];
-    if (filter.view === "to_answer") {
-      items.sort((a, b) => (a.waitingSince ?? "").localeCompare(b.waitingSince ?? ""));
-    }
-    return { byId, ids: items.map((one) => one.id) };
-  }, [filter.view, pages]);
+    return { byId, ids: [...byId.keys()] };
+  }, [pages]);
 }
 
 /** Returns an order that stays while it is held, and how many have moved meanwhile. */
@@ -54,7 +50,7 @@ export function ConversationList({ filter, selected, active }: Props) {
   const { me } = useLive();
   const query = useConversations(filter, me.id);
   const [held, setHeld] = useState(false);
-  const { byId, ids } = useItems(filter, query.data?.pages);
+  const { byId, ids } = useItems(query.data?.pages);
   const { order, waiting, letGo } = useSteadyOrder(ids, held, JSON.stringify(filter));
   const scroller = useRef<HTMLDivElement>(null);
   const hidden = useRef(!active);

@@ -76,7 +76,7 @@ function RowTime({ conversation }: { conversation: Conversation }) {
 function Preview({ conversation }: { conversation: Conversation }) {
   const { t } = useSpeech();
   const draft = useWatched(drafts)[conversation.id];
-  const local = useWatched(locals).findLast((one) => one.conversationId === conversation.id);
+  const local = useWatched(locals).findLast((one) => one.conversationId === conversation.id && one.kind !== "note");
   const files = useWatched(filesOf(conversation.id)).length;
   const last = conversation.lastMessage;
   if (files > 0 || (draft !== undefined && !isEmpty(draft))) {

@@ -1,16 +1,16 @@
-import { useQueryClient } from "@tanstack/react-query";
 import { ChevronDown, Plus, Search, X } from "lucide-react";
-import { lazy, Suspense, useEffect, useRef, useState, type KeyboardEvent, type RefObject } from "react";
+import { Suspense, useEffect, useRef, useState, type KeyboardEvent, type RefObject } from "react";
+import { useLabels } from "../../../api/queries";
+import { lazily } from "../../../lib/lazily";
 import type { View } from "../../../api/types";
 import { useSpeech } from "../../../i18n";
 import { watched, useWatched } from "../../../lib/external";
 import { Menu, MenuChoice } from "../../../parts/menu";
 import { newConversation } from "../new-conversation-state";
 import { ConversationList } from "./list";
-import { knownLabels } from "./labels";
 import { useLocation } from "wouter";
 
-const SearchResults = lazy(() => import("../search/results"));
+const SearchResults = lazily(() => import("../search/results"));
 const FIRST: readonly (View | null)[] = [null, "to_answer", "mine"];
 const MORE: readonly View[] = ["unassigned", "groups", "bots", "closed"];
 const PAUSE = 220;
@@ -178,8 +178,7 @@ function Filters({ view, label, onChange }: FilterProps) {
 
 function MoreFilters({ view, label, onChange }: FilterProps) {
   const { t } = useSpeech();
-  const client = useQueryClient();
-  const [labels] = useState(() => knownLabels(client));
+  const labels = useLabels().data ?? [];
   const options = [
     ...MORE.map((one) => [one as string, t(`inbox.filter.${one}`)] as const),
     ...labels.map((one) => [`label:${one}`, t("inbox.filter.label", { label: one })] as const),

@@ -7,11 +7,11 @@ import type { Reaction } from "../../../lib/rows";
 import { clock, duration, minutesBetween, wholeTime } from "../../../lib/time";
 import { useLive } from "../../../live/provider";
 import { Menu, MenuItem } from "../../../parts/menu";
-import { sentence } from "../../../parts/problems";
 import { useResolve, useRetry } from "../messages-actions";
 import { Status } from "../status";
 import { useThreadActions } from "./context";
 import { Media } from "./media";
+import { Remedy } from "./remedy";
 import { Text } from "./text";
 
 const LATE = 5;
@@ -110,7 +110,7 @@ function Reactions({ reactions }: { reactions: readonly Reaction[] }) {
 
 function Actions({ message }: { message: Message }) {
   const { t } = useSpeech();
-  const { quote, showDetails } = useThreadActions();
+  const { quote, canQuote, showDetails } = useThreadActions();
   const text = message.text ?? "";
   return (
     <div className="bubble-actions">
@@ -121,7 +121,7 @@ function Actions({ message }: { message: Message }) {
           </button>
         }
       >
-        {message.kind !== "note" && (
+        {message.kind !== "note" && canQuote && (
           <MenuItem icon={<Reply size={18} aria-hidden />} onSelect={() => quote(message)}>
             {t("message.reply")}
           </MenuItem>
@@ -149,27 +149,19 @@ function Trouble({ message }: { message: Message }) {
   const retry = useRetry();
   const resolve = useResolve();
   if (message.direction !== "outgoing") return null;
-  const again = (label: string) => (
-    <button type="button" disabled={retry.isPending} onClick={() => retry.mutate(message)}>
-      {label}
-    </button>
-  );
   switch (message.status) {
     case "failed":
     case "expired":
       return (
         <p className="trouble-line">
-          <span>
-            {message.status === "expired"
-              ? t("error.expired")
-              : sentence(t, message.error?.code, message.error?.detail)}
-          </span>
-          {again(t("message.retry"))}
-          {message.text && (
-            <button type="button" onClick={() => edit(message.text ?? "")}>
-              {t("message.edit")}
-            </button>
-          )}
+          <Remedy
+            kind={message.kind}
+            code={message.status === "expired" ? "expired" : message.error?.code}
+            detail={message.error?.detail}
+            busy={retry.isPending}
+            onRetry={() => retry.mutate(message)}
+            onEdit={message.text ? () => edit(message.text ?? "") : undefined}
+          />
         </p>
       );
     case "unknown":
@@ -179,7 +171,9 @@ function Trouble({ message }: { message: Message }) {
           <button type="button" onClick={() => resolve.mutate({ message, as: "sent" })}>
             {t("message.markSent")}
           </button>
-          {again(t("message.sendAgain"))}
+          <button type="button" disabled={retry.isPending} onClick={() => retry.mutate(message)}>
+            {t("message.sendAgain")}
+          </button>
         </p>
       );
     case "pending":

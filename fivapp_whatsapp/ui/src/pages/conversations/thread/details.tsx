@@ -1,10 +1,11 @@
-import { lazy, Suspense } from "react";
+import { Suspense } from "react";
+import { lazily } from "../../../lib/lazily";
 import type { Message } from "../../../api/types";
 import { useSpeech } from "../../../i18n";
 import { Dialog } from "../../../parts/dialog";
 import { Loading } from "../../../parts/empty";
 
-const Facts = lazy(() => import("./details-facts"));
+const Facts = lazily(() => import("./details-facts"));
 
 /** Everything that is known of a message: from the webhook to "read", and what bots made of it. */
 export function Details({ message, onClose }: { message: Message | null; onClose: () => void }) {

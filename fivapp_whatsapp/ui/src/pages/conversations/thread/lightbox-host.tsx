@@ -1,10 +1,11 @@
-import { lazy, Suspense, useEffect, useMemo } from "react";
+import { Suspense, useEffect, useMemo } from "react";
+import { lazily } from "../../../lib/lazily";
 import type { Message } from "../../../api/types";
 import { mediaUrl } from "../../../lib/media";
 import { mediaSource } from "../../../lib/media-source";
 import { following } from "../../../live/audio";
 
-const Lightbox = lazy(() => import("./lightbox"));
+const Lightbox = lazily(() => import("./lightbox"));
 
 interface Props {
   messages: readonly Message[];

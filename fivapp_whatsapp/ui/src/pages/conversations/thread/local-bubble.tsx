@@ -1,10 +1,10 @@
-import { Clock3, CircleAlert } from "lucide-react";
+import { Clock3, CircleAlert, StickyNote } from "lucide-react";
 import { useSpeech } from "../../../i18n";
 import { clock } from "../../../lib/time";
 import { remove, type Local } from "../../../live/outgoing";
 import { useLive } from "../../../live/provider";
-import { sentence } from "../../../parts/problems";
 import { useThreadActions } from "./context";
+import { Remedy } from "./remedy";
 import { Text } from "./text";
 
 /** A message that is on its way to the gateway: it looks as it will, with what holds it up. */
@@ -13,12 +13,20 @@ export function LocalBubble({ local }: { local: Local }) {
   const { sender } = useLive();
   const { edit } = useThreadActions();
   const failed = local.state === "failed";
+  const note = local.kind === "note";
   const word = t(failed ? "message.failed" : local.state === "waiting" ? "message.waiting" : "message.sending");
   const Sign = failed ? CircleAlert : Clock3;
   return (
     <article className="bubble-line mine first last">
-      <div className="bubble" data-local={local.state}>
-        <h3 className="hidden">{t("common.you")}</h3>
+      <div className={`bubble${note ? " note" : ""}`} data-local={local.state}>
+        {note ? (
+          <h3 className="bubble-author">
+            <StickyNote size={14} aria-hidden />
+            {`${t("message.note")} · ${t("common.you")}`}
+          </h3>
+        ) : (
+          <h3 className="hidden">{t("common.you")}</h3>
+        )}
         {local.media != null && <p className="soft">{local.media.filename}</p>}
         {local.text !== "" && <Text text={local.text} />}
         <span className="bubble-foot">
@@ -31,19 +39,16 @@ export function LocalBubble({ local }: { local: Local }) {
       </div>
       {failed && (
         <p className="trouble-line">
-          <span>{sentence(t, local.code, local.detail)}</span>
-          <button type="button" onClick={() => sender.again(local.key)}>
-            {t("message.retry")}
-          </button>
-          <button
-            type="button"
-            onClick={() => {
-              edit(local.text);
+          <Remedy
+            kind={local.kind}
+            code={local.code}
+            detail={local.detail}
+            onRetry={() => sender.again(local.key)}
+            onEdit={() => {
+              edit(local.text, note);
               remove(local.key);
             }}
-          >
-            {t("message.edit")}
-          </button>
+          />
           <button type="button" onClick={() => remove(local.key)}>
             {t("message.discard")}
           </button>

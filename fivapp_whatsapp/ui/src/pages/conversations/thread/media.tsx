@@ -1,5 +1,6 @@
 import { FileText, ImageOff, MapPin, RotateCw, UserRound } from "lucide-react";
-import { lazy, Suspense, useState } from "react";
+import { Suspense, useState } from "react";
+import { lazily } from "../../../lib/lazily";
 import type { Message } from "../../../api/types";
 import { currentToken } from "../../../api/token";
 import { address } from "../../../base";
@@ -10,7 +11,7 @@ import { fileSize } from "../../../lib/time";
 import { useThreadActions } from "./context";
 import { Save } from "./save";
 
-const Player = lazy(() => import("./player"));
+const Player = lazily(() => import("./player"));
 
 /** A message's file, in the way of its kind; nothing for a message without one. */
 export function Media({ message }: { message: Message }) {

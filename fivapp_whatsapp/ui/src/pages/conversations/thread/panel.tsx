@@ -1,17 +1,15 @@
 import { X } from "lucide-react";
 import { type FormEvent, useId } from "react";
-import { useQueryClient } from "@tanstack/react-query";
-import { useSessions } from "../../../api/queries";
+import { useLabels, useSessions } from "../../../api/queries";
 import type { Conversation } from "../../../api/types";
 import { useSpeech } from "../../../i18n";
 import { addressText, phone } from "../../../lib/phones";
 import { dateAndTime } from "../../../lib/time";
 import { Avatar } from "../../../parts/avatar";
 import { useChange } from "../changes";
-import { knownLabels } from "../list/labels";
 
 /** What is known of the contact, and what the team notes of the conversation. */
-export function Panel({ conversation, onClose }: { conversation: Conversation; onClose: () => void }) {
+export default function Panel({ conversation, onClose }: { conversation: Conversation; onClose: () => void }) {
   const { t, language } = useSpeech();
   const sessions = useSessions();
   const session = sessions.data?.find((one) => one.id === conversation.sessionId);
@@ -62,7 +60,7 @@ export function Panel({ conversation, onClose }: { conversation: Conversation; o
 function Labels({ conversation }: { conversation: Conversation }) {
   const { t } = useSpeech();
   const change = useChange(conversation.id);
-  const client = useQueryClient();
+  const labels = useLabels();
   const list = useId();
 
   function add(event: FormEvent<HTMLFormElement>) {
@@ -102,7 +100,7 @@ function Labels({ conversation }: { conversation: Conversation }) {
           autoComplete="off"
         />
         <datalist id={list}>
-          {knownLabels(client).map((label) => (
+          {(labels.data ?? []).map((label) => (
             <option key={label} value={label} />
           ))}
         </datalist>

@@ -1,4 +1,5 @@
-import { lazy, Suspense, useEffect, useMemo, useRef, useState } from "react";
+import { Suspense, useEffect, useMemo, useRef, useState } from "react";
+import { lazily } from "../../../lib/lazily";
 import { MessageCircleOff } from "lucide-react";
 import { Link } from "wouter";
 import { problemOf } from "../../../api/problem";
@@ -8,10 +9,14 @@ import type { Conversation, Message } from "../../../api/types";
 import { useSpeech } from "../../../i18n";
 import { draftOf, setDraft } from "../../../lib/drafts";
 import { useWatched } from "../../../lib/external";
+import { addressText } from "../../../lib/phones";
 import { buildRows, firstUnread } from "../../../lib/rows";
 import { locals } from "../../../live/outgoing";
 import { Empty, Loading } from "../../../parts/empty";
 import { Problems } from "../../../parts/problems";
+import { attach } from "../composer/files";
+import { useDrop } from "../composer/drop";
+import { useCan } from "../can";
 import { Composer } from "../composer/composer";
 import { isWalking } from "../neighbour";
 import { Header } from "./header";
@@ -22,7 +27,7 @@ import { Details } from "./details";
 import { useReading } from "./reading";
 import { LightboxHost } from "./lightbox-host";
 
-const Panel = lazy(() => import("./panel").then(({ Panel: component }) => ({ default: component })));
+const Panel = lazily(() => import("./panel"));
 
 /** One conversation: its head, its messages, the field to answer, and what is known of the contact. */
 export function Thread({ id, target }: { id: string; target: string | null }) {
@@ -73,10 +78,17 @@ function OpenThread({ conversation, target }: { conversation: Conversation; targ
   const [shownImage, setShownImage] = useState<string | null>(null);
   const field = useRef<HTMLTextAreaElement>(null);
   const reading = useReading(conversation, messages);
+  const canQuote = useCan(conversation.sessionId, "quote");
+  const canAttach = useCan(conversation.sessionId, "media");
+  const drop = useDrop((files) => {
+    if (!draftOf(conversation.id).note) attach(conversation.id, files);
+  }, canAttach);
   const actions = useMemo<ThreadActions>(
     () => ({
       title: conversation.title,
       isGroup: conversation.isGroup,
+      number: addressText(conversation.chatId),
+      canQuote,
       quote: (message) => {
         setDraft(conversation.id, { ...draftOf(conversation.id), quoted: message, note: false });
         field.current?.focus();
@@ -87,15 +99,20 @@ function OpenThread({ conversation, target }: { conversation: Conversation; targ
         setDraft(conversation.id, { text: draft.text.trim() === "" ? text : draft.text, quoted: message, note: false });
         field.current?.focus();
       },
-      edit: (text) => {
+      edit: (text, note = false) => {
         const draft = draftOf(conversation.id);
-        setDraft(conversation.id, { ...draft, text: draft.text.trim() === "" ? text : `${draft.text}\n${text}` });
+        // What was meant for colleagues alone never lands in what goes to the customer: the field becomes a note's.
+        setDraft(conversation.id, {
+          ...draft,
+          text: draft.text.trim() === "" ? text : `${draft.text}\n${text}`,
+          note: note || (draft.note && draft.text.trim() !== ""),
+        });
         field.current?.focus();
       },
       showDetails: setDetails,
       showImage: setShownImage,
     }),
-    [conversation.id, conversation.title, conversation.isGroup],
+    [conversation.id, conversation.title, conversation.isGroup, conversation.chatId, canQuote],
   );
 
   useEffect(() => {
@@ -105,7 +122,8 @@ function OpenThread({ conversation, target }: { conversation: Conversation; targ
 
   return (
     <ThreadContext value={actions}>
-      <section className="thread" aria-label={conversation.title}>
+      <section className="thread" aria-label={conversation.title} {...drop.props}>
+        {drop.over && <p className="drop-here">{t("composer.drop")}</p>}
         <Header
           conversation={conversation}
           panel={panel}
