@@ -6,10 +6,10 @@ import { MOST_KEPT } from "../../../lib/kept-files";
 import { useWatched } from "../../../lib/external";
 import { detach, retryUpload, unkept, usePreview, type Attached } from "./files";
 
-export function Attachments({ conversationId, files }: { conversationId: string; files: readonly Attached[] }) {
+/** The files that go with the next message. */
+export default function Attachments({ conversationId, files }: { conversationId: string; files: readonly Attached[] }) {
   const { t, language } = useSpeech();
   const lost = useWatched(unkept).has(conversationId);
-  if (files.length === 0) return null;
   return (
     <>
       <ul className="attachments">

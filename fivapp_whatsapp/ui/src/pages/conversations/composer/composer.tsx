@@ -8,16 +8,20 @@ import { draftOf, drafts, NO_DRAFT, setDraft, type Draft } from "../../../lib/dr
 import { useWatched } from "../../../lib/external";
 import { authorName, preview } from "../../../lib/preview";
 import { grow } from "../../../lib/grow";
+import { whenIdle } from "../../../lib/idle";
 import { fillIn, firstVariable, matching, slashQuery, unfilled } from "../../../lib/quick";
 import { useLive } from "../../../live/provider";
 import { stopWriting, writing } from "../../../live/typing";
 import { toast } from "../../../parts/toasts";
 import { useCan } from "../can";
-import { Attachments } from "./attachments";
 import { attach, filesOf, useKept } from "./files";
 import { Notices, useUnansweredBy } from "./notices";
 import { useSubmit } from "./submit";
 
+// There before it is wanted: a file may be attached while there is no connection.
+const loadAttachments = () => import("./attachments");
+const Attachments = lazily(loadAttachments);
+whenIdle(loadAttachments);
 const QuickMenu = lazily(() => import("./quick-menu"));
 const Emoji = lazily(() => import("./emoji"));
 const MOST = 4096;
@@ -145,7 +149,11 @@ export function Composer({ conversation, messages, field }: Props) {
           </button>
         </div>
       )}
-      <Attachments conversationId={id} files={files} />
+      {files.length > 0 && (
+        <Suspense fallback={null}>
+          <Attachments conversationId={id} files={files} />
+        </Suspense>
+      )}
       {missing.length > 0 && !quick.open && (
         <p className="small warn-text" role="status">
           {t("composer.fill", { names: missing.join(", ") })}

@@ -1,19 +1,16 @@
-import { useState } from "react";
+import { Suspense, useState } from "react";
 import { Link } from "wouter";
 import { useSessions } from "../../../api/queries";
 import type { Conversation, Message } from "../../../api/types";
 import { useSpeech } from "../../../i18n";
-import { useMinute } from "../../../lib/clock";
-import { readJson, write } from "../../../lib/storage";
+import { lazily } from "../../../lib/lazily";
 import { elapsed } from "../../../lib/time";
 import { useWatched } from "../../../lib/external";
 import { writers } from "../../../live/typing";
 import { useLive } from "../../../live/provider";
-import { useRetry } from "../messages-actions";
 import { answeredSince, begun, type Begun } from "./collision";
 
-const DAY = 24 * 60 * 60_000;
-const DISMISSED = "fivapp.dismissed";
+const Unsent = lazily(() => import("./unsent"));
 
 interface Other {
   /** Whether somebody else has answered since the first key of this text, and it was not asked about yet. */
@@ -78,7 +75,11 @@ export function Notices({ conversation, messages, other, onSendAnyway }: Props) 
         </div>
       )}
       <SessionNotice conversation={conversation} />
-      <UnsentNotice messages={messages} />
+      {messages.some(({ status }) => status === "expired" || status === "failed") && (
+        <Suspense fallback={null}>
+          <Unsent messages={messages} />
+        </Suspense>
+      )}
     </>
   );
 }
@@ -110,44 +111,6 @@ function SessionNotice({ conversation }: { conversation: Conversation }) {
           {t("error.reconnect")}
         </Link>
       )}
-    </div>
-  );
-}
-
-/** After a time without a connection, one bar for all that did not go out. */
-function UnsentNotice({ messages }: { messages: readonly Message[] }) {
-  const { t } = useSpeech();
-  const { me } = useLive();
-  const retry = useRetry();
-  const now = useMinute();
-  const [dismissed, setDismissed] = useState(() => readJson<string[]>(DISMISSED, []));
-  const replaced = new Set(messages.map((message) => message.retryOf));
-  const unsent = messages.filter(
-    (message) =>
-      (message.status === "expired" || message.status === "failed") &&
-      message.author.id === me.id &&
-      !replaced.has(message.id) &&
-      !dismissed.includes(message.id) &&
-      now - new Date(message.at).getTime() < DAY,
-  );
-  if (unsent.length < 2) return null;
-  const discard = () => {
-    const next = [...dismissed, ...unsent.map((message) => message.id)].slice(-500);
-    write(DISMISSED, JSON.stringify(next));
-    setDismissed(next);
-  };
-  const resend = async () => {
-    for (const message of unsent) await retry.mutateAsync(message).catch(() => undefined);
-  };
-  return (
-    <div className="notice warn" role="status">
-      <span>{t("composer.unsent", { n: unsent.length })}</span>
-      <button type="button" className="button slim" disabled={retry.isPending} onClick={() => void resend()}>
-        {t("composer.resendAll")}
-      </button>
-      <button type="button" className="button slim quiet" onClick={discard}>
-        {t("composer.discardAll")}
-      </button>
     </div>
   );
 }

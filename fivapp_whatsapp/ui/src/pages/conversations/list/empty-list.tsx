@@ -9,7 +9,7 @@ import { Empty } from "../../../parts/empty";
 import { newConversation } from "../new-conversation-state";
 
 /** What a list says when it is empty: why, and what to do. */
-export function EmptyList({ filter }: { filter: Filter }) {
+export default function EmptyList({ filter }: { filter: Filter }) {
   const { t } = useSpeech();
   const { me } = useLive();
   const sessions = useSessions();

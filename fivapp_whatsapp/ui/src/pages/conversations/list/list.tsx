@@ -1,6 +1,7 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { ArrowUp } from "lucide-react";
-import { useEffect, useMemo, useRef, useState } from "react";
+import { Suspense, useEffect, useMemo, useRef, useState } from "react";
+import { lazily } from "../../../lib/lazily";
 import { keys } from "../../../api/keys";
 import { shorten, useConversations } from "../../../api/queries";
 import type { Conversation } from "../../../api/types";
@@ -11,9 +12,9 @@ import type { Filter } from "../../../live/belongs";
 import { useLive } from "../../../live/provider";
 import { Loading } from "../../../parts/empty";
 import { Problems } from "../../../parts/problems";
-import { EmptyList } from "./empty-list";
 import { ConversationRow } from "./row";
 
+const EmptyList = lazily(() => import("./empty-list"));
 const ROW = 76;
 const AHEAD = 12;
 
@@ -89,7 +90,12 @@ export function ConversationList({ filter, selected, active }: Props) {
   if (query.isPending) return <Loading label={t("app.loading")} />;
   if (query.isError && query.data === undefined)
     return <Problems title={t("inbox.failed")} error={query.error} onRetry={() => void query.refetch()} />;
-  if (order.length === 0) return <EmptyList filter={filter} />;
+  if (order.length === 0)
+    return (
+      <Suspense fallback={<Loading label={t("app.loading")} />}>
+        <EmptyList filter={filter} />
+      </Suspense>
+    );
   return (
     <div
       className="list-frame"

@@ -13,7 +13,7 @@ import { useLive } from "../../../live/provider";
 import { Avatar } from "../../../parts/avatar";
 import { Loading } from "../../../parts/empty";
 import { Problems } from "../../../parts/problems";
-import { EmptyList } from "../list/empty-list";
+import EmptyList from "../list/empty-list";
 import { shownOrder } from "../list/list";
 import { ConversationRow } from "../list/row";
 import { stepOf } from "./steps";
