@@ -173,12 +173,14 @@ class Asking:
     ) -> Result:
         """Call a hook with the arguments that it names, of this context. Raises StoreError when one cannot be read.
 
-        `view` makes the gateway that the hook gets, where it is not the real one; `check` takes what the hook
-        returned, and raises TypeError for what it may not return.
+        `view` makes the gateway that the hook gets in a rehearsal, in place of the real one; `check` takes what the
+        hook returned, and raises TypeError for what it may not return.
         """
         async with self._slots_of(hook).held(context.tenant_id):
             arguments = await self._arguments(hook, context, scope, attempt, view)
-            return await self._runner.call(hook, arguments, timeout=timeout, check=check, again=attempt > 1)
+            return await self._runner.call(
+                hook, arguments, timeout=timeout, check=check, again=attempt > 1, rehearsed=view is not None
+            )
 
     def _slots_of(self, hook: Hook) -> Slots:
         slots = self._slots.get((hook.plugin, hook.name))

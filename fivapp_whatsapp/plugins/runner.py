@@ -81,13 +81,14 @@ class Runner:
         timeout: float | None = None,
         check: Callable[[Any], Any] | None = None,
         again: bool = False,
+        rehearsed: bool = False,
     ) -> Result:
         """Call a function with those of the arguments that it names; raises nothing but CancelledError.
 
         `timeout` in seconds wins over the function's own deadline and its hook's. `check` makes the result's value of
         what the function returned, and raises TypeError for what it may not return: that is its failure. `again`
-        marks another try of what failed already, which does not count towards a pause. A hook that is paused is not
-        called.
+        marks another try of what failed already, which does not count towards a pause; `rehearsed` one that somebody
+        only tries: it does not either, and nobody is told of its failure. A hook that is paused is not called.
         """
         if self._records.paused(hook.plugin, hook.name) is not None:
             self._metrics.count("plugin_calls_total", plugin=hook.plugin, hook=hook.name, outcome="paused")
@@ -113,7 +114,7 @@ class Runner:
         if outcome == "ok":
             return Result("ok", call.value, None, seconds)
         if outcome != "held" and not self._closed:
-            self._failed(call, outcome, again=again)
+            self._failed(call, outcome, pauses=not (again or rehearsed), tell=not rehearsed)
         return Result(outcome, None, call.error, seconds)
 
     def _begin(self, hook: Hook, arguments: Mapping[str, Any], timeout: float | None) -> _Call:
@@ -230,7 +231,7 @@ class Runner:
         """Tell how a plugin does in this process."""
         return self._records.health(plugin)
 
-    def _failed(self, call: _Call, outcome: Outcome, *, again: bool) -> None:
+    def _failed(self, call: _Call, outcome: Outcome, *, pauses: bool, tell: bool) -> None:
         hook, error = call.hook, call.error or RuntimeError("no error")
         trace = _trace(error.__traceback__)
         kind = type(error).__name__
@@ -246,11 +247,11 @@ class Runner:
         # What a listener to failures does wrong would go round in a circle.
         listens = hook.name == "plugin_failed"
         where = f"{kind} at {trace[-1] if trace else hook.location}"
-        # Nor is a hook paused for all because one conversation has had its share of automatic messages, or because one
-        # event fails again and again.
-        pauses = not listens and not again and not isinstance(error, Hold)
+        # Nor is a hook paused for all because one conversation has had its share of automatic messages, because one
+        # event fails again and again, or because somebody tries a text.
+        pauses = pauses and not listens and not isinstance(error, Hold)
         self._records.failed(hook.plugin, hook.name, where, late=outcome == "late", pauses=pauses)
-        if not listens:
+        if tell and not listens:
             self._tell(hook.plugin, hook.name, error)
 
     def _tell(self, plugin: str, hook: str, error: BaseException) -> None:

@@ -431,6 +431,35 @@ async def test_a_paused_bot_is_passed_over(sqlite_url: str, clock: MovingClock) 
 # --- the belt --------------------------------------------------------------------------------------
 
 
+async def test_what_fails_in_rehearsals_pauses_nothing_and_is_told_to_nobody(
+    sqlite_url: str, clock: MovingClock
+) -> None:
+    told: list[str] = []
+
+    @hookimpl
+    async def plugin_failed(plugin: str, hook: str) -> None:
+        told.append(f"{plugin} {hook}")
+
+    @hookimpl(on_failure="hold")
+    async def outgoing_message(message: OutgoingMessage) -> None:
+        if message.text == "ruim":
+            raise RuntimeError
+
+    def answer(message: Message) -> str | None:
+        return str(1 / 0) if message.text == "pior" else message.text
+
+    plugins = (bot("a", answer), plugin("f", outgoing_message), plugin("listener", plugin_failed))
+    async with world(sqlite_url, clock, *plugins) as here:
+        for text in ("pior", "ruim"):
+            for _ in range(5):
+                trial = await here.gateway.automation.try_("acme", text)
+                assert trial.trail.steps[0].outcome in ("failed", "held")
+        await here.says("bom")
+        assert (here.sent, told) == (["bom"], [])
+        await here.says("pior")
+        assert told == ["a reply_to"]
+
+
 async def test_a_thousand_old_messages_get_no_answer(sqlite_url: str, clock: MovingClock) -> None:
     async with world(sqlite_url, clock, says("a")) as here:
         old = clock.now() - timedelta(minutes=3)
