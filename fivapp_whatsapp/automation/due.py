@@ -68,11 +68,16 @@ class Due(Generic[W]):
         """Begin what is due of these plugins, and return how much. Raises StoreError."""
         begun = 0
         while not self._draining:
+            # Among many that are quickly done this goes on for long.
+            await self.renew()
             free = [name for name in plugins if self._of[name] < SHARE]
             if not free:
                 break
             # No plugin can get beyond its share, whosever work it is that comes.
             room = min(SHARE - self._of[name] for name in free)
+            if not self._items:
+                # Leases are reckoned from before the claim, however long it takes.
+                self._held_at = self._clock.monotonic()
             due = await self._claim(free, room)
             for each in due:
                 self._start(each)
@@ -100,8 +105,6 @@ class Due(Generic[W]):
     def _start(self, item: W) -> None:
         if item.id in self._tasks:
             return  # its lease ran out while the database was away
-        if not self._items:
-            self._held_at = self._clock.monotonic()
         self._items[item.id] = item
         self._of[item.plugin] += 1
         busy = contextlib.ExitStack()
