@@ -349,6 +349,7 @@ def test_a_paused_plugin_says_why_and_goes_on_when_told_and_a_broken_one_says_wh
         body = answer.json()
         health = {"failures": 5, "late": 0, "stalls": 0, "left": 0, "reason": "failing"}
         health |= {"pausedUntil": "2099-01-01T12:00:00Z", "lastError": "KeyError at shop.py:3"}
+        health |= {"pausedHooks": ["reply_to"], "pausedIn": 1}
         for item in body["items"]:
             if item["name"] == "autoreply":
                 item["health"] = health
@@ -360,6 +361,7 @@ def test_a_paused_plugin_says_why_and_goes_on_when_told_and_a_broken_one_says_wh
     row = bots.locator("[data-plugin=autoreply]")
     expect(row.get_by_text("Pausado: falhando")).to_be_visible()
     expect(row.get_by_text("Volta sozinho às 09:00.")).to_be_visible()
+    expect(row.get_by_text("Em espera: reply_to.")).to_be_visible()
     expect(row.get_by_text("KeyError at shop.py:3")).to_be_visible()
     expect(bots.get_by_text("crm não pôde ser carregado")).to_be_visible()
     expect(bots.get_by_text("crm.py:3: no such hook: replyto")).to_be_visible()
