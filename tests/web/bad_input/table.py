@@ -164,6 +164,9 @@ ROWS = (
         method="POST",
         path=f"{_CONVERSATION}/notes",
         body={"text": Text(good="A note", most=4096, required=True, null=False)},
+        headers={
+            "idempotency-key": Parameter(("", " ", "x" * 256, "a b", "é", "a\x7f"), "invalid_idempotency_key"),
+        },
         also=(Also("nothing to see", 400, "invalid_input", {"text": " \n\t "}),),
     ),
     Row(method="POST", path=f"{_CONVERSATION}/typing", body={"on": Flag(good=True, null=False)}),
