@@ -38,7 +38,7 @@ def host(tmp_path: Path) -> Iterator[str]:
     )
     application = under_fastapi(create_app(gateway=build_gateway(settings, plugins=Plugins())))
     listening = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(application, log_config=None, log_level="warning", ws="websockets-sansio"))
+    server = uvicorn.Server(uvicorn.Config(application, log_config=None, ws="websockets-sansio"))
     thread = threading.Thread(target=server.run, args=([listening],))
     thread.start()
     while not server.started:
