@@ -46,7 +46,6 @@ from .models import (
 from .monitor import Monitor
 from .observe import get_logger, operation
 from .outbox import Outbox, Sent
-from .plugin_ports import AnswerTrail, AutomationSettings, PluginSetting
 from .plugins.registry import Plugins
 from .ports import (
     Clock,
@@ -59,6 +58,7 @@ from .ports import (
     Store,
     SystemClock,
 )
+from .ports.plugins import AnswerTrail, AutomationSettings, PluginSetting
 from .presence import Presence
 from .pulse import Pulse
 from .reconciler import Reconciler

@@ -14,8 +14,8 @@ from datetime import timedelta
 from .errors import StoreError
 from .models import User, new_id
 from .observe import get_logger
-from .plugin_ports import PluginStore
 from .ports import Clock
+from .ports.plugins import PluginStore
 
 _VALID = timedelta(seconds=40)
 _log = get_logger(__name__)

@@ -26,8 +26,8 @@ from .models import (
     new_id,
 )
 from .observe import get_logger
-from .plugin_ports import PluginStore, Timer
 from .ports import Clock, ConversationFilter, MediaStream
+from .ports.plugins import PluginStore, Timer
 from .text import clean_line
 
 if TYPE_CHECKING:

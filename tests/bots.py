@@ -16,8 +16,8 @@ from fivapp_whatsapp.addresses import conversation_id
 from fivapp_whatsapp.db.store import DatabaseStore
 from fivapp_whatsapp.gateway import Gateway
 from fivapp_whatsapp.models import Conversation, IncomingMessage, Message, MessageKind, SessionStatus, WebhookEvent
-from fivapp_whatsapp.plugin_ports import AnswerTrail, AutomationSettings, PluginSetting
 from fivapp_whatsapp.plugins.registry import Plugins
+from fivapp_whatsapp.ports.plugins import AnswerTrail, AutomationSettings, PluginSetting
 from fivapp_whatsapp.settings import Settings
 from fivapp_whatsapp.testing.connector import FakeConnector
 

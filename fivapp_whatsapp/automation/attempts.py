@@ -13,8 +13,8 @@ import msgspec
 from fivapp_whatsapp.errors import StoreError
 from fivapp_whatsapp.models import new_id
 from fivapp_whatsapp.observe import get_logger
-from fivapp_whatsapp.plugin_ports import PluginFailure, PluginStore, StoredEvent, Timer
 from fivapp_whatsapp.ports import Clock, Metrics
+from fivapp_whatsapp.ports.plugins import PluginFailure, PluginStore, StoredEvent, Timer
 
 _log = get_logger(__name__)
 # Before each of the three quick tries, and from then on before each of the later ones; then it is dead.

@@ -11,7 +11,7 @@ import msgspec
 
 from fivapp_whatsapp import addresses
 from fivapp_whatsapp.models import Conversation, GroupBots, Message, MessageKind, Session
-from fivapp_whatsapp.plugin_ports import AutomationSettings, Limits
+from fivapp_whatsapp.ports.plugins import AutomationSettings, Limits
 
 # Each rule that silences bots, in the order in which they are looked at: what people are told, pt-BR and English.
 RULES: Mapping[str, tuple[str, str]] = {

@@ -11,10 +11,10 @@ import msgspec
 
 from fivapp_whatsapp.errors import GatewayError, Hold, StoreError
 from fivapp_whatsapp.models import Conversation, Message, OutgoingMessage, Session
-from fivapp_whatsapp.plugin_ports import AnswerStep, StepOutcome, StoredEvent
 from fivapp_whatsapp.plugins.registry import Hook, Plugin
 from fivapp_whatsapp.plugins.runner import Result, UnfitResult
 from fivapp_whatsapp.ports import Clock, Store
+from fivapp_whatsapp.ports.plugins import AnswerStep, StepOutcome, StoredEvent
 from fivapp_whatsapp.tenant import Scope
 
 from .asking import Asking, Context, View, sound

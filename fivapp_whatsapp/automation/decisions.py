@@ -11,10 +11,10 @@ from typing import Any
 import msgspec
 
 from fivapp_whatsapp.errors import InvalidInput
-from fivapp_whatsapp.plugin_ports import AutomationSettings, PluginSetting
 from fivapp_whatsapp.plugins.registry import Plugin, Plugins
 from fivapp_whatsapp.plugins.vault import Vault
 from fivapp_whatsapp.ports import Store
+from fivapp_whatsapp.ports.plugins import AutomationSettings, PluginSetting
 from fivapp_whatsapp.together import Together
 
 # What another process decided holds here a second later; one's own at once.

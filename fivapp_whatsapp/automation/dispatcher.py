@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterable, Sequence
 from fivapp_whatsapp.errors import StoreError
 from fivapp_whatsapp.models import new_id
 from fivapp_whatsapp.observe import get_logger
-from fivapp_whatsapp.plugin_ports import Lane
 from fivapp_whatsapp.ports import Metrics, Store
+from fivapp_whatsapp.ports.plugins import Lane
 
 from .attempts import Attempts, Subscriber
 from .lane import Way

@@ -10,9 +10,9 @@ from typing import Protocol
 
 from fivapp_whatsapp.errors import StoreError
 from fivapp_whatsapp.observe import get_logger
-from fivapp_whatsapp.plugin_ports import PluginFailure, PluginStore, Timer
 from fivapp_whatsapp.plugins.runner import EVERY
 from fivapp_whatsapp.ports import Clock, Metrics
+from fivapp_whatsapp.ports.plugins import PluginFailure, PluginStore, Timer
 
 from .attempts import Attempts, HookFailed, HookPaused, Subscriber
 from .due import LEASE_SECONDS, Due

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from fivapp_whatsapp.models import Session
 from fivapp_whatsapp.outbox import Outbox
-from fivapp_whatsapp.plugin_ports import Limits
 from fivapp_whatsapp.plugins.everywhere import HealthEverywhere
 from fivapp_whatsapp.plugins.registry import Plugins
 from fivapp_whatsapp.plugins.runner import Runner
 from fivapp_whatsapp.plugins.vault import Vault
 from fivapp_whatsapp.ports import Clock, Connector, Metrics, Store
+from fivapp_whatsapp.ports.plugins import Limits
 from fivapp_whatsapp.settings import Settings
 from fivapp_whatsapp.tenant import Scope, TenantGateway
 

@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from fivapp_whatsapp.plugin_ports import Lane, StoredEvent
+from fivapp_whatsapp.ports.plugins import Lane, StoredEvent
 
 from .attempts import Attempts, Subscriber
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from fivapp_whatsapp.plugin_ports import AnswerStep
+from fivapp_whatsapp.ports.plugins import AnswerStep
 
 from .belt import RULES
 

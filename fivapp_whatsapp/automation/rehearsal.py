@@ -26,8 +26,8 @@ from fivapp_whatsapp.models import (
     SessionStatus,
     new_id,
 )
-from fivapp_whatsapp.plugin_ports import PluginStore
 from fivapp_whatsapp.ports import Clock
+from fivapp_whatsapp.ports.plugins import PluginStore
 from fivapp_whatsapp.tenant import Scope, State, TenantGateway
 
 if TYPE_CHECKING:

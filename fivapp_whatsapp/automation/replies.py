@@ -18,9 +18,9 @@ from fivapp_whatsapp.errors import ConversationNotFound, MessageNotFound, StoreE
 from fivapp_whatsapp.models import Author, Message, MessageKind, OutgoingMessage
 from fivapp_whatsapp.observe import get_logger
 from fivapp_whatsapp.outbox import Outbox
-from fivapp_whatsapp.plugin_ports import AnswerDraft, Answered, AnswerStep, AnswerTrail, Limits, StoredEvent
 from fivapp_whatsapp.plugins.registry import Plugin
 from fivapp_whatsapp.ports import Clock, Store
+from fivapp_whatsapp.ports.plugins import AnswerDraft, Answered, AnswerStep, AnswerTrail, Limits, StoredEvent
 from fivapp_whatsapp.tenant import State
 
 from .asking import Asking, with_choice

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 
 from fivapp_whatsapp.errors import StoreError
 from fivapp_whatsapp.observe import get_logger
-from fivapp_whatsapp.plugin_ports import Timer
 from fivapp_whatsapp.plugins.registry import Plugins
 from fivapp_whatsapp.ports import Clock, Store
+from fivapp_whatsapp.ports.plugins import Timer
 from fivapp_whatsapp.tenant import Scope
 
 from .asking import Asking, Context

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from time import monotonic
 
 from fivapp_whatsapp.models import Message, MessageKind, MessageStatus, StatusChange
-from fivapp_whatsapp.plugin_ports import StoredEvent
 from fivapp_whatsapp.plugins.registry import Hook, Plugins
 from fivapp_whatsapp.plugins.runner import Result, UnfitResult
 from fivapp_whatsapp.ports import Clock, Store
+from fivapp_whatsapp.ports.plugins import StoredEvent
 from fivapp_whatsapp.tenant import Scope
 
 from .asking import Asking, Context

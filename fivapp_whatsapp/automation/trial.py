@@ -22,8 +22,8 @@ from fivapp_whatsapp.models import (
     Session,
     new_id,
 )
-from fivapp_whatsapp.plugin_ports import AnswerTrail, StoredEvent
 from fivapp_whatsapp.ports import Clock, Store
+from fivapp_whatsapp.ports.plugins import AnswerTrail, StoredEvent
 from fivapp_whatsapp.text import clean_text
 
 from .chain import Chain, Turn, TurnContext

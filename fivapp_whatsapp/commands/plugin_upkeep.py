@@ -16,9 +16,9 @@ from fivapp_whatsapp.db.store import DatabaseStore
 from fivapp_whatsapp.errors import FailureNotFound, PluginError, TenantNotFound
 from fivapp_whatsapp.gateway import Gateway
 from fivapp_whatsapp.models import Conversation, Message, Model, OutgoingMessage, Page
-from fivapp_whatsapp.plugin_ports import PluginFailure
 from fivapp_whatsapp.plugins.registry import Plugins
 from fivapp_whatsapp.ports import ConversationFilter
+from fivapp_whatsapp.ports.plugins import PluginFailure
 from fivapp_whatsapp.settings import load_settings
 
 from .common import plugin_option, print_json, print_table, require_database, run, visit_store

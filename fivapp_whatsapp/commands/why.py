@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fivapp_whatsapp.automation.belt import RULES
 from fivapp_whatsapp.automation.replies import Decided
-from fivapp_whatsapp.plugin_ports import AnswerStep
+from fivapp_whatsapp.ports.plugins import AnswerStep
 from fivapp_whatsapp.text import clean_line
 
 _SHOWN = 60

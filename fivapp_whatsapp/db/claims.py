@@ -11,7 +11,7 @@ from itertools import chain
 import msgspec
 
 from fivapp_whatsapp.models import now_ms
-from fivapp_whatsapp.plugin_ports import Lane
+from fivapp_whatsapp.ports.plugins import Lane
 
 from .plugin_rows import FailureRow, LaneRow, TimerRow
 from .statements import Many, Sql, Work, Write

@@ -26,7 +26,7 @@ from fivapp_whatsapp.models import (
     Tenant,
     to_datetime,
 )
-from fivapp_whatsapp.plugin_ports import AutomationSettings
+from fivapp_whatsapp.ports.plugins import AutomationSettings
 
 from .plugin_rows import AutomationRow
 from .rows import AccountRow, ContactRow, ConversationRow, MessageRow, MessageStatusRow, SessionRow, TenantRow

@@ -7,7 +7,7 @@ from typing import Any, cast
 import msgspec
 
 from fivapp_whatsapp.models import to_datetime
-from fivapp_whatsapp.plugin_ports import AnswerTrail, PluginFailure, PluginSetting, StoredEvent, Timer
+from fivapp_whatsapp.ports.plugins import AnswerTrail, PluginFailure, PluginSetting, StoredEvent, Timer
 
 from .convert import optional_ms, to_ms
 from .plugin_rows import AnswerRow, FailureRow, PluginSettingRow, TimerRow

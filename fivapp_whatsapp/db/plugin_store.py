@@ -15,7 +15,7 @@ import msgspec
 
 from fivapp_whatsapp.errors import ConversationNotFound, FailureNotFound
 from fivapp_whatsapp.models import Message
-from fivapp_whatsapp.plugin_ports import (
+from fivapp_whatsapp.ports.plugins import (
     AnswerDraft,
     Answered,
     AnswerTrail,

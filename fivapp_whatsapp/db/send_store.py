@@ -7,8 +7,8 @@ from datetime import datetime
 
 from fivapp_whatsapp.errors import MessageNotFound
 from fivapp_whatsapp.models import Author, Conversation, Message, OutgoingMessage, SendResult, now_ms, to_datetime
-from fivapp_whatsapp.plugin_ports import Limits
 from fivapp_whatsapp.ports import Claimed, KeptAnswer, OutboxItem, Outcome, Queued, UnknownSend
+from fivapp_whatsapp.ports.plugins import Limits
 
 from .conversation_store import ConversationTables
 from .convert import to_ms

@@ -9,7 +9,7 @@ import msgspec
 
 from fivapp_whatsapp.errors import GatewayError, InvalidInput
 from fivapp_whatsapp.models import GroupBots, Model
-from fivapp_whatsapp.plugin_ports import AutomationSettings, PluginSetting
+from fivapp_whatsapp.ports.plugins import AutomationSettings, PluginSetting
 
 from .config import config_schema, default_config, masked, parse_config, unmasked
 from .health import PluginHealth

@@ -15,8 +15,8 @@ import msgspec
 from fivapp_whatsapp.errors import StoreError
 from fivapp_whatsapp.models import new_id
 from fivapp_whatsapp.observe import get_logger
-from fivapp_whatsapp.plugin_ports import PluginStore, ToldHealth
 from fivapp_whatsapp.ports import Clock
+from fivapp_whatsapp.ports.plugins import PluginStore, ToldHealth
 
 from .health import PluginHealth
 from .registry import Plugins

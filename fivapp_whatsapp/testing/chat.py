@@ -19,8 +19,8 @@ from fivapp_whatsapp.models import (
     OutgoingMessage,
     new_id,
 )
-from fivapp_whatsapp.plugin_ports import AnswerTrail, AutomationSettings, PluginSetting
 from fivapp_whatsapp.plugins.config import parse_config
+from fivapp_whatsapp.ports.plugins import AnswerTrail, AutomationSettings, PluginSetting
 
 from .clock import FakeClock
 from .connector import FakeConnector

@@ -25,9 +25,9 @@ from fivapp_whatsapp.db.store import DatabaseStore
 from fivapp_whatsapp.gateway import Gateway
 from fivapp_whatsapp.guarded import guarded_client
 from fivapp_whatsapp.models import Author, Message, MessageKind, MessageStatus, SessionStatus, new_id
-from fivapp_whatsapp.plugin_ports import PluginFailure, Timer
 from fivapp_whatsapp.plugins.registry import Plugins
 from fivapp_whatsapp.plugins.sources import GROUP
+from fivapp_whatsapp.ports.plugins import PluginFailure, Timer
 from fivapp_whatsapp.settings import Secret, Settings
 
 from .clock import FakeClock

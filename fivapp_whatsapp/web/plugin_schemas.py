@@ -10,8 +10,8 @@ from msgspec import UNSET, Meta, UnsetType
 
 from fivapp_whatsapp.automation.trial import Trial
 from fivapp_whatsapp.models import MAX_TEXT, PLUGIN_NAME, GroupBots, OutgoingMessage
-from fivapp_whatsapp.plugin_ports import AnswerStep, FailureState, PluginFailure
 from fivapp_whatsapp.plugins.admin import BrokenView, PluginView
+from fivapp_whatsapp.ports.plugins import AnswerStep, FailureState, PluginFailure
 
 from .schemas import _END, Body, Id, Reply
 

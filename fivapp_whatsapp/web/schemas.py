@@ -32,7 +32,7 @@ from fivapp_whatsapp.models import (
     SessionStatus,
     StatusChange,
 )
-from fivapp_whatsapp.plugin_ports import AnswerTrail
+from fivapp_whatsapp.ports.plugins import AnswerTrail
 from fivapp_whatsapp.text import clean_line, clean_text
 from fivapp_whatsapp.tries import WaitingFor
 

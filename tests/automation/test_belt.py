@@ -13,7 +13,7 @@ import pytest
 from fivapp_whatsapp.automation.belt import RULES, Facts, about_message, loops, mentions, over_budget, silencing
 from fivapp_whatsapp.db.operations import answers
 from fivapp_whatsapp.models import Author, Conversation, Message, MessageKind, MessageStatus, Session
-from fivapp_whatsapp.plugin_ports import AutomationSettings, Limits
+from fivapp_whatsapp.ports.plugins import AutomationSettings, Limits
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 CONTACT = Author(kind="contact", id="c1", name="Ana")

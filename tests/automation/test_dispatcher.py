@@ -29,7 +29,7 @@ from fivapp_whatsapp.models import (
     SessionUpdate,
     StatusUpdate,
 )
-from fivapp_whatsapp.plugin_ports import PluginFailure, PluginSetting
+from fivapp_whatsapp.ports.plugins import PluginFailure, PluginSetting
 from fivapp_whatsapp.tenant import TenantGateway
 from tests.bots import BIA, GROUP, World, plugin, world
 from tests.moving_clock import MovingClock

@@ -26,7 +26,7 @@ from fivapp_whatsapp.models import (
     OutgoingMessage,
     SessionStatus,
 )
-from fivapp_whatsapp.plugin_ports import AnswerDraft, AnswerTrail
+from fivapp_whatsapp.ports.plugins import AnswerDraft, AnswerTrail
 from fivapp_whatsapp.tenant import TenantGateway
 from fivapp_whatsapp.testing.connector import FakeConnector
 from tests.bots import BIA, GROUP, PHONE, World, plugin, world

@@ -16,8 +16,8 @@ from click.testing import CliRunner, Result
 from fivapp_whatsapp.cli import cli
 from fivapp_whatsapp.db.store import DatabaseStore
 from fivapp_whatsapp.models import Author, ConversationPatch, IncomingMessage, new_id
-from fivapp_whatsapp.plugin_ports import PluginFailure, PluginSetting, Timer
 from fivapp_whatsapp.ports import ConversationFilter
+from fivapp_whatsapp.ports.plugins import PluginFailure, PluginSetting, Timer
 
 ANA, RUI, GROUP = "5511988887777@c.us", "5511977776666@c.us", "120363025246125486@g.us"
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)

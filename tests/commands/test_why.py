@@ -10,7 +10,7 @@ import pytest
 from fivapp_whatsapp.automation.replies import Decided
 from fivapp_whatsapp.commands.why import why
 from fivapp_whatsapp.models import Author, Message, MessageKind, MessageStatus, OutgoingMessage
-from fivapp_whatsapp.plugin_ports import AnswerStep, AnswerTrail
+from fivapp_whatsapp.ports.plugins import AnswerStep, AnswerTrail
 
 NOW = datetime(2026, 5, 4, tzinfo=UTC)
 STEPS = [

@@ -11,8 +11,8 @@ import pytest
 from fivapp_whatsapp.db.store import DatabaseStore
 from fivapp_whatsapp.errors import ConversationNotFound, MessageNotFound, OverBudget
 from fivapp_whatsapp.models import Author, Conversation, Message, MessageStatus, OutgoingMessage, SessionStatus
-from fivapp_whatsapp.plugin_ports import AnswerDraft, Answered, AnswerStep, AnswerTrail, Limits
 from fivapp_whatsapp.ports import Outcome
+from fivapp_whatsapp.ports.plugins import AnswerDraft, Answered, AnswerStep, AnswerTrail, Limits
 
 from .world import accept, add_connected, change, chat, claim, head, incoming, log, news, receive, send, thread
 

@@ -11,7 +11,7 @@ import pytest
 from fivapp_whatsapp.db.store import DatabaseStore
 from fivapp_whatsapp.errors import FailureNotFound
 from fivapp_whatsapp.models import new_id
-from fivapp_whatsapp.plugin_ports import PluginFailure, StoredEvent, Timer
+from fivapp_whatsapp.ports.plugins import PluginFailure, StoredEvent, Timer
 
 from .world import run_sql
 

@@ -8,7 +8,7 @@ import pytest
 
 from fivapp_whatsapp.db.store import DatabaseStore
 from fivapp_whatsapp.models import Author, MessageStatus, new_id
-from fivapp_whatsapp.plugin_ports import AnswerDraft, AnswerTrail, FailureState, PluginFailure
+from fivapp_whatsapp.ports.plugins import AnswerDraft, AnswerTrail, FailureState, PluginFailure
 
 from .world import accept, chat, echo, incoming, outcome, receive, run_sql, send, status, thread
 

@@ -8,7 +8,7 @@ import pytest
 
 from fivapp_whatsapp.db.store import DatabaseStore
 from fivapp_whatsapp.models import MessageStatus
-from fivapp_whatsapp.plugin_ports import Lane
+from fivapp_whatsapp.ports.plugins import Lane
 
 from .world import add_connected, chat, head, incoming, receive, run_sql, sent, status
 

@@ -11,7 +11,7 @@ import pytest
 from fivapp_whatsapp.db.store import DatabaseStore
 from fivapp_whatsapp.errors import InvalidInput, TenantNotFound
 from fivapp_whatsapp.models import new_id
-from fivapp_whatsapp.plugin_ports import AutomationSettings, PluginFailure, PluginSetting, Timer, ToldHealth
+from fivapp_whatsapp.ports.plugins import AutomationSettings, PluginFailure, PluginSetting, Timer, ToldHealth
 
 from .world import incoming, receive
 

@@ -9,7 +9,7 @@ import pytest
 
 from fivapp_whatsapp.db.store import DatabaseStore
 from fivapp_whatsapp.models import Author, Choice, Conversation, MessageStatus, OutgoingMessage
-from fivapp_whatsapp.plugin_ports import AutomationSettings
+from fivapp_whatsapp.ports.plugins import AutomationSettings
 
 from .world import (
     AGENT,

@@ -10,7 +10,7 @@ import pytest
 
 from fivapp_whatsapp.db.store import DatabaseStore
 from fivapp_whatsapp.models import new_id
-from fivapp_whatsapp.plugin_ports import Timer
+from fivapp_whatsapp.ports.plugins import Timer
 
 pytestmark = pytest.mark.anyio
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

@@ -13,13 +13,13 @@ import pytest
 from fivapp_whatsapp.errors import StoreUnavailable
 from fivapp_whatsapp.hookspecs import hookimpl
 from fivapp_whatsapp.models import Message
-from fivapp_whatsapp.plugin_ports import ToldHealth
 from fivapp_whatsapp.plugins.admin import PluginAdmin
 from fivapp_whatsapp.plugins.everywhere import HealthEverywhere, together
 from fivapp_whatsapp.plugins.health import PluginHealth
 from fivapp_whatsapp.plugins.registry import Plugins
 from fivapp_whatsapp.plugins.runner import Runner
 from fivapp_whatsapp.ports import NoMetrics
+from fivapp_whatsapp.ports.plugins import ToldHealth
 from tests.bots import plugin, world
 from tests.moving_clock import MovingClock
 

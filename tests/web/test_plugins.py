@@ -12,8 +12,8 @@ import pytest
 
 from fivapp_whatsapp import Message, hookimpl
 from fivapp_whatsapp.models import new_id
-from fivapp_whatsapp.plugin_ports import PluginFailure
 from fivapp_whatsapp.plugins.registry import Plugins
+from fivapp_whatsapp.ports.plugins import PluginFailure
 from tests.bots import plugin
 
 from .conftest import serving

@@ -14,8 +14,8 @@ from typing import Any
 from fivapp_whatsapp.connectors.connection_service import ConnectionServiceConnector
 from fivapp_whatsapp.errors import ConnectorRejected, OutcomeUnknown
 from fivapp_whatsapp.models import WebhookEvent, new_id
-from fivapp_whatsapp.plugin_ports import PluginFailure
 from fivapp_whatsapp.plugins.registry import Plugins
+from fivapp_whatsapp.ports.plugins import PluginFailure
 from fivapp_whatsapp.settings import Secret
 from fivapp_whatsapp.testing.connector import FakeConnector
 

@@ -14,8 +14,8 @@ from fivapp_whatsapp.db.rows import ConversationRow, SessionRow
 from fivapp_whatsapp.db.unit import Unit
 from fivapp_whatsapp.errors import ConversationNotFound
 from fivapp_whatsapp.models import Author, MessageKind
-from fivapp_whatsapp.plugin_ports import AnswerDraft, Answered
 from fivapp_whatsapp.ports import Pace, Queued
+from fivapp_whatsapp.ports.plugins import AnswerDraft, Answered
 
 from .conversations import add_line
 from .gates import needs_gate

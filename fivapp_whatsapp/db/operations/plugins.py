@@ -13,7 +13,7 @@ from fivapp_whatsapp.db.plugin_rows import AutomationRow, PluginSettingRow, Stat
 from fivapp_whatsapp.db.rows import TenantRow
 from fivapp_whatsapp.db.unit import Unit
 from fivapp_whatsapp.errors import TenantNotFound
-from fivapp_whatsapp.plugin_ports import AutomationSettings, PluginSetting, Timer
+from fivapp_whatsapp.ports.plugins import AutomationSettings, PluginSetting, Timer
 
 _encode = msgspec.json.Encoder().encode
 

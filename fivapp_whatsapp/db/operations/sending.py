@@ -12,8 +12,8 @@ from fivapp_whatsapp.db.rows import ConversationRow, IdempotencyRow, MessageRow,
 from fivapp_whatsapp.db.unit import Unit
 from fivapp_whatsapp.errors import ConversationNotFound, IdempotencyMismatch, MessageNotFound, OverBudget
 from fivapp_whatsapp.models import Author, Message, MessageStatus, OutgoingMessage, SessionStatus, new_id, to_datetime
-from fivapp_whatsapp.plugin_ports import Limits
 from fivapp_whatsapp.ports import Pace, Queued
+from fivapp_whatsapp.ports.plugins import Limits
 
 from . import gates
 from .claiming import WAITING, claim, item, line

@@ -9,8 +9,8 @@ from litestar import Router, delete, get, post, put
 from litestar.openapi.spec import Example
 from litestar.params import Body, FromPath, QueryParameter
 
-from fivapp_whatsapp.plugin_ports import AutomationSettings, FailureState
 from fivapp_whatsapp.plugins.admin import AutomationView, PluginAdmin, PluginChange, PluginView
+from fivapp_whatsapp.ports.plugins import AutomationSettings, FailureState
 from fivapp_whatsapp.text import clean_text
 from fivapp_whatsapp.web.auth import require_admin
 from fivapp_whatsapp.web.cursors import decode_id_cursor, encode_id_cursor

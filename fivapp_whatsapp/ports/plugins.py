@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import msgspec
 
-from .models import Author, Message, Model, OutgoingMessage
+from fivapp_whatsapp.models import Author, Message, Model, OutgoingMessage
 
 if TYPE_CHECKING:
-    from .ports import Queued
+    from fivapp_whatsapp.ports import Queued
 
 StepOutcome = Literal["answered", "nothing", "failed", "late", "paused", "off", "held"]
 FailureState = Literal["retrying", "dead"]
