@@ -64,6 +64,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("plugin_calls_total", "counter", "Calls of plugins' functions.", ("plugin", "hook", "outcome")),
     Metric("plugin_call_seconds", "histogram", "Time of one call of a plugin's function.", ("hook",), _CALLS),
     Metric("plugin_calls_left", "gauge", "Calls that run on beyond their deadline.", ("plugin",)),
+    Metric("plugin_threads_hung", "gauge", "Threads that hang beyond their deadline.", ("plugin", "hook")),
     Metric("plugin_events_total", "counter", "Events that plugins were told of.", ("plugin", "outcome")),
     Metric("plugin_lag", "gauge", "Events that a plugin has not handled yet.", ("plugin",)),
     Metric("plugin_stalls_total", "counter", "Times that a plugin blocked the event loop.", ("plugin",)),

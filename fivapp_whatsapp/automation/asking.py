@@ -12,7 +12,7 @@ import msgspec
 from fivapp_whatsapp.choices import chosen
 from fivapp_whatsapp.models import Contact, Conversation, Group, Message, OutgoingMessage, Session
 from fivapp_whatsapp.plugins.registry import Hook
-from fivapp_whatsapp.plugins.runner import Result, Runner, UnfitResult
+from fivapp_whatsapp.plugins.runner import Place, Result, Runner, UnfitResult
 from fivapp_whatsapp.plugins.threads import AT_MOST as THREADS
 from fivapp_whatsapp.ports import Clock, Store
 from fivapp_whatsapp.tenant import Scope, TenantGateway
@@ -21,8 +21,9 @@ from .decisions import Decisions
 from .slots import Slots
 
 # So many calls of one hook of a plugin run at once in a process: a slow bot keeps others waiting, not the machine. Of
-# plain functions it is as many as there are threads for them.
-AT_ONCE = 16
+# plain functions it is as many as there are threads for them. One tenant has two thirds of it at most: what is slow by
+# its doing leaves the others theirs.
+AT_ONCE = 24
 # How long a question with choices can still be answered by a number, and among how many messages it is looked for.
 _CHOICE_HOURS = 24
 _CHOICE_MESSAGES = 50
@@ -142,6 +143,11 @@ def sound(message: OutgoingMessage) -> OutgoingMessage:
         raise UnfitResult("a field of this OutgoingMessage has another type") from None
 
 
+def share(slots: int) -> int:
+    """Return how many of a hook's slots one tenant may have."""
+    return slots * 2 // 3
+
+
 class Asking:
     """Calls hooks of plugins, each so many times at once; `view` makes a tenant's gateway for one of them."""
 
@@ -152,12 +158,12 @@ class Asking:
         # For each hook by itself: what one sends goes through the same plugin's outgoing_message.
         self._slots: dict[tuple[str, str], Slots] = {}
 
-    def paused(self, plugin: str, hook: str) -> str | None:
-        """Return why a hook of a plugin is not called at the moment, or None."""
-        return self._runner.paused(plugin, hook)
+    def paused(self, plugin: str, hook: str, tenant_id: str) -> str | None:
+        """Return why a hook of a plugin is not called for a tenant at the moment, or None."""
+        return self._runner.paused(plugin, hook, tenant_id)
 
-    def pauses(self) -> list[tuple[str, str]]:
-        """List what is paused, as plugin and hook; EVERY stands for all hooks of a plugin."""
+    def pauses(self) -> list[Place]:
+        """List what is paused; EVERYBODY stands for all tenants, EVERY for all hooks of a plugin."""
         return self._runner.pauses()
 
     async def call(
@@ -179,14 +185,21 @@ class Asking:
         async with self._slots_of(hook).held(context.tenant_id):
             arguments = await self._arguments(hook, context, scope, attempt, view)
             return await self._runner.call(
-                hook, arguments, timeout=timeout, check=check, again=attempt > 1, rehearsed=view is not None
+                hook,
+                arguments,
+                tenant_id=context.tenant_id,
+                timeout=timeout,
+                check=check,
+                again=attempt > 1,
+                rehearsed=view is not None,
             )
 
     def _slots_of(self, hook: Hook) -> Slots:
         slots = self._slots.get((hook.plugin, hook.name))
         if slots is None:
             # No more than there are threads: a deadline is not to run out in a queue for one.
-            slots = self._slots[hook.plugin, hook.name] = Slots(THREADS if hook.threaded else AT_ONCE)
+            size = THREADS if hook.threaded else AT_ONCE
+            slots = self._slots[hook.plugin, hook.name] = Slots(size, of_tenant=share(size))
         return slots
 
     async def _arguments(

@@ -65,8 +65,8 @@ class Subscriber(Protocol):
         """
         ...
 
-    def paused(self) -> str | None:
-        """Return why events are to wait, or None."""
+    def paused(self, tenant_id: str) -> str | None:
+        """Return why a tenant's events are to wait, or None."""
         ...
 
 
@@ -149,9 +149,10 @@ class Attempts:
                 tenant_id, subscriber.name, hook, reason, attempts, conversation_id=event.conversation_id, event=event
             )
 
-        return await self._tries(
-            subscriber.name, handle, subscriber.paused, failure, crowded, strict=lambda: subscriber.strict
-        )
+        def paused() -> str | None:
+            return subscriber.paused(tenant_id)
+
+        return await self._tries(subscriber.name, handle, paused, failure, crowded, strict=lambda: subscriber.strict)
 
     async def timer(self, timer: Timer, handle: Callable[[int], Awaitable[None]]) -> None:
         """Have a timer handled, or kept as a failure. Raises HookPaused: it is due later, in nobody's way."""

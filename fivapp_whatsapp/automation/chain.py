@@ -173,7 +173,7 @@ class Chain:
             outcome: StepOutcome = result.outcome
             why = reason(bot.hook, result)
             if outcome == "paused":
-                why = Reason("paused", self._asking.paused(bot.plugin.name, HOOK) or "")
+                why = Reason("paused", self._asking.paused(bot.plugin.name, HOOK, turn.tenant_id) or "")
             self._note(turn, bot, result, outcome, why)
             return None
         if result.value is None:

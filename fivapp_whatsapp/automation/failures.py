@@ -10,7 +10,7 @@ from typing import Protocol
 
 from fivapp_whatsapp.errors import StoreError
 from fivapp_whatsapp.observe import get_logger
-from fivapp_whatsapp.plugins.runner import EVERY
+from fivapp_whatsapp.plugins.runner import EVERY, EVERYBODY, Place
 from fivapp_whatsapp.ports import Clock, Metrics
 from fivapp_whatsapp.ports.plugins import PluginFailure, PluginStore, Timer
 
@@ -38,7 +38,7 @@ class TimerHandler(Protocol):
 class Failures:
     """Tries the failures of this process's subscribers and timers again, `owner` being its name for leases.
 
-    `pauses` lists what is paused now, as plugin and hook, as the runner does.
+    `pauses` lists what is paused now, as the runner does.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Failures:
         subscribers: Mapping[str, Subscriber],
         timers: TimerHandler,
         *,
-        pauses: Callable[[], list[tuple[str, str]]],
+        pauses: Callable[[], list[Place]],
         owner: str,
         clock: Clock,
         metrics: Metrics,
@@ -81,7 +81,7 @@ class Failures:
     async def try_due(self) -> int:
         """Begin to try again what is due, and return how much that is. Raises StoreError."""
         await self._due.renew()
-        paused = {plugin for plugin, hook in self._pauses() if hook == EVERY}
+        paused = {place.plugin for place in self._pauses() if place[::2] == (EVERYBODY, EVERY)}
         return await self._due.begin(sorted({*self._subscribers, *self._timers.plugins} - paused))
 
     async def drain(self, seconds: float) -> None:

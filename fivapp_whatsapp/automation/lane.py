@@ -47,7 +47,7 @@ class Way:
     @property
     def ready(self) -> bool:
         """Tell whether more events may be opened; those of a paused subscriber wait in the log, not in memory."""
-        return self.room > 0 and not self.subscriber.paused()
+        return self.room > 0 and not self.subscriber.paused(self.tenant_id)
 
     @property
     def open(self) -> int:

@@ -46,6 +46,7 @@ _REASONS = {
     "paused": ("está em pausa", "it is paused"),
     "failing": ("falhou muitas vezes seguidas", "it failed many times in a row"),
     "blocking": ("travou o servidor", "it blocked the server"),
+    "hanging": ("as chamadas dele não voltam; reinicie o servidor", "its calls do not come back: restart the server"),
 }
 
 

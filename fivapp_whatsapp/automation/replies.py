@@ -98,7 +98,7 @@ class Automation:
         self._trials = Trials(store, self.chain, outgoing, decisions, clock, rehearse, self._rule)
         self._bursts = Bursts(attempts, clock, self._go_on, self._fail)
 
-    def paused(self) -> None:
+    def paused(self, tenant_id: str) -> None:
         """Return None: a plugin that is paused is passed over, the others are asked."""
 
     async def order(self, tenant_id: str) -> list[Plugin]:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from fivapp_whatsapp.errors import StoreError
 from fivapp_whatsapp.observe import get_logger
 from fivapp_whatsapp.plugins.registry import Plugins
+from fivapp_whatsapp.plugins.runner import EVERY, EVERYBODY
 from fivapp_whatsapp.ports import Clock, Store
 from fivapp_whatsapp.ports.plugins import Timer
 from fivapp_whatsapp.tenant import Scope
@@ -20,6 +21,7 @@ from .due import LEASE_SECONDS, Due
 from .told import check
 
 _log = get_logger(__name__)
+_HOOK = "timer"
 _LOOK_SECONDS = 1.0
 _PAUSED_SECONDS = 5.0
 
@@ -54,7 +56,7 @@ class Timers:
     @property
     def plugins(self) -> tuple[str, ...]:
         """Return the names of the plugins that have timers."""
-        return self._plugins.names_with("timer")
+        return self._plugins.names_with(_HOOK)
 
     async def set(self, timer: Timer) -> None:
         """Set a timer. Raises StoreError."""
@@ -76,10 +78,12 @@ class Timers:
         """Begin the timers that are due, and return how many. Raises StoreError."""
         self._next = None
         await self._due.renew()
-        return await self._due.begin([name for name in self.plugins if self.paused(name) is None])
+        return await self._due.begin([name for name in self.plugins if not self._paused_for_all(name)])
 
     async def _claim(self, plugins: Sequence[str], limit: int) -> list[Timer]:
-        return await self._store.claim_timers(self._owner, plugins, self._clock.now(), limit, LEASE_SECONDS)
+        waiting = [place[:2] for place in self._asking.pauses() if place.hook in (_HOOK, EVERY)]
+        now = self._clock.now()
+        return await self._store.claim_timers(self._owner, plugins, now, limit, LEASE_SECONDS, paused=waiting)
 
     async def _hold(self, timers: Sequence[Timer]) -> None:
         await self._store.hold_timers(timers, self._owner, self._clock.now(), LEASE_SECONDS)
@@ -93,9 +97,8 @@ class Timers:
         """Begin no more timers, and wait for those that run, at most so long; the rest is for another process."""
         await self._due.drain(seconds)
 
-    def paused(self, plugin: str) -> str | None:
-        """Return why a plugin's timers are to wait, or None."""
-        return self._asking.paused(plugin, "timer")
+    def _paused_for_all(self, plugin: str) -> bool:
+        return self._asking.paused(plugin, _HOOK, EVERYBODY) is not None
 
     async def handle(self, timer: Timer, attempt: int) -> None:
         """Call the hook of a timer; nothing when the plugin is off. Raises HookFailed, HookPaused, StoreError."""
@@ -110,9 +113,9 @@ class Timers:
             data=timer.data,
             message=None,
         )
-        for number, hook in enumerate(self._plugins.get(timer.plugin).hooks.get("timer", ())):
-            key = f"{timer.id}:timer" if number == 0 else f"{timer.id}:timer.{number}"
-            scope = Scope(key=key, hook="timer", conversation_id=timer.conversation_id, automatic=True)
+        for number, hook in enumerate(self._plugins.get(timer.plugin).hooks.get(_HOOK, ())):
+            key = f"{timer.id}:{_HOOK}" if number == 0 else f"{timer.id}:{_HOOK}.{number}"
+            scope = Scope(key=key, hook=_HOOK, conversation_id=timer.conversation_id, automatic=True)
             check(hook, await self._asking.call(hook, context, scope, attempt=attempt))
 
     async def _run(self, timer: Timer) -> None:

@@ -124,10 +124,10 @@ class ToldAfter:
     def _hooks(self, name: str) -> Sequence[Hook]:
         return self._plugins.get(self.name).hooks.get(name, ())
 
-    def paused(self) -> str | None:
-        """Return why all of its hooks are paused, or None; the events of one that is paused wait in its turn."""
+    def paused(self, tenant_id: str) -> str | None:
+        """Return why all of its hooks are paused for a tenant; the events of one alone that is paused wait in turn."""
         names = [name for name in SOURCES if self._hooks(name)]
-        reasons = [self._asking.paused(self.name, name) for name in names]
+        reasons = [self._asking.paused(self.name, name, tenant_id) for name in names]
         return reasons[0] if reasons and all(reasons) else None
 
     async def handle(self, tenant_id: str, event: StoredEvent, attempt: int) -> None:

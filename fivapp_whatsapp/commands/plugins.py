@@ -12,7 +12,7 @@ from fivapp_whatsapp.plugins.checks import name_problem
 from fivapp_whatsapp.plugins.registry import Plugins
 from fivapp_whatsapp.plugins.sources import BUNDLED, host_version, installed_points
 
-from . import plugin_template, plugin_upkeep
+from . import plugin_pauses, plugin_template, plugin_upkeep
 from .common import print_json, print_table
 
 _as_json = click.option("--json", "as_json", is_flag=True, help="One line of JSON.")
@@ -87,7 +87,13 @@ def new(name: str, into: Path) -> None:
     click.echo(f"Made {folder}. Its README.md says how to go on.")
 
 
-for command in (plugin_upkeep.failed, plugin_upkeep.purge, plugin_upkeep.replay):
+for command in (
+    plugin_upkeep.failed,
+    plugin_pauses.paused,
+    plugin_pauses.resume,
+    plugin_upkeep.purge,
+    plugin_upkeep.replay,
+):
     plugins.add_command(command)
 
 

@@ -1,12 +1,13 @@
 """Work of plugins that processes share: lanes, timers and failures are taken under leases, each in one statement.
 
+What is paused comes as JSON, however much it is: an empty tenant means all of them, the hook `all` each.
+
 On PostgreSQL a claim passes over rows that another process is just taking; on SQLite all writes queue up anyway.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from itertools import chain
 
 import msgspec
 
@@ -27,6 +28,7 @@ class Claims:
     def __init__(self, *, postgresql: bool) -> None:
         self._skip_locked = " FOR UPDATE OF t SKIP LOCKED" if postgresql else ""
         self._kept = _KEPT_POSTGRESQL if postgresql else _KEPT_SQLITE
+        self._paused = _PAUSED_POSTGRESQL if postgresql else _PAUSED_SQLITE
 
     # --- lanes -----------------------------------------------------------------------------------
 
@@ -60,12 +62,19 @@ class Claims:
     # --- timers ------------------------------------------------------------------------------------
 
     def claim_timers(
-        self, owner: str, plugins: Sequence[str], now: int, limit: int, lease_ms: int
+        self,
+        owner: str,
+        plugins: Sequence[str],
+        now: int,
+        limit: int,
+        lease_ms: int,
+        paused: Collection[tuple[str, str]] = (),
     ) -> Work[list[TimerRow]]:
-        """Take timers that are due, and count the attempt."""
+        """Take timers that are due, and count the attempt; none that is paused, by tenant and plugin."""
         names = sorted(set(plugins))
-        sql = _CLAIM_TIMERS.format(plugins=_marks(names, 5), lock=self._skip_locked)
-        rows = yield Sql(sql, (owner, now, now + lease_ms, limit, *names))
+        but, places = self._but(_TIMER_PAUSED, [(*each, "") for each in paused], 5 + len(names))
+        sql = _CLAIM_TIMERS.format(plugins=_marks(names, 5), but=but, lock=self._skip_locked)
+        rows = yield Sql(sql, (owner, now, now + lease_ms, limit, *names, *places))
         return sorted((TimerRow.of(row) for row in rows), key=lambda row: (row.due_at, row.id))
 
     def hold_timers(self, held: Sequence[tuple[tuple[str, str, str, str], str]], owner: str, until: int) -> Work[None]:
@@ -82,18 +91,26 @@ class Claims:
     # --- failures ------------------------------------------------------------------------------------
 
     def claim_failures(
-        self, owner: str, plugins: Sequence[str], limit: int, lease_ms: int, paused: Collection[tuple[str, str]] = ()
+        self,
+        owner: str,
+        plugins: Sequence[str],
+        limit: int,
+        lease_ms: int,
+        paused: Collection[tuple[str, str, str]] = (),
     ) -> Work[list[FailureRow]]:
-        """Take failures whose next try is due, and count the attempt; none of a paused hook, by plugin and hook."""
+        """Take failures whose next try is due, and count the attempt; none paused, by tenant, plugin and hook."""
         now, names = now_ms(), sorted(set(plugins))
-        first = 5 + len(names)
-        but = "".join(
-            f" AND NOT (t.plugin = ${number} AND t.hook = ${number + 1})"
-            for number in range(first, first + 2 * len(paused), 2)
-        )
+        but, places = self._but(_FAILURE_PAUSED, paused, 5 + len(names))
         sql = _CLAIM_FAILURES.format(plugins=_marks(names, 5), but=but, lock=self._skip_locked)
-        rows = yield Sql(sql, (owner, now, now + lease_ms, limit, *names, *chain.from_iterable(paused)))
+        rows = yield Sql(sql, (owner, now, now + lease_ms, limit, *names, *places))
         return sorted((FailureRow.of(row) for row in rows), key=lambda row: (row.next_at or 0, row.id))
+
+    def _but(self, condition: str, paused: Collection[tuple[str, str, str]], number: int) -> tuple[str, list[str]]:
+        """Return the condition that leaves out what is paused, with its one value, nothing while all runs."""
+        if not paused:
+            return "", []
+        places = [{"tenant": tenant_id, "name": plugin, "hook": hook} for tenant_id, plugin, hook in paused]
+        return condition.format(paused=self._paused.format(number=number)), [_encode(places).decode()]
 
     def hold_failures(self, ids: Sequence[str], owner: str, lease_ms: int) -> Work[None]:
         """Hold on to failures that are being tried."""
@@ -166,10 +183,18 @@ INSERT INTO fivapp_plugin_lane (tenant_id, plugin, seq, owner, lease_until)
 SELECT tenant_id, CAST($2 AS TEXT), seq, NULL, 0 FROM fivapp_tenant_cursor WHERE tenant_id = $1
 ON CONFLICT (tenant_id, plugin) DO UPDATE SET seq = excluded.seq
 """
+_PAUSED_POSTGRESQL = "json_to_recordset(CAST(${number} AS json)) AS p(tenant text, name text, hook text)"
+_PAUSED_SQLITE = """(SELECT json_extract(value, '$.tenant') AS tenant, json_extract(value, '$.name') AS name,
+  json_extract(value, '$.hook') AS hook FROM json_each(${number})) AS p"""
+_TIMER_PAUSED = " AND NOT EXISTS (SELECT 1 FROM {paused} WHERE p.tenant IN ('', t.tenant_id) AND p.name = t.plugin)"
+_FAILURE_PAUSED = """
+  AND NOT EXISTS (SELECT 1 FROM {paused} WHERE p.tenant IN ('', t.tenant_id) AND p.name = t.plugin
+    AND p.hook IN ('all', t.hook))"""
 _CLAIM_TIMERS = f"""
 WITH due AS MATERIALIZED (
   SELECT {_columns(TimerRow.primary_key)} FROM fivapp_plugin_timer AS t
-  WHERE t.due_at <= $2 AND t.lease_until <= $2 AND t.plugin IN ({{plugins}}) ORDER BY t.due_at LIMIT $4{{lock}})
+  WHERE t.due_at <= $2 AND t.lease_until <= $2 AND t.plugin IN ({{plugins}}){{but}}
+  ORDER BY t.due_at LIMIT $4{{lock}})
 UPDATE fivapp_plugin_timer SET owner = $1, lease_until = $3, attempt = attempt + 1
 WHERE ({_columns(TimerRow.primary_key)}) IN (SELECT {_columns(TimerRow.primary_key)} FROM due)
 RETURNING {_columns(TimerRow.__struct_fields__)}

@@ -111,7 +111,9 @@ class PluginQueries:
         where = self._queries.equal(PresenceRow, tenant_id=tenant_id, user_id=user_id)
         return await self._queries.row(PresenceRow, where, until) is not None
 
-    async def healths(self, now: int) -> list[HealthRow]:
-        """Read what processes told of plugins; it is the installation's, not a tenant's."""
-        until = self._queries.column(HealthRow, "until") > now
-        return await self._queries.rows(HealthRow, until, order="process")
+    async def healths(self, tenant_id: str | None, now: int) -> list[HealthRow]:
+        """Read what processes told of plugins, for a tenant and for all, or all of it."""
+        conditions: list[Condition] = [self._queries.column(HealthRow, "until") > now]
+        if tenant_id is not None:
+            conditions.append(self._queries.column(HealthRow, "tenant_id").is_in(["", tenant_id]))
+        return await self._queries.rows(HealthRow, *conditions, order="process")

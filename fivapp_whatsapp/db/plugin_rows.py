@@ -123,12 +123,13 @@ class PresenceRow(Row):
 
 
 class HealthRow(Row):
-    """How a plugin does in a process; `resumed` is a person's word that the process has not heard."""
+    """How a plugin does for a tenant in a process; `resumed` is a person's word that the process has not heard."""
 
     table: ClassVar[str] = "fivapp_plugin_health"
-    primary_key: ClassVar[tuple[str, ...]] = ("process", "plugin")
+    primary_key: ClassVar[tuple[str, ...]] = ("process", "tenant_id", "plugin")
 
     process: str
+    tenant_id: str
     plugin: str
     health: str
     until: int

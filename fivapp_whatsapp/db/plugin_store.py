@@ -149,7 +149,7 @@ class PluginTables(Part):
         limit: int,
         lease_seconds: float,
         *,
-        paused: Collection[tuple[str, str]] = (),
+        paused: Collection[tuple[str, str, str]] = (),
     ) -> list[PluginFailure]:
         """Take failures whose next try is due, but none of a paused hook."""
         if not plugins:
@@ -257,12 +257,19 @@ class PluginTables(Part):
         return await self._writer.submit(plugin_ops.CancelTimer(tenant_id, plugin, conversation_id, key))
 
     async def claim_timers(
-        self, owner: str, plugins: Sequence[str], now: datetime, limit: int, lease_seconds: float
+        self,
+        owner: str,
+        plugins: Sequence[str],
+        now: datetime,
+        limit: int,
+        lease_seconds: float,
+        *,
+        paused: Collection[tuple[str, str]] = (),
     ) -> list[Timer]:
-        """Take timers that are due, each with its attempt counted."""
+        """Take timers that are due, each with its attempt counted, but none that is paused."""
         if not plugins:
             return []
-        work = partial(self._claims.claim_timers, owner, plugins, convert.to_ms(now), limit, _ms(lease_seconds))
+        work = partial(self._claims.claim_timers, owner, plugins, convert.to_ms(now), limit, _ms(lease_seconds), paused)
         return [plugin_convert.timer(row) for row in await self._database.transact(work)]
 
     async def hold_timers(self, timers: Sequence[Timer], owner: str, now: datetime, lease_seconds: float) -> None:
@@ -292,19 +299,24 @@ class PluginTables(Part):
 
     # --- health --------------------------------------------------------------------------------------------
 
-    async def tell_healths(self, process: str, healths: Mapping[str, Any], until: datetime) -> set[str]:
+    async def tell_healths(
+        self, process: str, healths: Mapping[tuple[str, str], Any], until: datetime, *, all_: bool = True
+    ) -> set[tuple[str, str]]:
         """Tell how plugins do in a process, and until when; returns those that a person wants to go on."""
-        values = {plugin: _encode(health).decode() for plugin, health in sorted(healths.items())}
-        return await self._database.transact(partial(health_ops.tell, process, values, convert.to_ms(until)))
+        values = {key: _encode(health).decode() for key, health in sorted(healths.items())}
+        work = partial(health_ops.tell, process, values, convert.to_ms(until), all_=all_)
+        return await self._database.transact(work)
 
-    async def plugin_healths(self, now: datetime) -> list[ToldHealth]:
-        """Return what all processes told of plugins."""
-        rows = await self._plugins.healths(convert.to_ms(now))
-        return [ToldHealth(row.process, row.plugin, _decode(row.health), bool(row.resumed)) for row in rows]
+    async def plugin_healths(self, tenant_id: str | None, now: datetime) -> list[ToldHealth]:
+        """Return what all processes told of plugins for a tenant and for all, or for whomever it was."""
+        return [
+            ToldHealth(row.process, row.tenant_id, row.plugin, _decode(row.health), bool(row.resumed))
+            for row in await self._plugins.healths(tenant_id, convert.to_ms(now))
+        ]
 
-    async def resume_plugin(self, plugin: str) -> None:
+    async def resume_plugin(self, plugin: str, tenant_id: str | None = None) -> None:
         """Give all processes that told of a plugin the word that it is to go on."""
-        await self._database.transact(partial(health_ops.resume, plugin))
+        await self._database.transact(partial(health_ops.resume, plugin, tenant_id))
 
 
 def _timer_key(timer: Timer) -> tuple[str, str, str, str]:

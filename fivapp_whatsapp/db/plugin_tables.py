@@ -100,9 +100,10 @@ class PluginPresences(Table, tablename="fivapp_plugin_presence"):
 
 
 class PluginHealths(Table, tablename="fivapp_plugin_health"):
-    """How a plugin does in a process, as JSON, until when that holds; key (process, plugin)."""
+    """How a plugin does for a tenant in a process, as JSON, until when that holds; key (process, tenant, plugin)."""
 
     process = text_column()
+    tenant_id = text_column()
     plugin = key_column()
     health = text_column()
     until = time_column()

@@ -80,7 +80,7 @@ class PluginAdmin:
         """List the plugins that are loaded, in the order in which this tenant's bots are asked."""
         settings = {one.plugin: one for one in await self._store.plugin_settings(tenant_id)}
         order = await self._gateway.automation.order(tenant_id)
-        healths = await self._gateway.plugin_health.all()
+        healths = await self._gateway.plugin_health.of(tenant_id)
         return [self._view(tenant_id, one, settings.get(one.name), healths[one.name]) for one in order]
 
     def broken(self) -> list[BrokenView]:
@@ -108,12 +108,15 @@ class PluginAdmin:
             await self._gateway.change_plugin(tenant_id, new, was_on=old.enabled is not False)
         return await self._now(tenant_id, plugin, new)
 
-    async def resume(self, name: str) -> None:
-        """Lift the pause of a plugin that failed or blocked, in all processes. Raises PluginNotFound."""
-        await self._gateway.plugin_health.resume(self._gateway.plugins.get(name).name)
+    async def resume(self, tenant_id: str, name: str) -> None:
+        """Lift the tenant's pauses of a plugin that failed or blocked, in all processes. Raises PluginNotFound.
+
+        What is paused for all tenants stays so: that is not one tenant's to decide.
+        """
+        await self._gateway.plugin_health.resume(self._gateway.plugins.get(name).name, tenant_id)
 
     async def _now(self, tenant_id: str, plugin: Plugin, setting: PluginSetting | None) -> PluginView:
-        return self._view(tenant_id, plugin, setting, (await self._gateway.plugin_health.all())[plugin.name])
+        return self._view(tenant_id, plugin, setting, (await self._gateway.plugin_health.of(tenant_id))[plugin.name])
 
     async def _setting(self, tenant_id: str, name: str) -> PluginSetting | None:
         return next((one for one in await self._store.plugin_settings(tenant_id) if one.plugin == name), None)

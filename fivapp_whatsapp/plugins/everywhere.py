@@ -1,4 +1,4 @@
-"""How plugins do in all processes: each tells the others through the store, and a person's word reaches each of them.
+"""How plugins do for each tenant in all processes: each tells the others, and a person's word reaches each of them.
 
 What a process knows itself is exact. Of the others it knows what they told last: told when it changes, and again every
 15 s, it holds for 40. A process in which a plugin is paused listens each second for the word to go on.
@@ -7,8 +7,9 @@ What a process knows itself is exact. Of the others it knows what they told last
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import timedelta
 
 import msgspec
 
@@ -18,12 +19,12 @@ from fivapp_whatsapp.observe import get_logger
 from fivapp_whatsapp.ports import Clock
 from fivapp_whatsapp.ports.plugins import PluginStore, ToldHealth
 
-from .health import PluginHealth
+from .health import PluginHealth, in_one_process, together
 from .registry import Plugins
 from .runner import Runner
 
 _VALID = timedelta(seconds=40)
-_NEVER = datetime.min.replace(tzinfo=UTC)
+_Key = tuple[str, str]
 _log = get_logger(__name__)
 
 
@@ -47,22 +48,25 @@ class HealthEverywhere:
         self._look_seconds = look_seconds
         self._repeat_seconds = repeat_seconds
         self._process = new_id()
-        self._told: dict[str, PluginHealth] = {}
+        self._told: dict[_Key, PluginHealth] = {}
         self._told_at = 0.0
 
-    async def all(self) -> dict[str, PluginHealth]:
-        """Return how each plugin does, all processes together. Raises StoreUnavailable."""
-        known = {plugin.name: [self._runner.health(plugin.name)] for plugin in self._plugins.items}
-        for told in await self._store.plugin_healths(self._clock.now()):
-            health = _read(told)
-            if told.process != self._process and told.plugin in known and health is not None:
-                known[told.plugin].append(health)
+    async def of(self, tenant_id: str) -> dict[str, PluginHealth]:
+        """Return how each plugin does for a tenant, all processes together. Raises StoreUnavailable."""
+        elsewhere: defaultdict[_Key, list[PluginHealth]] = defaultdict(list)
+        for told in await self._store.plugin_healths(tenant_id, self._clock.now()):
+            if told.process != self._process and (health := read(told)) is not None:
+                elsewhere[told.process, told.plugin].append(health)
+        known = {plugin.name: [self._runner.health(plugin.name, tenant_id)] for plugin in self._plugins.items}
+        for (_, plugin), healths in elsewhere.items():
+            if plugin in known:
+                known[plugin].append(in_one_process(healths))
         return {plugin: together(healths) for plugin, healths in known.items()}
 
-    async def resume(self, plugin: str) -> None:
-        """Lift a plugin's pause: here at once, in each other process within seconds. Raises StoreUnavailable."""
-        self._runner.resume(plugin)
-        await self._store.resume_plugin(plugin)
+    async def resume(self, plugin: str, tenant_id: str) -> None:
+        """Lift a tenant's pauses of a plugin: here at once, elsewhere within seconds. Raises StoreUnavailable."""
+        self._runner.resume(plugin, tenant_id)
+        await self._store.resume_plugin(plugin, tenant_id)
 
     async def run(self) -> None:
         """Tell the other processes what this one knows, for ever; nothing is told while all plugins are well."""
@@ -72,52 +76,34 @@ class HealthEverywhere:
                 await self._look()
         except asyncio.CancelledError:
             if self._told:
-                await self._tell({})
+                await self._tell({}, all_=True)
             raise
 
     async def _look(self) -> None:
-        now = self._unwell()
-        changed = _facts(now) != _facts(self._told)
+        now = self._runner.healths()
         old = bool(now) and self._clock.monotonic() - self._told_at >= self._repeat_seconds
-        if (changed or old or _any_paused(now)) and await self._tell(now):
-            await self._tell(self._unwell())
+        if (old or _facts(now) != _facts(self._told) or _any_paused(now)) and await self._tell(now, all_=old):
+            await self._tell(self._runner.healths())
 
-    def _unwell(self) -> dict[str, PluginHealth]:
-        healths = {plugin.name: self._runner.health(plugin.name) for plugin in self._plugins.items}
-        return {name: health for name, health in healths.items() if health != PluginHealth()}
-
-    async def _tell(self, healths: dict[str, PluginHealth]) -> bool:
-        """Tell the others; True when a person's word came with the answer."""
-        values = {name: msgspec.to_builtins(health) for name, health in healths.items()}
+    async def _tell(self, healths: dict[_Key, PluginHealth], *, all_: bool = False) -> bool:
+        """Tell the others what they do not know, or all; True when a person's word came with the answer."""
+        known = {} if all_ else _facts(self._told)
+        news = {key: health for key, health in healths.items() if known.get(key) != _fact(health)}
+        values = {key: msgspec.to_builtins(health) for key, health in news.items()}
         try:
-            resumed = await self._store.tell_healths(self._process, values, self._clock.now() + _VALID)
+            resumed = await self._store.tell_healths(self._process, values, self._clock.now() + _VALID, all_=all_)
         except StoreError as exc:
             _log.warning("plugin_health_untold", error=exc.code)
             return False
-        self._told, self._told_at = healths, self._clock.monotonic()
-        for plugin in resumed:
-            self._runner.resume(plugin)
+        self._told = healths
+        if all_:
+            self._told_at = self._clock.monotonic()
+        for tenant_id, plugin in resumed:
+            self._runner.resume(plugin, tenant_id)
         return bool(resumed)
 
 
-def together(healths: Sequence[PluginHealth]) -> PluginHealth:
-    """Return a plugin's health in several processes as one: counts are added, of pauses the one that ends last told."""
-    paused = [one for one in healths if one.paused_until is not None]
-    last = max(paused, key=lambda one: one.paused_until or _NEVER, default=PluginHealth())
-    return PluginHealth(
-        failures=sum(one.failures for one in healths),
-        late=sum(one.late for one in healths),
-        stalls=sum(one.stalls for one in healths),
-        left=sum(one.left for one in healths),
-        paused_until=last.paused_until,
-        reason=last.reason,
-        paused_hooks=tuple(sorted({hook for one in healths for hook in one.paused_hooks})),
-        paused_in=sum(one.paused_in for one in healths),
-        last_error=next((one.last_error for one in healths if one.last_error is not None), None),
-    )
-
-
-def _read(told: ToldHealth) -> PluginHealth | None:
+def read(told: ToldHealth) -> PluginHealth | None:
     """Return what a process told; None for what another version of this package says in its own way."""
     try:
         health = msgspec.convert(told.health, PluginHealth)
@@ -127,13 +113,19 @@ def _read(told: ToldHealth) -> PluginHealth | None:
 
 
 def _going_on(health: PluginHealth) -> PluginHealth:
-    return msgspec.structs.replace(health, paused_until=None, reason=None, paused_hooks=(), paused_in=0)
+    if health.reason == "hanging":  # no word brings threads back
+        return health
+    return msgspec.structs.replace(health, paused_until=None, reason=None, paused_hooks=(), paused_in=0, for_all=False)
 
 
-def _any_paused(healths: Mapping[str, PluginHealth]) -> bool:
+def _any_paused(healths: Mapping[_Key, PluginHealth]) -> bool:
     return any(health.reason is not None for health in healths.values())
 
 
-def _facts(healths: Mapping[str, PluginHealth]) -> dict[str, PluginHealth]:
+def _facts(healths: Mapping[_Key, PluginHealth]) -> dict[_Key, PluginHealth]:
+    return {key: _fact(health) for key, health in healths.items()}
+
+
+def _fact(health: PluginHealth) -> PluginHealth:
     # The end of a pause is reckoned anew each time, and differs by microseconds.
-    return {name: msgspec.structs.replace(one, paused_until=None) for name, one in healths.items()}
+    return msgspec.structs.replace(health, paused_until=None)

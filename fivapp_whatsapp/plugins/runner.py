@@ -22,12 +22,13 @@ from fivapp_whatsapp.errors import Hold
 from fivapp_whatsapp.observe import get_logger
 from fivapp_whatsapp.ports import Clock, Metrics
 
-from .health import EVERY, PluginHealth, Reason, Records
+from .health import EVERY, EVERYBODY, Place, PluginHealth, Reason, in_one_process
+from .records import Records
 from .registry import Hook, Plugins
 from .stalls import Stall, StallWatch
 from .threads import PluginThreads
 
-__all__ = ["DEADLINE", "DEADLINES", "EVERY", "PluginHealth", "Result", "Runner", "UnfitResult"]
+__all__ = ["DEADLINE", "DEADLINES", "EVERY", "EVERYBODY", "Place", "PluginHealth", "Result", "Runner", "UnfitResult"]
 
 _log = get_logger(__name__)
 
@@ -68,7 +69,7 @@ class Runner:
         self._told: set[asyncio.Task[None]] = set()
         self._closed = False
         # What was mended is not to wait for the end of a pause.
-        plugins.replaced.append(self.resume)
+        plugins.replaced.append(self._renewed)
         self._watch = StallWatch(self._blocking, self._stalled, seconds=stall_seconds)
 
     # --- calling -------------------------------------------------------------------------------
@@ -78,6 +79,7 @@ class Runner:
         hook: Hook,
         arguments: Mapping[str, Any],
         *,
+        tenant_id: str = EVERYBODY,
         timeout: float | None = None,
         check: Callable[[Any], Any] | None = None,
         again: bool = False,
@@ -85,20 +87,22 @@ class Runner:
     ) -> Result:
         """Call a function with those of the arguments that it names; raises nothing but CancelledError.
 
-        `timeout` in seconds wins over the function's own deadline and its hook's. `check` makes the result's value of
-        what the function returned, and raises TypeError for what it may not return: that is its failure. `again`
-        marks another try of what failed already, which does not count towards a pause; `rehearsed` one that somebody
-        only tries: it does not either, and nobody is told of its failure. A hook that is paused is not called.
+        `tenant_id` is whose event it is: a failure pauses the hook for that tenant alone. `timeout` in seconds wins
+        over the function's own deadline and its hook's. `check` makes the result's value of what the function
+        returned, and raises TypeError for what it may not return: that is its failure. `again` marks another try of
+        what failed already, which does not count towards a pause; `rehearsed` one that somebody only tries: it does
+        not either, and nobody is told of its failure. A hook that is paused is not called.
         """
-        if self._records.paused(hook.plugin, hook.name) is not None:
+        if self._records.paused(tenant_id, hook.plugin, hook.name) is not None:
             self._metrics.count("plugin_calls_total", plugin=hook.plugin, hook=hook.name, outcome="paused")
             return _PAUSED
         started = time.perf_counter()
-        call = self._begin(hook, arguments, timeout)
+        call = self._begin(Place(tenant_id, hook.plugin, hook.name), hook, arguments, timeout)
         try:
             await call.waiter
         except asyncio.CancelledError:
-            self._leave(call)
+            if not call.in_thread:  # a thread cannot be cancelled: it has its time, like any other
+                self._leave(call)
             raise
         seconds = time.perf_counter() - started
         if check is not None and call.error is None and not call.late and not call.paused:
@@ -117,14 +121,15 @@ class Runner:
             self._failed(call, outcome, pauses=not (again or rehearsed), tell=not rehearsed)
         return Result(outcome, None, call.error, seconds)
 
-    def _begin(self, hook: Hook, arguments: Mapping[str, Any], timeout: float | None) -> _Call:
+    def _begin(self, place: Place, hook: Hook, arguments: Mapping[str, Any], timeout: float | None) -> _Call:
         loop = asyncio.get_running_loop()
-        call = _Call(hook, loop)
+        call = _Call(place, hook, loop)
         given = hook.options.timeout if timeout is None else timeout
         call.deadline = loop.time() + (DEADLINES.get(hook.name, DEADLINE) if given is None else given)
         if hook.threaded:
             self._calls[call] = call
-            self._threads_of(hook).submit(_Job(call, arguments, self._returned))
+            call.threads = self._threads_of(hook)
+            call.threads.submit(_Job(call, arguments, self._returned))
         else:
             self._start(call, self._run(call, arguments))
         if self._look is None:
@@ -138,7 +143,7 @@ class Runner:
     async def _run(self, call: _Call, arguments: Mapping[str, Any]) -> None:
         hook = call.hook
         # Of several that begin in one turn of the loop the first ones may have led to a pause.
-        if self._records.paused(hook.plugin, hook.name) is not None:
+        if self._records.paused(*call.place) is not None:
             call.paused = True
             self._ended(call)
             return
@@ -163,8 +168,11 @@ class Runner:
 
     def _returned(self, call: _Call, value: Any, error: BaseException | None) -> None:
         """Take what a thread brought; a plain function may still return something to be awaited."""
+        call.running = False
+        if call.threads is not None:
+            call.threads.returned()
         if error is None and inspect.isawaitable(value):
-            if call.late:
+            if call.late or call.waiter.done():
                 _drop(value)
             else:
                 self._calls.pop(call.key, None)
@@ -176,7 +184,8 @@ class Runner:
     def _ended(self, call: _Call) -> None:
         if call.late:
             if self._left.pop(call.key, None) is not None:
-                self._records.left(call.hook.plugin, -1)
+                self._records.left(call.place.tenant_id, call.place.plugin, -1)
+                self._hangs(call, -1)
             return
         self._calls.pop(call.key, None)
         if not call.waiter.done():
@@ -197,6 +206,8 @@ class Runner:
     def _give_up(self, call: _Call) -> None:
         """Answer whoever waits for a call that it came too late."""
         self._leave(call)
+        if call.in_thread and not self._closed:
+            self._hangs(call, 1)
         call.error = TimeoutError(f"{call.hook.name} of {call.hook.plugin} did not end in time")
         if not call.waiter.done():
             call.waiter.set_result(None)
@@ -207,29 +218,52 @@ class Runner:
             return  # it has just ended
         call.late = True
         self._left[call.key] = call
-        self._records.left(call.hook.plugin, 1)
+        self._records.left(call.place.tenant_id, call.place.plugin, 1)
         if call.task is not None:
             # One that is cancelled before its first step never comes to its own end.
             call.task.add_done_callback(lambda _: self._ended(call))
             call.task.cancel()
 
+    def _hangs(self, call: _Call, change: int) -> None:
+        """Count the thread of a call that hangs (1), or that came back at last (-1)."""
+        if call.threads is None or call.hangs == (change > 0):
+            return
+        call.hangs = change > 0
+        call.threads.hangs(change)
+        # What a plugin that was loaded again left behind is not held against the new one.
+        if self._threads.get((call.place.plugin, call.place.hook)) is call.threads:
+            self._records.hung(call.place, change)
+
     # --- failures, pauses ----------------------------------------------------------------------
 
-    def paused(self, plugin: str, hook: str) -> Reason | None:
-        """Say why a hook is not called now: `failing` (too many failures) or `blocking` (stalls); None if it is."""
-        return self._records.paused(plugin, hook)
+    def paused(self, plugin: str, hook: str, tenant_id: str = EVERYBODY) -> Reason | None:
+        """Say why a hook is not called for a tenant now; None if it is.
 
-    def pauses(self) -> list[tuple[str, str]]:
-        """List what is paused, as plugin and hook; EVERY stands for all hooks of a plugin."""
+        `failing`: too many failures; `blocking`: stalls; `hanging`: too many threads that do not come back.
+        """
+        return self._records.paused(tenant_id, plugin, hook)
+
+    def pauses(self) -> list[Place]:
+        """List what is paused."""
         return self._records.pauses()
 
-    def resume(self, plugin: str) -> None:
-        """Lift a pause at a person's word; what led to it is forgotten."""
-        self._records.resume(plugin)
+    def resume(self, plugin: str, tenant_id: str | None = None) -> None:
+        """Lift the pauses of a plugin at a person's word, one tenant's or all; what led to them is forgotten."""
+        self._records.resume(plugin, tenant_id)
 
-    def health(self, plugin: str) -> PluginHealth:
-        """Tell how a plugin does in this process."""
-        return self._records.health(plugin)
+    def healths(self) -> dict[tuple[str, str], PluginHealth]:
+        """Tell how plugins do in this process, by tenant and plugin, of whom there is something to tell."""
+        found = {key: self._records.health(*key) for key in self._records.known()}
+        return {key: health for key, health in found.items() if health != PluginHealth()}
+
+    def health(self, plugin: str, tenant_id: str = EVERYBODY) -> PluginHealth:
+        """Tell how a plugin does for a tenant in this process."""
+        return in_one_process([self._records.health(whose, plugin) for whose in dict.fromkeys((tenant_id, EVERYBODY))])
+
+    def _renewed(self, plugin: str) -> None:
+        for key in [key for key in self._threads if key[0] == plugin]:
+            self._threads.pop(key).close()
+        self._records.renewed(plugin)
 
     def _failed(self, call: _Call, outcome: Outcome, *, pauses: bool, tell: bool) -> None:
         hook, error = call.hook, call.error or RuntimeError("no error")
@@ -239,6 +273,7 @@ class Runner:
             "plugin_hook_failed",
             plugin=hook.plugin,
             hook=hook.name,
+            tenant_id=call.place.tenant_id or None,
             outcome=outcome,
             error=kind,
             location=hook.location,
@@ -247,10 +282,10 @@ class Runner:
         # What a listener to failures does wrong would go round in a circle.
         listens = hook.name == "plugin_failed"
         where = f"{kind} at {trace[-1] if trace else hook.location}"
-        # Nor is a hook paused for all because one conversation has had its share of automatic messages, because one
+        # Nor is a hook paused because one conversation has had its share of automatic messages, because one
         # event fails again and again, or because somebody tries a text.
         pauses = pauses and not listens and not isinstance(error, Hold)
-        self._records.failed(hook.plugin, hook.name, where, late=outcome == "late", pauses=pauses)
+        self._records.failed(call.place, where, late=outcome == "late", pauses=pauses)
         if tell and not listens:
             self._tell(hook.plugin, hook.name, error)
 
@@ -264,15 +299,15 @@ class Runner:
 
     # --- stalls: called in the watchdog's thread -------------------------------------------------
 
-    def _blocking(self, task: object, modules: list[str]) -> tuple[str, str] | None:
+    def _blocking(self, task: object, modules: list[str]) -> Place | None:
         """Say whose function it is that the loop's thread is in: by its task, else by the modules on the stack."""
         call = self._calls.get(task) or self._left.get(task)
         if call is not None:
-            return call.hook.plugin, call.hook.name
+            return call.place
         for plugin in self._plugins.items:
             root = plugin.module.__name__
             if any(module == root or module.startswith(f"{root}.") for module in modules):
-                return plugin.name, "other"
+                return Place(EVERYBODY, plugin.name, "other")
         return None
 
     def _stalled(self, stall: Stall) -> None:
@@ -280,14 +315,14 @@ class Runner:
             "plugin_blocks_event_loop",
             plugin=stall.plugin,
             hook=stall.hook,
+            tenant_id=stall.tenant_id or None,
             seconds=round(stall.seconds, 1),
             trace=stall.trace,
         )
         if not stall.first:
             return
-        self._records.stalled(
-            stall.plugin, f"blocked the event loop at {stall.trace[-1] if stall.trace else stall.hook}"
-        )
+        where = stall.trace[-1] if stall.trace else stall.hook
+        self._records.stalled(stall.tenant_id, stall.plugin, f"blocked the event loop at {where}")
         error = TimeoutError(f"{stall.hook} of {stall.plugin} blocks the event loop")
         with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
             stall.loop.call_soon_threadsafe(self._tell, stall.plugin, stall.hook, error)
@@ -327,11 +362,27 @@ class Runner:
 
 
 class _Call:
-    """One call on its way; `late` means that nobody waits for it any more."""
+    """One call on its way; `late` means that nobody waits for it any more, `running` that a thread is at it."""
 
-    __slots__ = ("deadline", "error", "hook", "key", "late", "loop", "paused", "task", "value", "waiter")
+    __slots__ = (
+        "deadline",
+        "error",
+        "hangs",
+        "hook",
+        "key",
+        "late",
+        "loop",
+        "paused",
+        "place",
+        "running",
+        "task",
+        "threads",
+        "value",
+        "waiter",
+    )
 
-    def __init__(self, hook: Hook, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, place: Place, hook: Hook, loop: asyncio.AbstractEventLoop) -> None:
+        self.place = place
         self.hook = hook
         self.loop = loop
         self.waiter: asyncio.Future[None] = loop.create_future()
@@ -340,8 +391,16 @@ class _Call:
         self.deadline = 0.0
         self.late = False
         self.paused = False
+        self.running = False
+        self.hangs = False
+        self.threads: PluginThreads | None = None
         self.value: Any = None
         self.error: BaseException | None = None
+
+    @property
+    def in_thread(self) -> bool:
+        """Tell whether a thread is at work for it."""
+        return self.running and self.task is None
 
 
 class _Job:
@@ -357,6 +416,8 @@ class _Job:
 
     def __call__(self) -> None:
         call, value, error = self._call, None, None
+        # Before the look at `late`: the loop sets that first, then looks at this.
+        call.running = True
         if not call.late:  # it may have waited for a free thread until its time was over
             try:
                 given = {name: self._arguments[name] for name in call.hook.arguments}

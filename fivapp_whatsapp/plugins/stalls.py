@@ -22,9 +22,10 @@ _MAX_FRAMES = 12
 class Stall(msgspec.Struct, frozen=True):
     """A plugin's function that has blocked the loop for so many seconds; `first` is False for each later word on it.
 
-    `trace` has "file.py:12:function", the innermost last.
+    `tenant_id` is empty when nobody knows for whom it was called. `trace` has "file.py:12:function", innermost last.
     """
 
+    tenant_id: str
     plugin: str
     hook: str
     seconds: float
@@ -36,12 +37,12 @@ class Stall(msgspec.Struct, frozen=True):
 class StallWatch:
     """Looks a few times a second at which task the loop runs; the same one in one turn of the loop is a stall.
 
-    `find` says whose it is: (plugin, hook) from the task and the modules on its stack, innermost first, or None.
+    `find` says whose it is: (tenant, plugin, hook) from the task and the modules on its stack, innermost first.
     """
 
     def __init__(
         self,
-        find: Callable[[object, list[str]], tuple[str, str] | None],
+        find: Callable[[object, list[str]], tuple[str, str, str] | None],
         tell: Callable[[Stall], None],
         *,
         seconds: float = 1.0,

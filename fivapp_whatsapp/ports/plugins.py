@@ -159,9 +159,13 @@ class Timer(Model, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ToldHealth(msgspec.Struct, frozen=True):
-    """What a process told of a plugin, as JSON; `resumed` is a person's word to go on, which it has not heard yet."""
+    """What a process told of a plugin, as JSON; `resumed` is a person's word to go on, which it has not heard yet.
+
+    `tenant_id` is empty for what it told of no single tenant.
+    """
 
     process: str
+    tenant_id: str
     plugin: str
     health: Any
     resumed: bool = False
@@ -241,9 +245,12 @@ class PluginStore(Protocol):
         limit: int,
         lease_seconds: float,
         *,
-        paused: Collection[tuple[str, str]] = (),
+        paused: Collection[tuple[str, str, str]] = (),
     ) -> list[PluginFailure]:
-        """Take failures whose next try is due, each with this attempt counted; none of a `paused` plugin's hook."""
+        """Take failures whose next try is due, each with this attempt counted.
+
+        None is taken that is `paused`, by tenant, plugin and hook: "" is any tenant, "all" any hook.
+        """
         ...
 
     async def hold_failures(self, failure_ids: Sequence[str], owner: str, lease_seconds: float) -> None:
@@ -333,9 +340,16 @@ class PluginStore(Protocol):
         ...
 
     async def claim_timers(
-        self, owner: str, plugins: Sequence[str], now: datetime, limit: int, lease_seconds: float
+        self,
+        owner: str,
+        plugins: Sequence[str],
+        now: datetime,
+        limit: int,
+        lease_seconds: float,
+        *,
+        paused: Collection[tuple[str, str]] = (),
     ) -> list[Timer]:
-        """Take timers that are due, each with its attempt counted."""
+        """Take timers that are due, each with its attempt counted; none that is `paused`, by tenant and plugin."""
         ...
 
     async def hold_timers(self, timers: Sequence[Timer], owner: str, now: datetime, lease_seconds: float) -> None:
@@ -355,18 +369,21 @@ class PluginStore(Protocol):
         """Tell whether a user has the pages before their eyes, at any process."""
         ...
 
-    # health
-    async def tell_healths(self, process: str, healths: Mapping[str, Any], until: datetime) -> set[str]:
-        """Tell how plugins do in a process, as JSON, and until when that holds; replaces what it told before.
+    # health, by tenant and plugin; the tenant is empty where it is not a single one's
+    async def tell_healths(
+        self, process: str, healths: Mapping[tuple[str, str], Any], until: datetime, *, all_: bool = True
+    ) -> set[tuple[str, str]]:
+        """Tell how plugins do in a process, as JSON, and until when that holds.
 
-        Returns the plugins that are to go on by a person's word, each word once.
+        `all_` tells that these are all: what the process told before beside them is over. Returns the plugins that
+        are to go on by a person's word, each word once.
         """
         ...
 
-    async def plugin_healths(self, now: datetime) -> list[ToldHealth]:
-        """Return what all processes told of plugins."""
+    async def plugin_healths(self, tenant_id: str | None, now: datetime) -> list[ToldHealth]:
+        """Return what all processes told of plugins for a tenant, and for no single one; None: for all of them."""
         ...
 
-    async def resume_plugin(self, plugin: str) -> None:
-        """Give all processes that told of a plugin the word that it is to go on."""
+    async def resume_plugin(self, plugin: str, tenant_id: str | None = None) -> None:
+        """Give all processes that told of a plugin the word that it is to go on, for one tenant or for all."""
         ...

@@ -26,7 +26,14 @@ MESSAGES = 10_000
 # A quiet machine needs a twentieth of it.
 PATIENCE = 500
 PAUSED = {"raises": "failing", "hangs": "failing", "blocks": "blocking", "nonsense": "failing"}
-_NOT_PAUSED = {"pausedUntil": None, "reason": None, "pausedHooks": [], "pausedIn": 0, "lastError": None}
+_NOT_PAUSED = {
+    "pausedUntil": None,
+    "reason": None,
+    "pausedHooks": [],
+    "pausedIn": 0,
+    "forAll": False,
+    "lastError": None,
+}
 CONTACTS = 200
 
 

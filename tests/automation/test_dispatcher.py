@@ -299,8 +299,8 @@ async def test_a_paused_plugins_events_wait_and_are_no_failures(sqlite_url: str,
     async with world(sqlite_url, clock, ear.plugin(), other.plugin()) as here:
         for _ in range(5):
             [hook] = here.gateway.plugins.get("ear").hooks["message_received"]
-            await here.gateway.runner.call(hook, {"message": None, "attempt": 1})
-        assert here.gateway.runner.paused("ear", "message_received") == "failing"
+            await here.gateway.runner.call(hook, {"message": None, "attempt": 1}, tenant_id="acme")
+        assert here.gateway.runner.paused("ear", "message_received", "acme") == "failing"
         ear.attempts.clear()
         await here.says("um")
         await here.says("dois")
@@ -371,8 +371,8 @@ async def test_a_hook_that_is_paused_leaves_the_others_of_its_plugin_running(
         for chat in chats:
             await here.tell_text("oi", chat)
         await here.idle()
-        assert here.gateway.runner.paused("crm", "message_received") == "failing"
-        assert here.gateway.runner.paused("crm", "message_sent") is None
+        assert here.gateway.runner.paused("crm", "message_received", "acme") == "failing"
+        assert here.gateway.runner.paused("crm", "message_sent", "acme") is None
         conversation = await here.gateway.open_conversation("acme", BIA)
         await here.gateway.send("acme", conversation.id, OutgoingMessage(text="olá"))
         await here.move(20)

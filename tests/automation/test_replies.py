@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from fivapp_whatsapp.automation.asking import AT_ONCE
+from fivapp_whatsapp.automation.asking import AT_ONCE, share
 from fivapp_whatsapp.errors import Hold, StoreUnavailable
 from fivapp_whatsapp.hookspecs import hookimpl
 from fivapp_whatsapp.models import (
@@ -26,6 +26,8 @@ from fivapp_whatsapp.models import (
     OutgoingMessage,
     SessionStatus,
 )
+from fivapp_whatsapp.plugins.admin import PluginAdmin
+from fivapp_whatsapp.plugins.health import PluginHealth
 from fivapp_whatsapp.ports.plugins import AnswerDraft, AnswerTrail
 from fivapp_whatsapp.tenant import TenantGateway
 from fivapp_whatsapp.testing.connector import FakeConnector
@@ -132,7 +134,7 @@ async def test_what_is_no_answer_fails_with_its_type_and_its_place(
         assert odd.detail is not None
         assert odd.detail.startswith("reply_to returned ")
         assert "not a text or an OutgoingMessage (test_replies.py:" in odd.detail
-        assert here.gateway.runner.health("odd").failures == 1
+        assert here.gateway.runner.health("odd", "acme").failures == 1
 
 
 async def test_an_answer_that_names_a_message_of_elsewhere_leaves_its_contact_to_the_next_bot_or_to_people(
@@ -194,7 +196,7 @@ async def test_nonsense_is_its_bots_failure_and_the_next_bot_is_asked(
         trail = await here.trail(await here.says())
         assert [(step.plugin, step.outcome) for step in trail.steps] == [("a", "failed"), ("b", "answered")]
         assert here.sent == ["pong"]
-        health = here.gateway.runner.health("a")
+        health = here.gateway.runner.health("a", "acme")
         assert (health.failures, (health.last_error or "").partition(" ")[0]) == (1, "UnfitResult")
 
 
@@ -232,34 +234,32 @@ async def test_many_messages_make_no_plain_function_late(sqlite_url: str, clock:
     async with world(sqlite_url, clock, plugin("plain", reply_to, message_received)) as here:
         await asyncio.gather(*(here.tell_text("oi", _chat(number)) for number in range(20)))
         await here.idle()
-        assert here.gateway.runner.health("plain").late == 0
+        assert here.gateway.runner.health("plain", "acme").late == 0
         assert here.sent == ["ok"] * 20
 
 
-async def test_the_flood_of_one_tenant_keeps_another_waiting_for_one_call(sqlite_url: str, clock: MovingClock) -> None:
+async def test_calls_of_one_tenant_that_hang_leave_the_others_their_places(sqlite_url: str, clock: MovingClock) -> None:
     asked: list[str] = []
     hold = asyncio.Event()
 
     @hookimpl
     async def reply_to(message: Message, gateway: TenantGateway) -> None:
         asked.append(gateway.tenant_id)
-        if len(asked) <= AT_ONCE:
+        if gateway.tenant_id == "acme":
             await hold.wait()
 
     async with world(sqlite_url, clock, plugin("slow", reply_to)) as here:
-        here.connector.report("globex", SessionStatus.CONNECTED)
-        await here.gateway.store.add_tenant("globex", "Globex")
-        await here.gateway.connect("globex")
+        await globex(here)
         await asyncio.gather(*(here.tell_text("oi", _chat(number)) for number in range(50)))
         async with asyncio.timeout(10):
-            while len(asked) < AT_ONCE:
+            while len(asked) < share(AT_ONCE):
                 await asyncio.sleep(0.01)
-        told = IncomingMessage(session_id="globex", native_id="g1", chat_id=BIA, sender=BIA, text="oi", at=clock.now())
-        await here.tell(told)
-        await asyncio.sleep(0.5)  # until it waits as well
+            await globex_is_told(here, "oi")
+            while "globex" not in asked:
+                await asyncio.sleep(0.01)
+        assert asked == ["acme"] * share(AT_ONCE) + ["globex"]
         hold.set()
         await here.idle()
-        assert asked.index("globex") <= AT_ONCE + 1
         assert len(asked) == 51
 
 
@@ -338,7 +338,7 @@ async def test_a_bots_api_that_is_away_for_five_minutes_gives_its_customers_to_p
             [line] = await here.lines(_chat(number))
             assert line.startswith("Nenhum robô pôde responder (llm ")
         # Most of them never waited for a call: the bot was paused, and the line says so.
-        assert here.gateway.runner.health("llm").failures < 30
+        assert here.gateway.runner.health("llm", "acme").failures < 30
         await here.move(310)
         assert clock.now() > back
         for number in range(30):
@@ -417,6 +417,59 @@ async def test_one_bot_that_had_nothing_to_say_leaves_the_conversation_to_the_bo
         await here.says()
         assert (await here.conversation()).answered_by == "bot"
         assert await here.lines() == []
+
+
+async def test_a_bot_that_fails_by_one_tenants_settings_answers_all_others(
+    database_url: str, clock: MovingClock
+) -> None:
+    class Config(msgspec.Struct):
+        address: str = "good"
+
+    @hookimpl
+    def plugin_config() -> type[msgspec.Struct]:
+        return Config
+
+    @hookimpl
+    async def reply_to(config: Config) -> str:
+        if config.address == "dead":
+            raise ConnectionError
+        return "pong"
+
+    async with world(database_url, clock, plugin("shop", reply_to, plugin_config)) as here:
+        await globex(here)
+        await here.decide("shop", config={"address": "dead"})
+        for number in range(6):
+            await here.tell_text("oi", _chat(number))
+            await here.idle()
+        assert here.gateway.runner.pauses() == [("acme", "shop", "reply_to")]
+        await globex_is_told(here, "oi")
+        await here.idle()
+        assert here.sent == ["pong"]
+        pages = {
+            tenant: (await PluginAdmin(here.gateway).plugin(tenant, "shop")).health for tenant in ("acme", "globex")
+        }
+        assert pages["globex"] == PluginHealth()
+        assert (pages["acme"].reason, pages["acme"].paused_hooks) == ("failing", ("reply_to",))
+        # Nor does one tenant's word reach what is another's.
+        await PluginAdmin(here.gateway).resume("globex", "shop")
+        assert here.gateway.runner.paused("shop", "reply_to", "acme") == "failing"
+        await here.decide("shop", config={"address": "good"})
+        await PluginAdmin(here.gateway).resume("acme", "shop")
+        await here.says(chat=_chat(9))
+        assert here.sent == ["pong"] * 2
+
+
+async def globex(here: World) -> None:
+    """Let there be another tenant, with a session of its own."""
+    here.connector.report("globex", SessionStatus.CONNECTED)
+    await here.gateway.store.add_tenant("globex", "Globex")
+    await here.gateway.connect("globex")
+
+
+async def globex_is_told(here: World, text: str) -> None:
+    now = here.clock.now()
+    told = IncomingMessage(session_id="globex", native_id=f"g{now}", chat_id=BIA, sender=BIA, text=text, at=now)
+    await here.tell(told)
 
 
 async def test_a_paused_bot_is_passed_over(sqlite_url: str, clock: MovingClock) -> None:

@@ -145,7 +145,7 @@ async def test_the_timers_of_a_paused_plugin_wait(sqlite_url: str, clock: Moving
         await here.move(30)
         [hook] = here.gateway.plugins.get("alarm").hooks["timer"]
         for _ in range(5):
-            await here.gateway.runner.call(hook, dict.fromkeys(hook.arguments))
+            await here.gateway.runner.call(hook, dict.fromkeys(hook.arguments), tenant_id="acme")
         rang.clear()
         await here.move(31)
         assert rang == []
@@ -183,7 +183,7 @@ async def test_the_timers_of_a_plugin_that_is_being_paused_hold_up_no_other(
         await here.gateway.as_plugin("acme", "good").later("good", timedelta(seconds=1))
         go.set()
         await here.idle()
-        assert here.gateway.runner.paused("bad", "timer") == "failing"
+        assert here.gateway.runner.paused("bad", "timer", "acme") == "failing"
         before = len(rang)
         await here.move(3)
         assert rang[before:] == ["good"]

@@ -350,9 +350,9 @@ def test_a_paused_plugin_says_why_and_goes_on_when_told_and_a_broken_one_says_wh
         health = {"failures": 5, "late": 0, "stalls": 0, "left": 0, "reason": "failing"}
         health |= {"pausedUntil": "2099-01-01T12:00:00Z", "lastError": "KeyError at shop.py:3"}
         health |= {"pausedHooks": ["reply_to"], "pausedIn": 1}
+        hangs = health | {"reason": "hanging", "pausedUntil": None, "lastError": None, "forAll": True}
         for item in body["items"]:
-            if item["name"] == "autoreply":
-                item["health"] = health
+            item["health"] = {"autoreply": health, "chatbot": hangs}.get(item["name"], item["health"])
         body["broken"] = [{"name": "crm", "distribution": "acme-crm", "problems": ["crm.py:3: no such hook: replyto"]}]
         route.fulfill(response=answer, json=body)
 
@@ -363,6 +363,12 @@ def test_a_paused_plugin_says_why_and_goes_on_when_told_and_a_broken_one_says_wh
     expect(row.get_by_text("Volta sozinho às 09:00.")).to_be_visible()
     expect(row.get_by_text("Em espera: reply_to.")).to_be_visible()
     expect(row.get_by_text("KeyError at shop.py:3")).to_be_visible()
+    hung = bots.locator("[data-plugin=chatbot]")
+    expect(
+        hung.get_by_text("As chamadas dele não voltam. Para continuar, é preciso reiniciar o servidor.")
+    ).to_be_visible()
+    expect(hung.get_by_text("A pausa vale para todas as empresas")).to_be_visible()
+    expect(hung.get_by_role("button", name="Retomar agora")).to_have_count(0)
     expect(bots.get_by_text("crm não pôde ser carregado")).to_be_visible()
     expect(bots.get_by_text("crm.py:3: no such hook: replyto")).to_be_visible()
     assert axe(bots) == []

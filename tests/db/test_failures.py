@@ -174,3 +174,25 @@ async def test_two_processes_never_take_one_failure(store: DatabaseStore, other_
 async def test_nothing_is_taken_without_plugins(store: DatabaseStore) -> None:
     await store.add_failure(failure())
     assert await store.claim_failures("p1", [], 10, 30) == []
+
+
+async def test_what_is_paused_waits_for_one_tenant_or_for_all(store: DatabaseStore) -> None:
+    await store.add_tenant("globex", "Globex")
+    for tenant in ("acme", "globex"):
+        for hook in ("message_received", "message_sent"):
+            await store.add_failure(failure(1, tenant=tenant, hook=hook))
+
+    async def taken(*paused: tuple[str, str, str]) -> set[tuple[str, str]]:
+        found = await store.claim_failures("p1", ["bot"], 100, 0, paused=paused)
+        return {(each.tenant_id, each.hook) for each in found}
+
+    everything = {(tenant, hook) for tenant in ("acme", "globex") for hook in ("message_received", "message_sent")}
+    assert await taken() == everything
+    assert await taken(("acme", "bot", "message_sent")) == everything - {("acme", "message_sent")}
+    assert await taken(("acme", "bot", "all"), ("acme", "other", "all")) == {
+        each for each in everything if each[0] != "acme"
+    }
+    assert await taken(("", "bot", "message_sent")) == {each for each in everything if each[1] != "message_sent"}
+    assert await taken(("", "bot", "all")) == set()
+    # However many are paused, it is one value.
+    assert await taken(*((f"t{number}", "bot", "all") for number in range(40_000))) == everything

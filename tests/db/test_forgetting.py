@@ -157,8 +157,8 @@ async def test_presence_that_is_over_goes(store: DatabaseStore, database_url: st
 
 async def test_health_that_is_over_goes(store: DatabaseStore, database_url: str) -> None:
     now = datetime.now(UTC)
-    await store.tell_healths("died", {"bot": {}}, now - HOUR)
-    await store.tell_healths("lives", {"bot": {}}, now + HOUR)
+    await store.tell_healths("died", {("acme", "bot"): {}}, now - HOUR)
+    await store.tell_healths("lives", {("acme", "bot"): {}}, now + HOUR)
     await forget(store)
     assert await run_sql(database_url, "SELECT process FROM fivapp_plugin_health") == [("lives",)]
 

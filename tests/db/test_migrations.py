@@ -54,7 +54,7 @@ KEYS = {
     ("fivapp_plugin_state", ("tenant_id", "plugin", "conversation_id", "key")),
     ("fivapp_plugin_timer", ("tenant_id", "plugin", "conversation_id", "key")),
     ("fivapp_plugin_presence", ("tenant_id", "user_id", "process")),
-    ("fivapp_plugin_health", ("process", "plugin")),
+    ("fivapp_plugin_health", ("process", "tenant_id", "plugin")),
     ("fivapp_migration", ("name",)),
 }
 INDEXES = {

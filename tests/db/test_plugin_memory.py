@@ -18,6 +18,7 @@ from .world import incoming, receive
 pytestmark = pytest.mark.anyio
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)
+A, B = ("acme", "a"), ("acme", "b")
 
 
 @pytest.fixture(autouse=True)
@@ -177,27 +178,45 @@ async def test_what_a_process_tells_replaces_what_it_told_before(store: Database
 async def test_what_processes_tell_of_plugins_is_read_until_its_time_is_over(
     store: DatabaseStore, other_store: DatabaseStore
 ) -> None:
-    assert await store.tell_healths("p1", {"a": {"failures": 1}, "b": {}}, LATER) == set()
-    await other_store.tell_healths("p2", {"a": {"lastError": "é"}}, LATER)
-    await store.tell_healths("p1", {"a": {"failures": 2}}, LATER + timedelta(seconds=1))
-    told = await other_store.plugin_healths(NOW)
-    assert told == [ToldHealth("p1", "a", {"failures": 2}), ToldHealth("p2", "a", {"lastError": "é"})]
-    assert [one.process for one in await store.plugin_healths(LATER)] == ["p1"]
+    assert await store.tell_healths("p1", {A: {"failures": 1}, B: {}}, LATER) == set()
+    await other_store.tell_healths("p2", {A: {"lastError": "é"}}, LATER)
+    await store.tell_healths("p1", {A: {"failures": 2}}, LATER + timedelta(seconds=1))
+    told = await other_store.plugin_healths("acme", NOW)
+    assert told == [ToldHealth("p1", *A, {"failures": 2}), ToldHealth("p2", *A, {"lastError": "é"})]
+    assert [one.process for one in await store.plugin_healths("acme", LATER)] == ["p1"]
     await store.tell_healths("p1", {}, LATER)
-    assert [one.process for one in await store.plugin_healths(NOW)] == ["p2"]
+    assert [one.process for one in await store.plugin_healths("acme", NOW)] == ["p2"]
+    # What is not all leaves the rest as it was told.
+    await other_store.tell_healths("p2", {B: {}}, LATER, all_=False)
+    assert [one.plugin for one in await store.plugin_healths("acme", NOW)] == ["a", "b"]
+
+
+async def test_a_tenant_sees_what_is_told_of_it_and_of_all(store: DatabaseStore, other_store: DatabaseStore) -> None:
+    await store.tell_healths("p1", {A: {"failures": 1}, ("globex", "a"): {"failures": 2}, ("", "a"): {}}, LATER)
+    seen = {
+        tenant: sorted(one.tenant_id for one in await other_store.plugin_healths(tenant, NOW))
+        for tenant in ("acme", "globex", "initech", None)
+    }
+    assert seen == {"acme": ["", "acme"], "globex": ["", "globex"], "initech": [""], None: ["", "acme", "globex"]}
 
 
 async def test_a_persons_word_is_heard_once_by_each_process_that_told_of_the_plugin(
     store: DatabaseStore, other_store: DatabaseStore
 ) -> None:
     for process in ("p1", "p2"):
-        await store.tell_healths(process, {"a": {}, "b": {}}, LATER)
+        await store.tell_healths(process, {A: {}, B: {}, ("globex", "a"): {}}, LATER)
+    await other_store.resume_plugin("a", "acme")
+    assert {one[:3] for one in await told(store) if one[3]} == {("p1", *A), ("p2", *A)}
+    assert await store.tell_healths("p1", {A: {}, B: {}}, LATER, all_=False) == {A}
+    assert await store.tell_healths("p1", {A: {}, B: {}}, LATER, all_=False) == set()
+    assert await store.tell_healths("p2", {B: {}}, LATER + timedelta(seconds=1)) == {A}
+    # An operator's is for all tenants.
     await other_store.resume_plugin("a")
-    assert {(one.process, one.plugin) for one in await store.plugin_healths(NOW) if one.resumed} == {
-        ("p1", "a"),
-        ("p2", "a"),
-    }
-    assert await store.tell_healths("p1", {"a": {}, "b": {}}, LATER) == {"a"}
-    assert await store.tell_healths("p1", {"a": {}, "b": {}}, LATER) == set()
-    assert await store.tell_healths("p2", {"b": {}}, LATER + timedelta(seconds=1)) == set()
-    assert [one.resumed for one in await store.plugin_healths(NOW)] == [False] * 3
+    assert await store.tell_healths("p1", {}, NOW) == {A, ("globex", "a")}
+    assert await store.tell_healths("p2", {}, NOW) == set()
+    assert await told(store) == []
+
+
+async def told(store: DatabaseStore) -> list[tuple[str, str, str, bool]]:
+    found = await store.plugin_healths(None, NOW)
+    return [(one.process, one.tenant_id, one.plugin, one.resumed) for one in found]

@@ -114,3 +114,17 @@ async def test_two_processes_never_take_one_timer(store: DatabaseStore, other_st
 async def test_nothing_is_taken_without_plugins(store: DatabaseStore) -> None:
     await store.set_timer(timer())
     assert await store.claim_timers("p1", [], NOW, 10, 30) == []
+
+
+async def test_what_is_paused_is_not_taken_for_one_tenant_or_for_all(store: DatabaseStore) -> None:
+    await store.add_tenant("globex", "Globex")
+    for tenant in ("acme", "globex"):
+        await store.set_timer(timer(tenant=tenant))
+
+    async def taken(*paused: tuple[str, str]) -> list[str]:
+        found = await store.claim_timers("p1", ["bot"], NOW, 10, 0, paused=paused)
+        return sorted(due.tenant_id for due in found)
+
+    assert await taken() == ["acme", "globex"]
+    assert await taken(("acme", "bot"), ("globex", "other")) == ["globex"]
+    assert await taken(("", "bot")) == []

@@ -99,7 +99,7 @@ async def test_the_good_one_handles_each_message_once_and_the_culprits_are_named
             assert sorted(map(str, here.sent)) == sorted(f"re: m{n}" for n in range(MESSAGES))
             runner = here.gateway.runner
             names = ("raises", "hangs", "blocks", "nonsense", "good")
-            paused = {name: runner.health(name).reason for name in names}
+            paused = {name: runner.health(name, "acme").reason for name in names}
         page = metrics.render()[0].decode()
     assert paused == {
         "raises": "failing",

@@ -20,6 +20,7 @@ from structlog.testing import capture_logs
 
 from fivapp_whatsapp import Hold, hookimpl
 from fivapp_whatsapp.metrics import PrometheusMetrics
+from fivapp_whatsapp.plugins.records import HUNG, HUNG_OF_TENANT
 from fivapp_whatsapp.plugins.registry import Hook, Plugins
 from fivapp_whatsapp.plugins.runner import DEADLINE, DEADLINES, Runner
 from fivapp_whatsapp.plugins.threads import AT_MOST
@@ -295,6 +296,113 @@ async def test_a_hook_has_a_few_threads_of_its_own_and_what_waited_in_vain_for_o
     await bench.runner.close()
 
 
+async def test_calls_of_one_tenant_that_hang_in_threads_pause_the_hook_for_it_until_they_come_back() -> None:
+    end = threading.Event()
+
+    @hookimpl
+    def reply_to(message: Any) -> str:
+        if message == "hang":
+            end.wait(20)
+        return "pong"
+
+    bench = Bench(reply_to)
+
+    def call(message: str, tenant_id: str) -> Any:
+        given = {"message": message}
+        return bench.runner.call(bench.hook("reply_to"), given, tenant_id=tenant_id, timeout=0.2, again=True)
+
+    with capture_logs() as lines:
+        for _ in range(HUNG_OF_TENANT // 4):
+            outcomes = [result.outcome for result in await asyncio.gather(*(call("hang", "acme") for _ in range(4)))]
+            assert outcomes == ["late"] * 4
+    assert (await call("good", "acme")).outcome == "paused"
+    assert (await call("good", "globex")).value == "pong", "there are threads for the others"
+    told = next(line for line in lines if line["event"] == "plugin_paused")
+    assert (told["reason"], told["tenant_id"], told["seconds"]) == ("hanging", "acme", None)
+    assert "Restart the server" in told["hint"]
+    health = bench.runner.health("bot", "acme")
+    assert (health.reason, health.paused_until, health.paused_hooks) == ("hanging", None, ("reply_to",))
+    assert values(bench.metrics)["fivapp_plugin_threads_hung{hook=reply_to,plugin=bot}"] == HUNG_OF_TENANT
+    bench.runner.resume("bot", "acme")
+    assert bench.runner.paused("bot", "reply_to", "acme") == "hanging", "no word brings threads back"
+    end.set()
+    await until(lambda: bench.runner.paused("bot", "reply_to", "acme") is None)
+    assert (await call("good", "acme")).value == "pong"
+    await until(lambda: values(bench.metrics)["fivapp_plugin_threads_hung{hook=reply_to,plugin=bot}"] == 0)
+    await bench.runner.close()
+
+
+async def test_threads_that_hang_are_replaced_until_there_are_too_many_and_then_all_tenants_wait() -> None:
+    end = threading.Event()
+
+    @hookimpl
+    def reply_to(message: Any) -> str:
+        if message == "hang":
+            end.wait(20)
+        return "pong"
+
+    bench = Bench(reply_to)
+
+    def call(message: str, number: int) -> Any:
+        given = {"message": message}
+        return bench.runner.call(bench.hook("reply_to"), given, tenant_id=f"t{number}", timeout=0.2, again=True)
+
+    before = threading.active_count()
+    for first in range(0, HUNG, AT_MOST):
+        assert (await call("good", 99)).value == "pong"
+        await asyncio.gather(*(call("hang", first + number) for number in range(AT_MOST)))
+    assert (await call("good", 99)).outcome == "paused"
+    assert bench.runner.pauses() == [("", "bot", "reply_to")]
+    assert (bench.runner.health("bot", "t99").reason, bench.runner.health("bot", "t99").for_all) == ("hanging", True)
+    assert threading.active_count() - before <= HUNG + AT_MOST
+    end.set()
+    await until(lambda: bench.runner.pauses() == [])
+    assert (await call("good", 99)).value == "pong"
+    await until(lambda: threading.active_count() - before <= AT_MOST)
+    await bench.runner.close()
+
+
+async def test_a_file_that_is_loaded_again_has_threads_of_its_own(tmp_path: Path) -> None:
+    file = tmp_path / "bot.py"
+    source = "import time\nfrom fivapp_whatsapp import hookimpl\n@hookimpl\ndef reply_to():\n    time.sleep(1.5)\n"
+    file.write_text(source, encoding="utf-8")
+    plugins = Plugins.load(files=[file], installed=False)
+    metrics = PrometheusMetrics()
+    runner = Runner(plugins, clock=SteppedClock(), metrics=metrics)
+    calls = (runner.call(plugins.hooks("reply_to")[0], {}, timeout=0.1, tenant_id="acme") for _ in range(8))
+    await asyncio.gather(*calls)
+    assert runner.paused("bot", "reply_to", "acme") == "hanging"
+    file.write_text(source.replace("1.5", "0"), encoding="utf-8")
+    plugins.replace(file)
+    assert (await runner.call(plugins.hooks("reply_to")[0], {}, tenant_id="acme")).outcome == "ok"
+    await until(lambda: runner.health("bot", "acme").left == 0)
+    assert values(metrics)["fivapp_plugin_threads_hung{hook=reply_to,plugin=bot}"] == 0
+    await runner.close()
+
+
+async def test_a_caller_that_is_cancelled_leaves_a_thread_that_hangs_only_when_its_time_is_over() -> None:
+    begun, end = threading.Event(), threading.Event()
+
+    @hookimpl(timeout=0.3)
+    def reply_to() -> None:
+        begun.set()
+        end.wait(20)
+
+    bench = Bench(reply_to)
+    task = asyncio.create_task(bench.call("reply_to"))
+    await until(begun.is_set)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    hung = "fivapp_plugin_threads_hung{hook=reply_to,plugin=bot}"
+    assert hung not in values(bench.metrics)
+    await until(lambda: values(bench.metrics).get(hung) == 1)
+    assert bench.runner.health("bot").failures == 0
+    end.set()
+    await until(lambda: values(bench.metrics).get(hung) == 0)
+    await bench.runner.close()
+
+
 async def test_deadlines_are_the_callers_then_the_functions_then_the_hooks(monkeypatch: pytest.MonkeyPatch) -> None:
     @hookimpl(timeout=30)
     async def reply_to() -> Any:
@@ -405,7 +513,33 @@ async def test_the_other_hooks_of_a_plugin_run_on_while_one_is_paused() -> None:
     assert (await bench.call("reply_to")).outcome == "paused"
     assert (await bench.call("message_received")).value == "heard"
     assert bench.runner.paused("bot", "message_received") is None
-    assert bench.runner.pauses() == [("bot", "reply_to")]
+    assert bench.runner.pauses() == [("", "bot", "reply_to")]
+
+
+async def test_a_pause_is_the_tenants_whose_events_failed() -> None:
+    @hookimpl
+    async def reply_to(message: str) -> str:
+        if message == "bad":
+            raise ValueError
+        return message
+
+    bench = Bench(reply_to)
+
+    async def call(message: str, tenant_id: str) -> Any:
+        return await bench.runner.call(bench.hook("reply_to"), {"message": message}, tenant_id=tenant_id)
+
+    with capture_logs() as lines:
+        for _ in range(5):
+            await call("bad", "acme")
+    assert (lines[-1]["event"], lines[-1]["tenant_id"]) == ("plugin_paused", "acme")
+    assert (await call("good", "acme")).outcome == "paused"
+    assert (await call("good", "globex")).value == "good"
+    assert bench.runner.pauses() == [("acme", "bot", "reply_to")]
+    assert bench.runner.health("bot", "globex").failures == 0
+    bench.runner.resume("bot", "globex")
+    assert bench.runner.paused("bot", "reply_to", "acme") == "failing"
+    bench.runner.resume("bot", "acme")
+    assert (await call("good", "acme")).value == "good"
 
 
 async def test_an_event_that_fails_again_and_again_counts_once_towards_a_pause() -> None:
@@ -584,10 +718,13 @@ async def test_of_many_that_begin_at_once_and_block_only_three_do() -> None:
 
     bench = Bench(reply_to, stall_seconds=0.2)
     async with bench.watched():
-        results = await asyncio.gather(*(bench.call("reply_to") for _ in range(12)))
+        results = await asyncio.gather(
+            *(bench.runner.call(bench.hook("reply_to"), {}, tenant_id="acme") for _ in range(12))
+        )
     assert len(begun) == 3
     assert [each.outcome for each in results] == ["ok"] * 3 + ["paused"] * 9
     assert bench.counted("paused") == 9
+    assert bench.runner.pauses() == [("acme", "bot", "all")]
 
 
 CHILD = """

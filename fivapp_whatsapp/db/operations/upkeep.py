@@ -100,7 +100,7 @@ _OLD_WEBHOOKS = _old("fivapp_webhook_batch", "id", "id")
 _OLD_ANSWERS = _old("fivapp_plugin_answer", "message_id", "message_id")
 _OLD_STATE = _old("fivapp_plugin_state", "tenant_id, plugin, conversation_id, key", "expires_at")
 _OLD_PRESENCE = _old("fivapp_plugin_presence", "tenant_id, user_id, process", "until")
-_OLD_HEALTH = _old("fivapp_plugin_health", "process, plugin", "until")
+_OLD_HEALTH = _old("fivapp_plugin_health", "process, tenant_id, plugin", "until")
 _OLD_FAILURES = _old("fivapp_plugin_failure", "id", "state = 'dead' AND at")
 # The seqs of a log are in the order of time, so its old events are its first: the primary key finds them.
 _OLD_EVENTS = """

@@ -91,9 +91,12 @@ async def change_plugin(
     responses=problems(404),
 )
 async def resume_plugin(gateway: TheGateway, user: CurrentUser, plugin: FromPath[str]) -> PluginView:
-    """Let a plugin go on that was paused because it failed or blocked the server: in all processes, within seconds."""
+    """Let a plugin go on that was paused for the tenant as it failed or blocked: in all processes, within seconds.
+
+    What is paused for all tenants (`forAll`), or because its calls do not come back (`hanging`), stays paused.
+    """
     admin, name = PluginAdmin(gateway), plugin_name_of(plugin)
-    await admin.resume(name)
+    await admin.resume(user.tenant_id, name)
     return await admin.plugin(user.tenant_id, name)
 
 

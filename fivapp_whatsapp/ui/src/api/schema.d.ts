@@ -487,7 +487,9 @@ export interface paths {
         put?: never;
         /**
          * Lift a plugin's pause
-         * @description Let a plugin go on that was paused because it failed or blocked the server: in all processes, within seconds.
+         * @description Let a plugin go on that was paused for the tenant as it failed or blocked: in all processes, within seconds.
+         *
+         *     What is paused for all tenants (`forAll`), or because its calls do not come back (`hanging`), stays paused.
          */
         post: operations["resumePlugin"];
         delete?: never;
@@ -1136,6 +1138,8 @@ export interface components {
         PluginHealth: {
             /** @default 0 */
             failures: number;
+            /** @default false */
+            forAll: boolean;
             lastError?: string | null;
             /** @default 0 */
             late: number;
@@ -1147,7 +1151,7 @@ export interface components {
             pausedIn: number;
             pausedUntil?: string | null;
             /** @enum {null|string} */
-            reason?: "failing" | "blocking" | null;
+            reason?: "failing" | "blocking" | "hanging" | null;
             /** @default 0 */
             stalls: number;
         };

@@ -1,16 +1,26 @@
 import { expect, it } from "vitest";
 import { preferred, translate } from ".";
+import * as automations from "../pages/automations/words";
 import { en } from "./en";
-import { pt, type Key } from "./pt";
+import { pt, type Entry } from "./pt";
 
-const words = (entry: string | { one: string; other: string }) =>
+const words = (entry: Entry) =>
   [...new Set((typeof entry === "string" ? entry : entry.one + entry.other).match(/\{\w+\}/g) ?? [])].sort();
 
-it("both languages fill the same words in", () => {
-  for (const key of Object.keys(pt) as Key[]) {
+it.each([
+  ["all pages", { pt, en }],
+  ["automations", automations],
+] as const)("both languages fill the same words in: %s", (_, tables) => {
+  const english: Record<string, Entry> = tables.en;
+  for (const [key, entry] of Object.entries<Entry>(tables.pt)) {
     if (key === "quick.textHelp") continue; // it shows braces, in each language's own word
-    expect(words(en[key]), key).toEqual(words(pt[key]));
+    expect(words(english[key] ?? ""), key).toEqual(words(entry));
   }
+});
+
+it("a page's own words are known once it is loaded, and none has two meanings", () => {
+  expect(translate("pt-BR", "plugin.resume")).toBe("Retomar agora");
+  expect(Object.keys(automations.pt).filter((key) => key in pt)).toEqual([]);
 });
 
 it("one and many are told apart", () => {

@@ -1,19 +1,27 @@
 import { createContext, useContext, useEffect, useMemo, useState, type ReactNode } from "react";
 import { read, write } from "../lib/storage";
 import type { Language } from "../lib/time";
+import type { AutomationsKey } from "../pages/automations/words";
 import { en } from "./en";
-import { pt, type Entry, type Key } from "./pt";
+import { pt, type Entry, type Key as CommonKey } from "./pt";
 
-export type { Key };
+export type Key = CommonKey | AutomationsKey;
 export type Words = Record<string, string | number>;
 export type Translate = (key: Key, words?: Words) => string;
 
-const TABLES: Record<Language, Record<Key, Entry>> = { "pt-BR": pt, en };
+type Table = Readonly<Record<string, Entry>>;
+
+const TABLES: Record<Language, Table> = { "pt-BR": pt, en };
 const STORED = "fivapp.language";
+
+/** Adds the words of a page that is loaded when it is wanted; its keys are among `Key`. */
+export function learn(words: Record<Language, Table>): void {
+  for (const language of ["pt-BR", "en"] as const) TABLES[language] = { ...TABLES[language], ...words[language] };
+}
 
 /** Returns a text in a language; `n` among the words chooses between one and many. */
 export function translate(language: Language, key: Key, words: Words = {}): string {
-  const entry = TABLES[language][key];
+  const entry = TABLES[language][key] ?? key;
   const text = typeof entry === "string" ? entry : entry[plural(language, words.n)];
   return text.replace(/\{(\w+)\}/g, (braces, name: string) => (name in words ? String(words[name]) : braces));
 }

@@ -1,11 +1,13 @@
 import { beforeEach, expect, it } from "vitest";
 import type { Plugin, Tried } from "../../api/types";
+import { translate } from "../../i18n";
 import { leaving, aroundNav, unsaved, warn } from "../../lib/leaving";
 import { drafts, keep, sameJson } from "./drafts";
 import { answers, healthOf } from "./health";
 import { inOrder, moved } from "./order";
 import { descriptionOf, titleOf } from "./plugin-words";
 import { choicesOf, factsOf, memoryOf } from "./talk";
+import "./words";
 
 function plugin(values: Partial<Plugin> = {}): Plugin {
   return {
@@ -17,7 +19,7 @@ function plugin(values: Partial<Plugin> = {}): Plugin {
     hooks: ["reply_to"],
     enabled: true,
     configured: true,
-    health: { failures: 0, late: 0, stalls: 0, left: 0, pausedHooks: [], pausedIn: 0 },
+    health: { failures: 0, late: 0, stalls: 0, left: 0, pausedHooks: [], pausedIn: 0, forAll: false },
     config: {},
     schema: {},
     ...values,
@@ -48,6 +50,8 @@ it("what stops a plugin is said before all else", () => {
   expect(healthOf(plugin({ health: failing }), true).key).toBe("plugin.paused.failing");
   expect(healthOf(plugin({ health: failing, enabled: false }), true).key).toBe("plugin.off");
   expect(healthOf(plugin({ health: failing, problem: "x" }), true).key).toBe("plugin.invalid");
+  const hanging = { ...failing, reason: "hanging" as const };
+  expect(translate("pt-BR", healthOf(plugin({ health: hanging }), true).key)).toBe("Pausado: não responde");
   expect(healthOf(plugin(), false).key).toBe("plugin.allOff");
   expect(healthOf(plugin({ hooks: ["timer"] }), false).key).toBe("plugin.on");
   expect(healthOf(plugin({ configured: false }), true).key).toBe("plugin.defaults");

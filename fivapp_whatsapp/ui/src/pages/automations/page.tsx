@@ -13,6 +13,7 @@ import { Master } from "./master";
 import { PluginsList } from "./plugin-list";
 import { PluginSettings } from "./settings/settings";
 import { Trial } from "./trial";
+import "./words";
 import "./automations.css";
 import "./settings/settings.css";
 

@@ -124,7 +124,7 @@ export function PluginRow({ plugin, place, first, of, allOn, dragged, onDrag, on
 function Troubles({ plugin }: { plugin: Plugin }) {
   const { t, language } = useSpeech();
   const resume = useResume(plugin.name);
-  const { reason, pausedUntil, pausedHooks, pausedIn, failures, stalls, lastError } = plugin.health;
+  const { reason, pausedUntil, pausedHooks, pausedIn, forAll, failures, stalls, lastError } = plugin.health;
   return (
     <>
       {plugin.problem != null && (
@@ -136,13 +136,15 @@ function Troubles({ plugin }: { plugin: Plugin }) {
         <div className="trouble">
           <p>
             {t(`plugin.why.${reason}`)}{" "}
-            {reason === "failing" && t("plugin.pausedHooks", { hooks: pausedHooks.join(", ") })}{" "}
+            {pausedHooks.length > 0 && t("plugin.pausedHooks", { hooks: pausedHooks.join(", ") })}{" "}
             {pausedUntil != null && t("plugin.until", { time: clock(pausedUntil, language) })}{" "}
-            {pausedIn > 1 && t("plugin.pausedIn", { n: pausedIn })}
+            {pausedIn > 1 && t("plugin.pausedIn", { n: pausedIn })} {forAll && t("plugin.forAll")}
           </p>
-          <button type="button" className="button slim" disabled={resume.isPending} onClick={() => resume.mutate()}>
-            {t("plugin.resume")}
-          </button>
+          {!forAll && reason !== "hanging" && (
+            <button type="button" className="button slim" disabled={resume.isPending} onClick={() => resume.mutate()}>
+              {t("plugin.resume")}
+            </button>
+          )}
         </div>
       )}
       {lastError != null && (

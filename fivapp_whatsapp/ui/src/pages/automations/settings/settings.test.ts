@@ -1,3 +1,4 @@
+import "../words";
 import { expect, it } from "vitest";
 import { Problem } from "../../../api/problem";
 import { translate, type Key, type Words } from "../../../i18n";
