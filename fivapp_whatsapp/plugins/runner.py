@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import contextvars
 import inspect
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from types import TracebackType
 from typing import Any, Literal
 
 import msgspec
@@ -22,6 +20,7 @@ from fivapp_whatsapp.errors import Hold
 from fivapp_whatsapp.observe import get_logger
 from fivapp_whatsapp.ports import Clock, Metrics
 
+from .calls import Call, Job, abandon, drop, trace_of
 from .health import EVERY, EVERYBODY, Place, PluginHealth, Reason, in_one_process
 from .records import Records
 from .registry import Hook, Plugins
@@ -63,8 +62,8 @@ class Runner:
         # Of each hook by itself: what hangs in one leaves the others theirs.
         self._threads: dict[tuple[str, str], PluginThreads] = {}
         # Calls that somebody waits for, and those that nobody waits for any more; by task, for the watchdog.
-        self._calls: dict[object, _Call] = {}
-        self._left: dict[object, _Call] = {}
+        self._calls: dict[object, Call] = {}
+        self._left: dict[object, Call] = {}
         self._look: asyncio.TimerHandle | None = None
         self._told: set[asyncio.Task[None]] = set()
         self._closed = False
@@ -121,26 +120,26 @@ class Runner:
             self._failed(call, outcome, pauses=not (again or rehearsed), tell=not rehearsed)
         return Result(outcome, None, call.error, seconds)
 
-    def _begin(self, place: Place, hook: Hook, arguments: Mapping[str, Any], timeout: float | None) -> _Call:
+    def _begin(self, place: Place, hook: Hook, arguments: Mapping[str, Any], timeout: float | None) -> Call:
         loop = asyncio.get_running_loop()
-        call = _Call(place, hook, loop)
+        call = Call(place, hook, loop)
         given = hook.options.timeout if timeout is None else timeout
         call.deadline = loop.time() + (DEADLINES.get(hook.name, DEADLINE) if given is None else given)
         if hook.threaded:
             self._calls[call] = call
             call.threads = self._threads_of(hook)
-            call.threads.submit(_Job(call, arguments, self._returned))
+            call.threads.submit(Job(call, arguments, self._returned))
         else:
             self._start(call, self._run(call, arguments))
         if self._look is None:
             self._look = loop.call_later(_LOOK_EVERY, self._find_late)
         return call
 
-    def _start(self, call: _Call, work: Coroutine[Any, Any, None]) -> None:
+    def _start(self, call: Call, work: Coroutine[Any, Any, None]) -> None:
         call.task = call.key = call.loop.create_task(work, name=call.hook.location)
         self._calls[call.key] = call
 
-    async def _run(self, call: _Call, arguments: Mapping[str, Any]) -> None:
+    async def _run(self, call: Call, arguments: Mapping[str, Any]) -> None:
         hook = call.hook
         # Of several that begin in one turn of the loop the first ones may have led to a pause.
         if self._records.paused(*call.place) is not None:
@@ -156,7 +155,7 @@ class Runner:
         finally:
             self._ended(call)
 
-    async def _wait_for(self, call: _Call, value: Awaitable[Any]) -> None:
+    async def _wait_for(self, call: Call, value: Awaitable[Any]) -> None:
         try:
             call.value = await value
         except (KeyboardInterrupt, GeneratorExit):
@@ -166,14 +165,14 @@ class Runner:
         finally:
             self._ended(call)
 
-    def _returned(self, call: _Call, value: Any, error: BaseException | None) -> None:
+    def _returned(self, call: Call, value: Any, error: BaseException | None) -> None:
         """Take what a thread brought; a plain function may still return something to be awaited."""
         call.running = False
         if call.threads is not None:
             call.threads.returned()
         if error is None and inspect.isawaitable(value):
             if call.late or call.waiter.done():
-                _drop(value)
+                drop(value)
             else:
                 self._calls.pop(call.key, None)
                 self._start(call, self._wait_for(call, value))
@@ -181,7 +180,7 @@ class Runner:
         call.value, call.error = value, error
         self._ended(call)
 
-    def _ended(self, call: _Call) -> None:
+    def _ended(self, call: Call) -> None:
         if call.late:
             if self._left.pop(call.key, None) is not None:
                 self._records.left(call.place.tenant_id, call.place.plugin, -1)
@@ -203,7 +202,7 @@ class Runner:
         if self._calls:
             self._look = loop.call_later(_LOOK_EVERY, self._find_late)
 
-    def _give_up(self, call: _Call) -> None:
+    def _give_up(self, call: Call) -> None:
         """Answer whoever waits for a call that it came too late."""
         self._leave(call)
         if call.in_thread and not self._closed:
@@ -212,7 +211,7 @@ class Runner:
         if not call.waiter.done():
             call.waiter.set_result(None)
 
-    def _leave(self, call: _Call) -> None:
+    def _leave(self, call: Call) -> None:
         """Go on without a call: cancelled, it may end or not, and nobody waits for it."""
         if self._calls.pop(call.key, None) is None:
             return  # it has just ended
@@ -224,7 +223,7 @@ class Runner:
             call.task.add_done_callback(lambda _: self._ended(call))
             call.task.cancel()
 
-    def _hangs(self, call: _Call, change: int) -> None:
+    def _hangs(self, call: Call, change: int) -> None:
         """Count the thread of a call that hangs (1), or that came back at last (-1)."""
         if call.threads is None or call.hangs == (change > 0):
             return
@@ -265,9 +264,9 @@ class Runner:
             self._threads.pop(key).close()
         self._records.renewed(plugin)
 
-    def _failed(self, call: _Call, outcome: Outcome, *, pauses: bool, tell: bool) -> None:
+    def _failed(self, call: Call, outcome: Outcome, *, pauses: bool, tell: bool) -> None:
         hook, error = call.hook, call.error or RuntimeError("no error")
-        trace = _trace(error.__traceback__)
+        trace = trace_of(error.__traceback__, __file__)
         kind = type(error).__name__
         _log.warning(
             "plugin_hook_failed",
@@ -350,7 +349,7 @@ class Runner:
         if tasks:
             _, stubborn = await asyncio.wait(tasks, timeout=_CLOSE_SECONDS)
             for task in stubborn:
-                _abandon(task)
+                abandon(task)
         for threads in self._threads.values():
             threads.close()
 
@@ -361,77 +360,10 @@ class Runner:
         return threads
 
 
-class _Call:
-    """One call on its way; `late` means that nobody waits for it any more, `running` that a thread is at it."""
-
-    __slots__ = (
-        "deadline",
-        "error",
-        "hangs",
-        "hook",
-        "key",
-        "late",
-        "loop",
-        "paused",
-        "place",
-        "running",
-        "task",
-        "threads",
-        "value",
-        "waiter",
-    )
-
-    def __init__(self, place: Place, hook: Hook, loop: asyncio.AbstractEventLoop) -> None:
-        self.place = place
-        self.hook = hook
-        self.loop = loop
-        self.waiter: asyncio.Future[None] = loop.create_future()
-        self.task: asyncio.Task[None] | None = None
-        self.key: object = self
-        self.deadline = 0.0
-        self.late = False
-        self.paused = False
-        self.running = False
-        self.hangs = False
-        self.threads: PluginThreads | None = None
-        self.value: Any = None
-        self.error: BaseException | None = None
-
-    @property
-    def in_thread(self) -> bool:
-        """Tell whether a thread is at work for it."""
-        return self.running and self.task is None
-
-
-class _Job:
-    """The work of one call for a thread: with a copy of the caller's context, its end told to the loop."""
-
-    __slots__ = ("_arguments", "_call", "_context", "_done")
-
-    def __init__(self, call: _Call, arguments: Mapping[str, Any], done: Callable[..., None]) -> None:
-        self._call = call
-        self._arguments = arguments
-        self._context = contextvars.copy_context()
-        self._done = done
-
-    def __call__(self) -> None:
-        call, value, error = self._call, None, None
-        # Before the look at `late`: the loop sets that first, then looks at this.
-        call.running = True
-        if not call.late:  # it may have waited for a free thread until its time was over
-            try:
-                given = {name: self._arguments[name] for name in call.hook.arguments}
-                value = self._context.run(call.hook.function, **given)
-            except BaseException as exc:  # a thread has nobody else to tell
-                error = exc
-        with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
-            call.loop.call_soon_threadsafe(self._done, call, value, error)
-
-
 _PAUSED = Result("paused")
 
 
-def _outcome_of(call: _Call) -> Outcome:
+def _outcome_of(call: Call) -> Outcome:
     if call.late:
         return "late"
     if call.paused:
@@ -439,30 +371,6 @@ def _outcome_of(call: _Call) -> Outcome:
     if call.error is None:
         return "ok"
     return "held" if isinstance(call.error, Hold) and call.hook.name == "outgoing_message" else "failed"
-
-
-def _trace(inner: TracebackType | None) -> list[str]:
-    """Return where an error passed, as "file.py:12:function", the innermost last, without our own frames."""
-    frames: list[str] = []
-    while inner is not None:
-        code = inner.tb_frame.f_code
-        if code.co_filename != __file__:
-            frames.append(f"{code.co_filename.rpartition('/')[2]}:{inner.tb_lineno}:{code.co_name}")
-        inner = inner.tb_next
-    return frames[-8:]
-
-
-def _drop(value: Awaitable[Any]) -> None:
-    """Let go of something that was to be awaited, without a word of the interpreter about it."""
-    if inspect.iscoroutine(value):
-        value.close()
-
-
-def _abandon(task: asyncio.Task[None]) -> None:
-    """Take a task that swallows every cancel off the loop's list: `asyncio.run` would wait for it for ever."""
-    _log.warning("plugin_task_left_running", task=task.get_name())
-    task._log_destroy_pending = False  # type: ignore[attr-defined]  # what gather does with the tasks that it holds
-    asyncio.tasks._unregister_task(task)
 
 
 async def _forget_result(told: Awaitable[Result]) -> None:
