@@ -22,6 +22,10 @@ RULES: Mapping[str, tuple[str, str]] = {
     ),
     "reaction": ("Reações não recebem resposta.", "Reactions are not answered."),
     "too_old": ("A mensagem tinha mais de dois minutos.", "The message was more than two minutes old."),
+    "came_late": (
+        "A mensagem chegou com mais de dois minutos de atraso.",
+        "The message reached us more than two minutes late.",
+    ),
     "missed": (
         "Os robôs estavam parados e a mensagem esperou mais de dois minutos.",
         "The bots were away and the message waited for more than two minutes.",
@@ -55,6 +59,10 @@ RULES: Mapping[str, tuple[str, str]] = {
 OLD = timedelta(minutes=2)
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
+# What is older when it comes is history: a service that could not reach us tries again for minutes.
+HISTORY = HOUR
+# By these a message that no bot saw in time goes to people, as long as its contact waits.
+UNSEEN = frozenset({"came_late", "missed"})
 # These leave a system line when they begin; it is not told again so long, and a loop holds so long.
 TOLD: Mapping[str, timedelta | None] = {
     "human_answers": None,
@@ -91,15 +99,17 @@ def about_message(
 ) -> str | None:
     """Return the rule by which a message itself is not to be answered, or None.
 
-    What was old when it came is history; what came in time and is looked at late, by more than the `patience` of the
-    bots, was missed.
+    What was long ago when it came is history; what came late waited while nothing reached us; what came in time and is
+    looked at late, by more than the `patience` of the bots, was missed.
     """
     if message.direction != "incoming" or message.author.kind != "contact":
         return "own_message"
     if message.kind is MessageKind.REACTION:
         return "reaction"
-    if stored_at - message.at > OLD:
+    if stored_at - message.at >= HISTORY:
         return "too_old"
+    if stored_at - message.at > OLD:
+        return "came_late"
     return "missed" if now - stored_at > OLD + patience else None
 
 

@@ -68,9 +68,9 @@ def bots_failed(bots: Sequence[tuple[AnswerStep, Reason | None]], minutes: int, 
     return f"Nenhum robô pôde responder ({said}). Pessoas respondem aqui por {minutes} minutos."
 
 
-def bots_missed(minutes: int, language: str) -> str:
-    """Say that the bots were away while somebody waited, and that people answer now."""
-    why = rule_line("missed", language)
+def bots_missed(rule: str, minutes: int, language: str) -> str:
+    """Say by which rule no bot saw a message in time while somebody waited, and that people answer now."""
+    why = rule_line(rule, language)
     if language == "en":
         return f"{why} People answer here for {minutes} minutes."
     return f"{why} Pessoas respondem aqui por {minutes} minutos."

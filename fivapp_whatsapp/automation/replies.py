@@ -25,7 +25,7 @@ from fivapp_whatsapp.tenant import State
 
 from .asking import Asking, with_choice
 from .attempts import Attempts
-from .belt import BUDGET, HOUR, RULES, TOLD, Facts, about_message, may_loop, silencing
+from .belt import BUDGET, HOUR, RULES, TOLD, UNSEEN, Facts, about_message, may_loop, silencing
 from .bursts import Burst, Bursts
 from .chain import HOOK, Answer, Chain, Turn, TurnContext
 from .decisions import Decisions
@@ -138,7 +138,7 @@ class Automation:
         if await self._store.marked(tenant_id, [message.id]):
             return None
         about = about_message(message, event.at, self._clock.now(), self._decisions.patience)
-        turn = await self._turn(tenant_id, event, message, decided=about not in (None, "missed"))
+        turn = await self._turn(tenant_id, event, message, decided=about not in (None, *UNSEEN))
         if turn is None:
             return None
         turn.attempt = attempt
@@ -193,16 +193,15 @@ class Automation:
 
     async def _go_on(self, turn: Turn, *, about: str | None = None) -> bool:
         """Look at the rules, ask the bots that were not asked yet, and commit; False when the next bot waits."""
-        rule, notice = None if about == "missed" else about, None
+        rule, notice = None if about in UNSEEN else about, None
         if rule is None and not turn.bots:
             await self.chain.begin(turn)
             # Where there are no bots nobody wants to be told what silences them.
             rule = None if turn.bots else "no_bots"
         if rule is None:
             rule, notice = await self._silenced(turn)
-        if rule is None and about == "missed":
-            # Whom people have answered meanwhile waits no more.
-            rule = "missed" if (await turn.conversation()).waiting_since is not None else "too_old"
+        if rule is None and about in UNSEEN:
+            rule = about if await _waits(turn) else "too_old"
         if rule is not None:
             await self._finish(turn, None, rule, notice)
             return True
@@ -293,10 +292,12 @@ class Automation:
     async def _finish(self, turn: Turn, answer: Answer | None, rule: str | None, notice: str | None) -> None:
         hand_over_until = None
         gone = _all_gone(turn) if answer is None and rule is None else []
-        if gone or rule == "missed":
+        if gone or rule in UNSEEN:
             minutes = (await self._decisions.automation(turn.tenant_id)).pause_minutes
             hand_over_until = self._clock.now() + timedelta(minutes=minutes)
-            notice = bots_failed(gone, minutes, self._language) if gone else bots_missed(minutes, self._language)
+            notice = (
+                bots_failed(gone, minutes, self._language) if gone else bots_missed(str(rule), minutes, self._language)
+            )
             await self.has_human(*turn.key)
         elif answer is None and (held := [step for step in turn.steps if step.outcome == "held"]):
             notice = held_back(held[0].plugin, held[0].detail or "", self._language)
@@ -379,6 +380,15 @@ async def _told(memory: State) -> set[str]:
     """Return the rules that a conversation was told of."""
     values = await asyncio.gather(*(memory.get(rule) for rule in TOLD))
     return {rule for rule, value in zip(TOLD, values, strict=True) if value is not None}
+
+
+async def _waits(turn: Turn) -> bool:
+    """Tell whether a contact waits for an answer to what no bot saw in time.
+
+    Whom people have answered meanwhile waits no more; what was written before there was this session is its history.
+    """
+    conversation, session = await turn.conversation(), await turn.session()
+    return conversation.waiting_since is not None and turn.message.at >= session.created_at
 
 
 def _author(plugin: Plugin) -> Author:

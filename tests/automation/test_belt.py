@@ -108,7 +108,10 @@ def test_each_rule_silences_what_it_is_for(rule: str | None, case: Facts) -> Non
     [
         (None, message(), 0),
         (None, message(ago=120), 0),
-        ("too_old", message(ago=121), 0),
+        ("came_late", message(ago=121), 0),
+        ("came_late", message(ago=3599), 0),
+        ("too_old", message(ago=3600), 0),
+        ("came_late", message(ago=300), 121),
         ("missed", message(), 121),
         ("own_message", message(author=BOT), 0),
         ("own_message", message(author=Author(kind="phone")), 0),

@@ -513,13 +513,54 @@ async def test_what_fails_in_rehearsals_pauses_nothing_and_is_told_to_nobody(
         assert told == ["a reply_to"]
 
 
-async def test_a_thousand_old_messages_get_no_answer(sqlite_url: str, clock: MovingClock) -> None:
+async def test_a_thousand_old_messages_get_no_answer_and_no_line(sqlite_url: str, clock: MovingClock) -> None:
     async with world(sqlite_url, clock, says("a")) as here:
-        old = clock.now() - timedelta(minutes=3)
-        await asyncio.gather(*(here.tell_text(f"m{n}", _chat(n), old) for n in range(1000)))
+        # Hours ago, or, for what a session brings that was just set up, also minutes.
+        ages = [timedelta(hours=1), timedelta(days=3), timedelta(minutes=3)]
+        told = (here.tell_text(f"m{n}", _chat(n), clock.now() - ages[n % 3]) for n in range(1000))
+        await asyncio.gather(*told)
         await here.idle()
         assert here.sent == []
-        assert (await here.trail((await here.messages(_chat(1)))[0])).rule == "too_old"
+        for number in range(50):
+            assert await here.lines(_chat(number)) == []
+            assert (await here.conversation(_chat(number))).answered_by == "bot"
+        for message in await here.messages(_chat(1)):
+            assert (await here.trail(message)).rule == "too_old"
+
+
+async def test_what_came_late_goes_to_people_with_one_line_for_each_conversation(
+    database_url: str, clock: MovingClock
+) -> None:
+    async with world(database_url, clock, says("a")) as here:
+        await clock.move(3600)
+        sent = [clock.now() - timedelta(minutes=10, seconds=-n) for n in range(40)]
+        await asyncio.gather(*(here.tell_text(f"m{n}", _chat(n % 4), at) for n, at in enumerate(sent)))
+        conversation = await here.gateway.open_conversation("acme", _chat(4))
+        await here.gateway.dispatcher.drain(1)
+        asked = await here.says("já foi respondida", chat=_chat(4), at=clock.now() - timedelta(minutes=9), wait=False)
+        await here.gateway.send("acme", conversation.id, OutgoingMessage(text="sim"), author=API)
+    async with world(database_url, clock, says("a")) as here:
+        await here.idle()
+        assert here.sent == []
+        for number in range(4):
+            [line] = await here.lines(_chat(number))
+            assert line == (
+                "A mensagem chegou com mais de dois minutos de atraso. Pessoas respondem aqui por 30 minutos."
+            )
+            conversation = await here.conversation(_chat(number))
+            assert (conversation.answered_by, conversation.paused_until) == (
+                "human",
+                clock.now() + timedelta(minutes=30),
+            )
+            rules = [(await here.trail(each)).rule for each in await here.messages(_chat(number))]
+            assert rules == ["came_late"] + ["human_answers"] * 9
+        assert (await here.trail(asked)).rule == "too_old"
+        assert await here.lines(_chat(4)) == []
+        # What comes in time is answered as ever, and after the pause there too.
+        await here.says(chat=_chat(5))
+        await here.move(1801)
+        await here.says(chat=_chat(0))
+        assert here.sent == ["pong"] * 2
 
 
 async def test_who_wrote_while_the_bots_were_away_goes_to_people_with_one_line(

@@ -440,6 +440,7 @@ export const en: Record<Key, Entry> = {
   "rule.not_a_contact": "Only people and groups are answered, not channels, broadcasts or status posts.",
   "rule.reaction": "Reactions are not answered.",
   "rule.too_old": "The message was more than two minutes old.",
+  "rule.came_late": "The message reached us more than two minutes late.",
   "rule.missed": "The bots were away and the message waited for more than two minutes.",
   "rule.no_bots": "No bot is switched on.",
   "rule.bots_off": "Bots are switched off for this company.",

@@ -462,6 +462,7 @@ export const pt = {
   "rule.not_a_contact": "Só pessoas e grupos recebem resposta, não canais, listas ou status.",
   "rule.reaction": "Reações não recebem resposta.",
   "rule.too_old": "A mensagem tinha mais de dois minutos.",
+  "rule.came_late": "A mensagem chegou com mais de dois minutos de atraso.",
   "rule.missed": "Os robôs estavam parados e a mensagem esperou mais de dois minutos.",
   "rule.no_bots": "Nenhum robô está ligado.",
   "rule.bots_off": "Os robôs estão desligados nesta empresa.",
