@@ -13,7 +13,7 @@ GatewayError
 │   ├── AlreadyExists
 │   ├── SessionNotConnected
 │   ├── Hold                        a plugin holds a message back
-│   ├── OverBudget                  a conversation has had all the automatic messages that it may get for now
+│   │   └── OverBudget                  a conversation has had all the automatic messages that it may get for now
 │   └── RequestInProgress
 ├── NotAllowed
 │   ├── NotAuthenticated · InvalidWebhookKey · TenantSuspended · RoleRequired
@@ -174,7 +174,7 @@ class Hold(Conflict):
     code = "message_held"
 
 
-class OverBudget(Conflict):
+class OverBudget(Hold):
     """This conversation has had all the automatic messages that it may get for now.
 
     `rule` is the rule of the safety belt that says so: `rate_minute` or `rate_hour`.

@@ -351,7 +351,13 @@ class Gateway:
             queued = await self._known(tenant_id, idempotency_key, fingerprint)
             if queued is None:
                 ready = await self._host.outgoing.prepare(
-                    tenant_id, conversation, session, message, ask_plugins=ask_plugins, prepared=prepared
+                    tenant_id,
+                    conversation,
+                    session,
+                    message,
+                    key=_asking_key(idempotency_key),
+                    ask_plugins=ask_plugins,
+                    prepared=prepared,
                 )
                 with self.outbox.place(tenant_id) as owner:
                     queued = await self.store.queue_message(
@@ -640,6 +646,11 @@ def _default_name(session_id: str) -> str:
 
 def _pointer(field: str, code: str) -> dict[str, str]:
     return {"pointer": f"#/{field}", "code": code}
+
+
+def _asking_key(key: tuple[str, str] | None) -> str:
+    """Return what names a send that may run again to the plugins that look at it; nothing for one that does not."""
+    return "" if key is None else hashlib.sha256(msgspec.json.encode(key)).hexdigest()[:32]
 
 
 def _fingerprint(conversation_id: str, message: OutgoingMessage) -> str:

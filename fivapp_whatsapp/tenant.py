@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import msgspec
 
-from .errors import ConnectorError, Hold, InvalidInput, OverBudget
+from .errors import ConnectorError, InvalidInput, OverBudget
 from .models import (
     Author,
     Contact,
@@ -209,7 +209,7 @@ class TenantGateway:
                 automatic=self._scope.automatic,
             )
         except OverBudget as exc:
-            raise Hold(self._gateway.automation.say(exc.rule)) from None
+            raise OverBudget(self._gateway.automation.say(exc.rule), rule=exc.rule) from None
         return sent.message
 
     async def note(self, conversation_id: str, text: str, *, key: str | None = None) -> Message:

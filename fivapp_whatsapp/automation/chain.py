@@ -65,6 +65,8 @@ class Turn:
         # Why a step brought no answer, by its number.
         self.reasons: dict[int, Reason] = {}
         self.asked = 0
+        # How many answers were made ready to be queued, also those that were held back then.
+        self.prepared = 0
         self.attempt = 1
         self.silent_since = now
         # The rules that its conversation was told of lately.

@@ -62,18 +62,20 @@ class Outgoing:
         session: Session,
         message: OutgoingMessage,
         *,
+        key: str = "",
         ask_plugins: bool = True,
         prepared: bool = False,
     ) -> OutgoingMessage:
         """Return a message as it is to be queued; one that is `prepared` is that already.
 
+        `key` names what may run again: what plugins do when they are asked is then done once.
         Raises Hold, RecipientMismatch, InvalidInput, CapabilityMissing, SessionNotConnected, MessageNotFound.
         """
         await self.check(conversation, session, message)
         if prepared:
             return message
         if ask_plugins and self._plugins.hooks(_HOOK):
-            changed = await self.ask(tenant_id, conversation, session, message)
+            changed = await self.ask(tenant_id, conversation, session, message, key=key)
             if changed is not message:
                 await self.check(conversation, session, changed)
                 message = changed
@@ -121,6 +123,7 @@ class Outgoing:
         session: Session,
         message: OutgoingMessage,
         *,
+        key: str = "",
         view: View | None = None,
     ) -> OutgoingMessage:
         """Ask each plugin once, in the order of the chain: what one returns, the next one sees. Raises Hold.
@@ -130,7 +133,7 @@ class Outgoing:
         for plugin in await self._decisions.order(tenant_id):
             if not plugin.hooks.get(_HOOK) or not (await self._decisions.plugin(tenant_id, plugin.name)).on:
                 continue
-            for hook in plugin.hooks[_HOOK]:
+            for number, hook in enumerate(plugin.hooks[_HOOK]):
                 context = Context(
                     self._store,
                     self._clock,
@@ -141,7 +144,7 @@ class Outgoing:
                     message=message,
                     contact=await self._contact(tenant_id, hook, conversation),
                 )
-                scope = Scope(hook=_HOOK, conversation_id=conversation.id)
+                scope = Scope(key=_key(key, number), hook=_HOOK, conversation_id=conversation.id, automatic=True)
                 result = await self._asking.call(hook, context, scope, view=view, check=_message_or_none)
                 message = self._after(hook, result, message)
         return message
@@ -164,6 +167,12 @@ class Outgoing:
         if "contact" not in hook.arguments or conversation.contact_id is None:
             return None
         return await self._store.contact(tenant_id, conversation.contact_id)
+
+
+def _key(key: str, number: int) -> str:
+    if not key:
+        return ""
+    return f"{key}:{_HOOK}" if number == 0 else f"{key}:{_HOOK}.{number}"
 
 
 def _message_or_none(value: object) -> OutgoingMessage | None:

@@ -214,7 +214,9 @@ class Automation:
     def _preparing(self, turn: Turn) -> Callable[[OutgoingMessage], Any]:
         async def prepare(message: OutgoingMessage) -> OutgoingMessage:
             conversation, session = await turn.conversation(), await turn.session()
-            return await self._outgoing.prepare(turn.tenant_id, conversation, session, message)
+            turn.prepared += 1
+            key = f"{turn.event.seq}:{HOOK}:{turn.prepared}"
+            return await self._outgoing.prepare(turn.tenant_id, conversation, session, message, key=key)
 
         return prepare
 

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from fivapp_whatsapp.errors import Hold
+from fivapp_whatsapp.errors import Hold, OverBudget
 from fivapp_whatsapp.observe import get_logger
 from fivapp_whatsapp.ports import Clock, Metrics
 
@@ -370,7 +370,9 @@ def _outcome_of(call: Call) -> Outcome:
         return "paused"
     if call.error is None:
         return "ok"
-    return "held" if isinstance(call.error, Hold) and call.hook.name == "outgoing_message" else "failed"
+    # What such a function may not send itself holds back nobody's message.
+    holds = isinstance(call.error, Hold) and not isinstance(call.error, OverBudget)
+    return "held" if holds and call.hook.name == "outgoing_message" else "failed"
 
 
 async def _forget_result(told: Awaitable[Result]) -> None:
