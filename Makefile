@@ -13,7 +13,7 @@ DIST := $(UI)/dist/index.html
 NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix $(UI)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv ui api screenshots pictures demo test bench check format
+.PHONY: help venv ui api screenshots pictures demo test bench faults check format
 .DELETE_ON_ERROR:
 
 help: ## Say what can be made
@@ -65,6 +65,9 @@ test: $(STAMP) $(DIST) ## Run all tests; ARGS go to pytest
 
 bench: $(STAMP) ## Measure ours against yardsticks; ARGS='--short --json', or the names of rows
 	@exec $(BIN)/python -m benchmarks $(ARGS)
+
+faults: $(STAMP) ## Kill and disturb, then look for what is lost; ARGS='--short --json', or the names of scenarios
+	@exec $(BIN)/python -m benchmarks.faults $(ARGS)
 
 check: $(STAMP) $(DIST) ## Format, lint, types, import contracts; the pages' checks, tests and size
 	$(BIN)/ruff format --check .

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
@@ -72,16 +74,17 @@ async def _prepare(url: str, conversations: int) -> list[str]:
 
 async def kept(url: str) -> Kept:
     """Count what a database has."""
-    if url.startswith("sqlite"):
-        connection = sqlite3.connect(url.removeprefix("sqlite:///"))
-        try:
-            rows: list[Sequence[int]] = [connection.execute(sql).fetchone() for sql in _COUNTS]
-        finally:
-            connection.close()
-    else:
-        postgres = await asyncpg.connect(url)
-        try:
-            rows = [await postgres.fetchrow(sql) for sql in _COUNTS]
-        finally:
-            await postgres.close()
+    rows = [(await fetch(url, sql))[0] for sql in _COUNTS]
     return Kept(*map(int, (*rows[0], *rows[1], rows[2][0])))
+
+
+async def fetch(url: str, sql: str) -> list[Sequence[Any]]:
+    """Return the rows of a query, asked beside the gateway."""
+    if url.startswith("sqlite"):
+        with contextlib.closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
+            return connection.execute(sql).fetchall()
+    postgres = await asyncpg.connect(url)
+    try:
+        return list(await postgres.fetch(sql))
+    finally:
+        await postgres.close()

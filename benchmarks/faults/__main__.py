@@ -1,0 +1,114 @@
+"""`make faults`: the scenarios, one after the other; the exit code is 1 when anything was not as promised."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import random
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+import msgspec
+
+from benchmarks import machine
+from benchmarks.databases import fetch
+from fivapp_whatsapp.testing.postgres import create_database, postgres_server
+
+from . import evidence
+from .running import Form, Row, run_scenario
+from .scenarios import BOTH, SCENARIOS, Scenario
+
+LONG = Form(operations=10_000, share=1.0, limit=600)
+SHORT = Form(operations=1_000, share=0.2, limit=120)
+
+
+def main() -> int:
+    """Run, print and write down; what is asked of it beside that is said by --help."""
+    arguments = _arguments()
+    # So that the processes of a run end with it, however it is ended.
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    form = SHORT if arguments.short else LONG
+    if arguments.operations:
+        form = msgspec.structs.replace(form, operations=arguments.operations)
+    with contextlib.redirect_stdout(sys.stderr if arguments.json else sys.stdout), contextlib.ExitStack() as stack:
+        print(f"{machine.described()}; PostgreSQL with fsync on, SQLite with synchronous=FULL")
+        folder = Path(arguments.keep or stack.enter_context(tempfile.TemporaryDirectory(prefix="fivapp-faults-")))
+        urls = Urls(stack, folder)
+        kept = []
+        for name in arguments.scenarios or SCENARIOS:
+            for database in SCENARIOS[name].databases:
+                if database in arguments.databases:
+                    row = _run(SCENARIOS[name], database, urls, arguments.seed, form)
+                    kept.append(evidence.kept(row, urls.postgres_version))
+        rows = [each.row for each in kept]
+        for row in rows:
+            print(f"{row.scenario:<24} {row.database:<12} {row.acknowledged:>8,} acknowledged  {evidence.said(row)}")
+    if not (arguments.short or arguments.operations):
+        evidence.write(kept, SCENARIOS)
+    print(msgspec.json.encode({"results": [_result(row) for row in rows if row.not_run is None]}).decode())
+    return int(any(row.wrong for row in rows))
+
+
+class Urls:
+    """Makes a database for each run; PostgreSQL starts when the first one needs it."""
+
+    def __init__(self, stack: contextlib.ExitStack, folder: Path) -> None:
+        self.folder = folder
+        self.postgres_version: str | None = None
+        self._stack = stack
+        self._server: str | None = None
+
+    def new(self, database: str, place: Path) -> str:
+        """Return the URL of a new database."""
+        if database == "sqlite":
+            return f"sqlite:///{place}/fivapp.db"
+        if self._server is None:
+            self._server = self._stack.enter_context(postgres_server(durable=True))
+            [[self.postgres_version]] = asyncio.run(fetch(self._server, "SHOW server_version"))
+        return asyncio.run(create_database(self._server))
+
+
+def _run(scenario: Scenario, database: str, urls: Urls, seed: int | None, form: Form) -> Row:
+    seed = random.SystemRandom().randrange(1 << 31) if seed is None else seed
+    place = urls.folder / f"{scenario.name}-{database}"
+    place.mkdir(parents=True, exist_ok=True)
+    print(f"{scenario.name} on {database}, seed {seed}: {scenario.does}", flush=True)
+    row = run_scenario(scenario, database, urls.new(database, place), place, seed, form)
+    again = "" if not row.wrong else f"; again with ARGS='{scenario.name} --databases {database} --seed {seed}'"
+    print(f"  {evidence.said(row)}: {_figures(row)}{again}", flush=True)
+    return row
+
+
+def _figures(row: Row) -> str:
+    return (
+        f"{row.operations:,} operations, {row.acknowledged:,} acknowledged, {row.faults} faults; {row.lost} lost, "
+        f"{row.duplicated} duplicated, {row.disordered} out of order, {row.missed} missed, {row.unknown} left unknown; "
+        f"{row.seconds:.0f} s"
+    )
+
+
+def _result(row: Row) -> dict[str, object]:
+    name = f"{row.scenario}_{row.database}"
+    return {"name": name, "value": row.wrong, "spread": 0, "budget": 0, "better": "lower"}
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make faults", description=__doc__)
+    parser.add_argument("scenarios", nargs="*", help=f"only these: {', '.join(SCENARIOS)}", metavar="SCENARIO")
+    parser.add_argument("--short", action="store_true", help="a tenth of the operations")
+    parser.add_argument("--json", action="store_true", help="stdout carries the last line alone")
+    parser.add_argument("--seed", type=int, help="repeat what went wrong with this seed")
+    parser.add_argument("--operations", type=int, help="acknowledged operations of each scenario at least")
+    parser.add_argument("--databases", nargs="+", choices=BOTH, default=BOTH)
+    parser.add_argument("--keep", help="keep histories, logs and databases in this folder")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.scenarios) - SCENARIOS.keys():
+        parser.error(f"there is no scenario {', '.join(sorted(unknown))}")
+    return arguments
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,21 @@
+"""`serve` as a process of a run, on a port that it keeps over its restarts.
+
+python -m benchmarks.faults.gateway PORT [MISHAP …]
+"""
+
+from __future__ import annotations
+
+import sys
+
+from fivapp_whatsapp.commands.serve import run_server
+from fivapp_whatsapp.plugins.registry import Plugins
+from fivapp_whatsapp.settings import load_settings
+
+
+def main(port: int) -> None:
+    """Serve until SIGTERM."""
+    run_server(load_settings(port=port), Plugins.load(installed=False))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,117 @@
+"""The load: contacts that write and agents that send, each in a place of its own, one message after the other.
+
+Both do as services and browsers do: what was not answered, or with 503, is asked again until it is acknowledged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+
+import msgspec
+
+from benchmarks.requests import post
+
+from .caller import Caller, NoAnswer
+from .history import History, Operation, Place
+from .world import World
+
+# What a gateway may answer under faults; it is asked again after all of these.
+AGAIN = frozenset({409, 429, 503})
+_PAUSE_SECONDS = 0.02
+
+
+class Load:
+    """Runs all places of a world until so many operations are acknowledged; `hurry` seconds lie between two of one."""
+
+    def __init__(self, world: World, history: History, rng: random.Random, *, goal: int, pause: float = 0.0) -> None:
+        self.goal = goal
+        self.unexpected: list[str] = []
+        self.recoveries: list[float] = []
+        self._world = world
+        self._history = history
+        self._rng = rng
+        self._pause = pause
+        self._over = False
+        self._faulty_since: float | None = None
+
+    @property
+    def reached(self) -> bool:
+        """Tell whether enough is acknowledged."""
+        return self._history.acknowledged >= self.goal
+
+    def end(self) -> None:
+        """Begin no more operations; those that were begun are brought to their end."""
+        self._over = True
+
+    def fault(self) -> None:
+        """Measure from now on until the next acknowledgement."""
+        self._faulty_since = time.monotonic()
+
+    async def run(self) -> None:
+        """Run until `end` and until every operation that was begun is acknowledged."""
+        async with asyncio.TaskGroup() as group:
+            for place in self._world.places:
+                group.create_task(self._write(place))
+
+    async def _write(self, place: Place) -> None:
+        caller, number = Caller(), 0
+        try:
+            while not self._over:
+                await self._bring(caller, self._history.invoke(place, number))
+                number += 1
+                if self._pause:
+                    await asyncio.sleep(self._pause)
+        finally:
+            caller.close()
+
+    async def _bring(self, caller: Caller, operation: Operation) -> None:
+        """Ask until it is acknowledged, each time at any gateway that runs."""
+        request = self._request(operation)
+        while True:
+            ready = [gateway.port for gateway in self._world.gateways if gateway.ready]
+            if ready and await self._ask(caller, self._rng.choice(ready), request, operation):
+                return
+            await asyncio.sleep(_PAUSE_SECONDS * self._rng.uniform(0.5, 1.5))
+
+    async def _ask(self, caller: Caller, port: int, request: bytes, operation: Operation) -> bool:
+        began = time.monotonic()
+        try:
+            status, body = await caller.post(port, request)
+        except NoAnswer as exc:
+            self._history.unanswered(operation, str(exc))
+            return False
+        self._history.answered(operation, status)
+        if operation.acknowledged:
+            if self._faulty_since is not None and began > self._faulty_since:
+                self.recoveries.append(time.monotonic() - self._faulty_since)
+                self._faulty_since = None
+            return True
+        if status not in AGAIN:
+            self.unexpected.append(f"{status} for {operation.text}: {body[:300].decode(errors='replace')}")
+        return False
+
+    def _request(self, operation: Operation) -> bytes:
+        place = operation.place
+        if place.kind == "webhook":
+            return webhook(self._world.keys.api_key, operation)
+        return post(
+            f"/api/conversations/{place.conversation_id}/send-message",
+            msgspec.json.encode({"text": operation.text}),
+            f"authorization: Bearer {self._world.tokens[place.tenant_id]}",
+            f"idempotency-key: {operation.text.replace(' ', '-')}",
+        )
+
+
+def webhook(key: str, operation: Operation) -> bytes:
+    """Return the webhook of an operation, the same each time."""
+    place = operation.place
+    body = {
+        "tenantId": place.session_id,
+        "from": place.chat_id,
+        "message": operation.text,
+        "messageId": f"false_{place.chat_id}_{place.session_id}.{operation.number}",
+        "timestamp": int(time.time()),
+    }
+    return post("/api/webhooks/whatsapp", msgspec.json.encode(body), f"x-api-key: {key}")

@@ -1,0 +1,141 @@
+"""One run of one scenario on one database: load, nemesis, a pause to come to rest, the checker."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import statistics
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+
+from .checker import Found, Verdict, check
+from .history import History
+from .load import Load
+from .nemesis import Run
+from .scenarios import Scenario
+from .world import World
+
+_REST_SECONDS = 90.0
+_TOLD_EVERY = 5.0
+
+
+class Row(msgspec.Struct, kw_only=True):
+    """A row of the table; times in seconds."""
+
+    scenario: str
+    database: str
+    seed: int
+    operations: int = 0
+    acknowledged: int = 0
+    faults: int = 0
+    lost: int = 0
+    duplicated: int = 0
+    disordered: int = 0
+    phantom: int = 0
+    missed: int = 0
+    stuck: int = 0
+    unknown: int = 0
+    recovery_p50: float | None = None
+    recovery_max: float | None = None
+    seconds: float = 0.0
+    error: str | None = None
+    not_run: str | None = None
+
+    @property
+    def wrong(self) -> int:
+        """Return how much was not as promised."""
+        counts = self.lost, self.duplicated, self.disordered, self.phantom, self.missed, self.stuck
+        return sum(counts) + (self.error is not None)
+
+
+class Form(msgspec.Struct, frozen=True, kw_only=True):
+    """How much of everything: acknowledged operations, the share of a scenario's rounds, seconds in which it ends."""
+
+    operations: int
+    share: float
+    limit: float
+
+
+def run_scenario(scenario: Scenario, database: str, url: str, folder: Path, seed: int, form: Form) -> Row:
+    """Run it and return its row; what goes wrong with the run itself is the row's error."""
+    row = Row(scenario=scenario.name, database=database, seed=seed)
+    began = time.monotonic()
+    try:
+        asyncio.run(_run(scenario, row, url, folder, form))
+    except TimeoutError:
+        row.error = f"it did not end within {form.limit:.0f} s"
+    except Exception as exc:
+        row.error = f"{type(exc).__name__}: {exc}"
+    row.seconds = round(time.monotonic() - began, 1)
+    return row
+
+
+async def _run(scenario: Scenario, row: Row, url: str, folder: Path, form: Form) -> None:
+    # A generator for each side, so that what the load does changes nothing of what goes wrong, and when.
+    load_rng, nemesis_rng = random.Random(f"{row.seed}:load"), random.Random(f"{row.seed}:nemesis")
+    async with asyncio.timeout(form.limit):
+        async with World(folder, url, gateways=scenario.gateways) as world:
+            with History(folder / "history.jsonl") as history:
+                load = Load(world, history, load_rng, goal=form.operations)
+                rounds = max(1, round(scenario.rounds * form.share))
+                run = Run(world, load, history, nemesis_rng, rounds=rounds)
+                await _drive(scenario, run)
+                await _rest(world)
+                _fill(row, run, check(history.operations, await _look(world)))
+
+
+async def _drive(scenario: Scenario, run: Run) -> None:
+    async with asyncio.TaskGroup() as group:
+        telling = group.create_task(_tell(run))
+        loading = group.create_task(run.load.run())
+        try:
+            await scenario.nemesis(run)
+        finally:
+            run.load.end()
+        await loading
+        telling.cancel()
+
+
+async def _tell(run: Run) -> None:
+    """Say how far it is, every few seconds."""
+    while True:
+        await asyncio.sleep(_TOLD_EVERY)
+        print(f"    {run.history.acknowledged} of {run.load.goal} acknowledged, {run.faults} faults", file=sys.stderr)
+
+
+async def _rest(world: World) -> None:
+    """Wait until nothing is on its way any more; what never comes to rest is found by the checker."""
+    deadline = time.monotonic() + _REST_SECONDS
+    while time.monotonic() < deadline:
+        if not await world.sends_left() and not await world.webhooks_left():
+            return
+        await asyncio.sleep(0.2)
+
+
+async def _look(world: World) -> Found:
+    return Found(
+        stored=await world.stored(),
+        arrived=await world.arrived(),
+        heads=await world.heads(),
+        events=await world.events(),
+        stuck=await world.sends_left() + await world.webhooks_left(),
+    )
+
+
+def _fill(row: Row, run: Run, verdict: Verdict) -> None:
+    row.operations, row.acknowledged = len(run.history.operations), run.history.acknowledged
+    row.faults = run.faults
+    for name in ("lost", "duplicated", "disordered", "phantom", "missed", "stuck", "unknown"):
+        setattr(row, name, getattr(verdict, name))
+    if recoveries := run.load.recoveries:
+        row.recovery_p50 = round(statistics.median(recoveries), 2)
+        row.recovery_max = round(max(recoveries), 2)
+    problems = [*verdict.details, *run.load.unexpected[:5], *run.world.errors()[:5]]
+    if run.load.unexpected or run.world.errors():
+        row.error = problems[-1]
+    for problem in problems:
+        print(f"    {problem}", file=sys.stderr)
+    print(f"    answers: {dict(run.history.answers)}", file=sys.stderr)

@@ -1,0 +1,266 @@
+"""One run's world: a database, a connection service with fake phones, gateways; each a process of this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from benchmarks.databases import fetch
+from benchmarks.processes import Secrets, environment, free_port
+from fivapp_whatsapp.commands.token import issue_token
+from fivapp_whatsapp.db.store import DatabaseStore
+from fivapp_whatsapp.models import SessionStatus, SessionUpdate
+from fivapp_whatsapp.settings import Secret, Settings
+
+from .caller import Caller, NoAnswer
+from .checker import Stored
+from .history import Place
+
+TENANTS = ("acme", "bravo")
+SESSIONS_EACH = 4
+# A lease is three times as long as a call may take: what a killed process had in flight is tried again after 3 s.
+CALL_SECONDS = 1.0
+_START_SECONDS = 40.0
+_SETTINGS = {
+    "FIVAPP_CONNECTOR_TIMEOUT": str(CALL_SECONDS),
+    "FIVAPP_SEND_WAIT": "2",
+    "FIVAPP_SEND_RATE": "0",
+    "FIVAPP_SOCKETS_PER_USER": "10000",
+    "FIVAPP_SOCKETS_PER_TENANT": "10000",
+    "FIVAPP_LOG_LEVEL": "warning",
+}
+_MESSAGES = (
+    "SELECT tenant_id, session_id, conversation_id, id, direction, seq, status, text FROM fivapp_message"
+    " WHERE direction IN ('incoming', 'outgoing') AND kind = 'text'"
+)
+
+
+_libc = ctypes.CDLL(None)
+_PR_SET_PDEATHSIG = 1
+
+
+def _end_with_us() -> None:
+    """Let the kernel kill this process when its parent is gone, however that ended (prctl(2))."""
+    _libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
+
+
+class Child:
+    """A process that is started again on the same port, with a log that all its lives share."""
+
+    def __init__(self, name: str, arguments: Sequence[str], port: int, folder: Path, settings: dict[str, str]) -> None:
+        self.name = name
+        self.port = port
+        self.log = folder / f"{name}.log"
+        self.ready = False
+        self._command = [sys.executable, "-m", *arguments]
+        self._settings = settings
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """Return the id of its present life. Raises RuntimeError when there is none."""
+        if self._process is None:
+            raise RuntimeError(f"{self.name} does not run")
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Tell whether it runs."""
+        return self._process is not None and self._process.poll() is None
+
+    async def start(self) -> None:
+        """Start it and wait until it answers. Raises RuntimeError with the end of its log."""
+        with self.log.open("ab") as output:
+            self._process = subprocess.Popen(  # returns at once
+                self._command,
+                env=self._settings,
+                stdout=output,
+                stderr=output,
+                stdin=subprocess.DEVNULL,
+                preexec_fn=_end_with_us,
+            )
+        deadline = time.monotonic() + _START_SECONDS
+        while not await self._answers():
+            if not self.alive or time.monotonic() > deadline:
+                raise RuntimeError(f"{self.name} did not start:\n{self.log.read_text()[-2000:]}")
+            await asyncio.sleep(0.05)
+        self.ready = True
+
+    async def _answers(self) -> bool:
+        caller = Caller()
+        try:
+            await caller.post(self.port, b"GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n", seconds=2)
+        except NoAnswer:
+            return False
+        finally:
+            caller.close()
+        return True
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal, if it runs."""
+        if self._process is not None and self.alive:
+            self._process.send_signal(number)
+
+    async def kill(self) -> None:
+        """End it at once, as a crash would."""
+        self.ready = False
+        self.signal(signal.SIGKILL)
+        await self.ended(10)
+
+    async def stop(self, seconds: float = 30.0) -> int:
+        """Ask it to end and return its exit code; it is killed when that takes too long."""
+        self.ready = False
+        self.signal(signal.SIGTERM)
+        return await self.ended(seconds)
+
+    async def ended(self, seconds: float) -> int:
+        """Wait for its end and return its exit code; it is killed when that takes too long."""
+        process = self._process
+        if process is None:
+            return 0
+        deadline = time.monotonic() + seconds
+        while process.poll() is None:
+            if time.monotonic() > deadline:
+                process.kill()
+            await asyncio.sleep(0.01)
+        return process.returncode
+
+
+class World:
+    """`async with World(…) as world`: the gateways answer, all sessions are paired, and each place is known."""
+
+    def __init__(self, folder: Path, url: str, *, gateways: int = 1, writers: int = 24, senders: int = 16) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.url = url
+        self.keys = Secrets.new()
+        self.sessions = [
+            (tenant, tenant if number == 0 else f"{tenant}.s{number}")
+            for tenant in TENANTS
+            for number in range(SESSIONS_EACH)
+        ]
+        self.places: list[Place] = []
+        self._writers = writers
+        self._senders = senders
+        self._phone = Caller()
+        self.service = self._child("service", "fivapp_whatsapp", "simulate", "--no-contacts", "--port", "{port}")
+        self.gateways = [
+            self._child(f"gateway{number}", "benchmarks.faults.gateway", "{port}") for number in range(gateways)
+        ]
+        self.tokens = {tenant: self._token(tenant) for tenant in TENANTS}
+
+    def _child(self, name: str, *words: str) -> Child:
+        port = free_port()
+        service_port = port if name == "service" else self.service.port
+        settings = environment(self.keys, service_port, self.url) | _SETTINGS
+        return Child(name, [word.format(port=port) for word in words], port, self.folder, settings)
+
+    def _token(self, tenant_id: str) -> str:
+        settings = Settings(jwt_secret=Secret(self.keys.jwt_secret))
+        return issue_token(settings, tenant_id, "agent", hours=12, user_id="faults", program=True)
+
+    async def __aenter__(self) -> World:
+        try:
+            await self._prepare()
+            await self.service.start()
+            for _, session_id in self.sessions:
+                await self.service_call("POST", "/sessions/start", tenantId=session_id, name=session_id)
+                await self.service_call("POST", f"/simulator/sessions/{session_id}/scan")
+            await asyncio.gather(*(gateway.start() for gateway in self.gateways))
+            await self.send_webhooks_to(self.gateways[0].port)
+        except BaseException:
+            await self.__aexit__()
+            raise
+        return self
+
+    async def __aexit__(self, *_exc_info: object) -> None:
+        self._phone.close()
+        await asyncio.gather(*(child.stop(10) for child in (self.service, *self.gateways)))
+
+    async def _prepare(self) -> None:
+        """Make tenants, sessions and the conversations that are sent to."""
+        store = DatabaseStore(self.url, server=False)
+        await store.start()
+        try:
+            for tenant_id in TENANTS:
+                await store.add_tenant(tenant_id, tenant_id)
+            for tenant_id, session_id in self.sessions:
+                await store.add_session(tenant_id, session_id, session_id, "connection_service")
+                update = SessionUpdate(session_id=session_id, status=SessionStatus.CONNECTED, phone="5511999990000")
+                await store.change_session(tenant_id, session_id, desired="running", update=update)
+            for number in range(self._writers):
+                tenant_id, session_id = self.sessions[number % len(self.sessions)]
+                self.places.append(Place("webhook", tenant_id, session_id, f"5511{910000000 + number}@c.us"))
+            for number in range(self._senders):
+                tenant_id, session_id = self.sessions[number % len(self.sessions)]
+                chat_id = f"5511{920000000 + number}@c.us"
+                opened = await store.open_conversation(tenant_id, session_id, chat_id)
+                self.places.append(Place("send", tenant_id, session_id, chat_id, opened.id))
+        finally:
+            await store.close()
+
+    # --- the connection service ---------------------------------------------------------------------
+
+    async def service_call(self, method: str, path: str, **body: Any) -> Any:
+        """Ask the connection service or its phones for something; returns the answer. Raises RuntimeError."""
+        content = msgspec.json.encode(body)
+        head = (
+            f"{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+            f"x-api-key: {self.keys.api_key}\r\ncontent-length: {len(content)}\r\n\r\n"
+        )
+        status, answer = await self._phone.post(self.service.port, head.encode() + content, seconds=30)
+        if status >= 300:
+            raise RuntimeError(f"{method} {path}: {status} {answer[:200]!r}")
+        return msgspec.json.decode(answer)
+
+    async def send_webhooks_to(self, port: int) -> None:
+        """Let the service post to this port; what it could not deliver it tries at once."""
+        await self.service_call("PUT", "/simulator/webhook", url=f"http://127.0.0.1:{port}/api/webhooks/whatsapp")
+
+    async def chaos(self, **shares: float) -> None:
+        """Let calls go wrong on purpose; what is not named goes right."""
+        await self.service_call("PUT", "/simulator/chaos", **shares)
+
+    async def arrived(self) -> list[str]:
+        """Return the texts that reached a phone, in their order, once for each time that they arrived."""
+        return [item["text"] for item in (await self.service_call("GET", "/simulator/ledger"))["items"]]
+
+    async def webhooks_left(self) -> int:
+        """Return how many webhooks the service still has to post."""
+        return int((await self.service_call("GET", "/simulator/sessions"))["webhook"]["pending"])
+
+    # --- the database --------------------------------------------------------------------------------
+
+    async def stored(self) -> list[Stored]:
+        """Return all messages."""
+        return [Stored(*row) for row in await fetch(self.url, _MESSAGES)]
+
+    async def sends_left(self) -> int:
+        """Return how many messages are still to be sent or looked after."""
+        [[count]] = await fetch(self.url, "SELECT count(*) FROM fivapp_outbox WHERE state IN ('queued', 'sending')")
+        return int(count)
+
+    async def heads(self) -> dict[str, int]:
+        """Return the head of each tenant's log."""
+        return {row[0]: row[1] for row in await fetch(self.url, "SELECT tenant_id, seq FROM fivapp_tenant_cursor")}
+
+    async def events(self) -> dict[str, list[int]]:
+        """Return the seqs of each tenant's log."""
+        found: dict[str, list[int]] = {tenant: [] for tenant in TENANTS}
+        for tenant_id, seq in await fetch(self.url, "SELECT tenant_id, seq FROM fivapp_event ORDER BY seq"):
+            found[tenant_id].append(seq)
+        return found
+
+    def errors(self) -> list[str]:
+        """Return lines of the gateways' logs that tell of a defect."""
+        lines = (line for gateway in self.gateways for line in gateway.log.read_text(errors="replace").splitlines())
+        return [line for line in lines if '"level":"error"' in line.replace(" ", "") or line.startswith("Traceback")]
