@@ -8,13 +8,7 @@ from typing import Protocol
 
 import msgspec
 
-from fivapp_whatsapp.models import (
-    Group,
-    OutgoingMessage,
-    SendResult,
-    SessionUpdate,
-    WebhookEvent,
-)
+from fivapp_whatsapp.models import Group, OutgoingMessage, SendResult, SessionUpdate, WebhookEvent
 
 
 class OutgoingSend(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,9 +8,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from fivapp_whatsapp.models import (
-    Event,
-)
+from fivapp_whatsapp.models import Event
 
 
 class EventPage(msgspec.Struct, frozen=True):

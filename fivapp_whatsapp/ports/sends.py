@@ -8,13 +8,7 @@ from typing import Protocol
 
 import msgspec
 
-from fivapp_whatsapp.models import (
-    Author,
-    Conversation,
-    Message,
-    OutgoingMessage,
-    SendResult,
-)
+from fivapp_whatsapp.models import Author, Conversation, Message, OutgoingMessage, SendResult
 
 from .connector import OutgoingSend
 from .plugins import Limits

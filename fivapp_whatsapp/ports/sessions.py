@@ -8,11 +8,7 @@ from typing import Protocol
 
 import msgspec
 
-from fivapp_whatsapp.models import (
-    Session,
-    SessionUpdate,
-    WebhookEvent,
-)
+from fivapp_whatsapp.models import Session, SessionUpdate, WebhookEvent
 
 
 class Receipt(msgspec.Struct, frozen=True):

@@ -6,12 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from fivapp_whatsapp.models import (
-    Account,
-    QuickReply,
-    Role,
-    Tenant,
-)
+from fivapp_whatsapp.models import Account, QuickReply, Role, Tenant
 
 
 class TenantStore(Protocol):
