@@ -18,8 +18,9 @@ def test_a_message_is_found_by_its_words_and_opened_where_it_stands(inbox: Page,
     paired.write("Procuro uma geladeira <b>usada</b>", "Olga Busca", phone)
     for number in range(60):
         paired.write(f"Linha {number} " + "bla " * 20, "Olga Busca", phone)
-    inbox.keyboard.press("Control+k")
     field = inbox.get_by_role("searchbox")
+    expect(field).to_be_visible()
+    inbox.keyboard.press("Control+k")
     expect(field).to_be_focused()
     inbox.keyboard.type("GELADEÍRA")
     found = inbox.get_by_role("region", name="Mensagens")

@@ -44,6 +44,7 @@ async def put_off(store: DatabaseStore, native_id: str = "x") -> OutboxItem:
     """Queue a send that waits, because the service could provably not take it."""
     item = (await send(store, await chat(store), native_id)).item
     await outcome(store, item, "retry", retry_after=0.001)
+    await asyncio.sleep(0.01)
     assert item is not None
     return item
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -176,6 +177,7 @@ async def test_choices_reach_the_page_and_the_connector(store: DatabaseStore) ->
     assert queued.item is not None
     assert queued.item.send.message.choices == expected
     await outcome(store, queued.item, "retry", retry_after=0.001)
+    await asyncio.sleep(0.01)
     [again] = await claim(store)
     assert again.send.message.choices == expected
 

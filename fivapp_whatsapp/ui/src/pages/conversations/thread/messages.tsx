@@ -50,11 +50,10 @@ export function Messages({ conversation, rows, target, hasOlder, loadingOlder, o
     paddingEnd: 12,
   });
   const items = virtual.getVirtualItems();
-  const { atEnd, look } = useAtEnd(virtual, scroller);
+  const { atEnd, look } = useAtEnd(virtual, scroller, rows);
   const below = useNewBelow(rows, atEnd);
   const marked = useOpening(virtual, rows, target, hasOlder, onOlder);
   useOwnSends(virtual, rows);
-  useShortened(virtual, rows, atEnd);
   useSeen(rows, items[items.length - 1]?.index, scroller, virtual, onSeen);
 
   const start = items[0]?.index ?? 0;
@@ -121,13 +120,33 @@ export function Messages({ conversation, rows, target, hasOlder, loadingOlder, o
   );
 }
 
-/** Whether the end is in view, as far as a reader would say so. */
-function useAtEnd(virtual: Virtual, scroller: RefObject<HTMLDivElement | null>) {
+/**
+ * Whether the end is in view, as far as a reader would say so; it stays in view whatever comes or is forgotten.
+ *
+ * What comes faster than it is scrolled to, or is forgotten at the start, moves the end away from a reader who has not
+ * left it: only scrolling does.
+ */
+function useAtEnd(virtual: Virtual, scroller: RefObject<HTMLDivElement | null>, rows: readonly Row[]) {
   const [atEnd, setAtEnd] = useState(true);
+  const before = useRef<{ top: number; height: number } | null>(null);
   const look = () => {
-    if (scroller.current !== null) setAtEnd(virtual.isAtEnd(NEAR_END));
+    const element = scroller.current;
+    if (element === null) return;
+    const now = { top: element.scrollTop, height: element.scrollHeight };
+    if (virtual.isAtEnd(NEAR_END)) setAtEnd(true);
+    else if (hasScrolled(before.current, now)) setAtEnd(false);
+    before.current = now;
   };
+  useLayoutEffect(() => {
+    // Not before the thread has been opened where one wants to read.
+    if (atEnd && before.current !== null) virtual.scrollToEnd();
+  }, [rows, atEnd, virtual]);
   return { atEnd, look };
+}
+
+function hasScrolled(before: { top: number; height: number } | null, now: { top: number; height: number }): boolean {
+  if (before === null || now.height === before.height) return true;
+  return now.height > before.height && now.top < before.top;
 }
 
 /** Returns how many messages have come in below since the end was left. */
@@ -190,15 +209,6 @@ function useOwnSends(virtual: Virtual, rows: readonly Row[]): void {
     if (key !== null && key !== before.current) virtual.scrollToEnd();
     before.current = key;
   }, [key, virtual]);
-}
-
-/** Where the start of a thread was forgotten, its end stays in view. */
-function useShortened(virtual: Virtual, rows: readonly Row[], atEnd: boolean): void {
-  const before = useRef(rows.length);
-  useLayoutEffect(() => {
-    if (atEnd && rows.length < before.current) virtual.scrollToEnd();
-    before.current = rows.length;
-  }, [rows, atEnd, virtual]);
 }
 
 /** Tells which incoming messages are in view, whenever that changes. */
