@@ -124,7 +124,9 @@ def new_context(browser: Browser, **options: Any) -> BrowserContext:
 def axe(page: Page) -> list[str]:
     """Return what axe finds wrong on a page, by WCAG 2.2 AA."""
     # In the middle of a change from light to dark a text has one's colour and its ground the other's.
-    page.evaluate("document.getAnimations().forEach(each => each.effect?.getTiming().iterations === 1 && each.finish())")
+    page.evaluate(
+        "document.getAnimations().forEach(each => each.effect?.getTiming().iterations === 1 && each.finish())"
+    )
     page.evaluate(AXE.read_text(encoding="utf-8"))
     tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
     result = page.evaluate("tags => axe.run(document, {runOnly: {type: 'tag', values: tags}})", tags)
