@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from .connectors.cloud_api import CloudApiConnector
 from .connectors.connection_service import ConnectionServiceConnector
 from .db.store import DatabaseStore
 from .errors import SettingsError
@@ -37,13 +38,21 @@ def build_gateway(settings: Settings, *, plugins: Plugins | None = None, server:
         server=server,
         pace=Pace(settings.send_rate, settings.send_burst),
         keep_webhooks=settings.webhooks_kept_days > 0,
-        secrets=(*settings.accepted_webhook_keys, settings.connection_service_api_key, settings.jwt_secret),
+        secrets=(
+            *settings.accepted_webhook_keys,
+            settings.connection_service_api_key,
+            settings.jwt_secret,
+            settings.cloud_api_app_secret,
+            settings.cloud_api_verify_token,
+        ),
     )
     http = guarded_client(allow=settings.http_allow)
     connectors: dict[str, Connector] = {
         "connection_service": ConnectionServiceConnector.from_settings(settings, outside=http),
         **_connectors_of(plugins, settings),
     }
+    if settings.cloud_api_app_secret:
+        connectors[CloudApiConnector.name] = CloudApiConnector.from_settings(settings)
     if settings.connector not in connectors:
         raise SettingsError(problems=[f"FIVAPP_CONNECTOR: there is only {', '.join(sorted(connectors))}"])
     lag = LoopLag(metrics)

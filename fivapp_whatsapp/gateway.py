@@ -310,13 +310,22 @@ class Gateway:
 
     # --- receiving -----------------------------------------------------------------------------
 
-    async def receive(self, connector: str, key: str | None, headers: Mapping[str, str], body: bytes) -> Receipt:
+    async def receive(
+        self,
+        connector: str,
+        key: str | None,
+        headers: Mapping[str, str],
+        body: bytes,
+        session_id: str | None = None,
+    ) -> Receipt:
         """Take in one webhook: verify, decode, store; answers after the commit.
+
+        `session_id` is the session that the webhook's address names, for connectors whose bodies name none.
 
         Raises InvalidWebhookKey (nothing is stored), StoreUnavailable and Overloaded (nothing is stored, the
         sender is to try again). A body that cannot be read is quarantined, never an error.
         """
-        return await self.intake.receive(connector, key, headers, body)
+        return await self.intake.receive(connector, key, headers, body, session_id)
 
     # --- sending -------------------------------------------------------------------------------
 

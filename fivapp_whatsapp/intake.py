@@ -17,7 +17,7 @@ import msgspec
 from .errors import InvalidInput, InvalidWebhookKey, Overloaded, StoreError, UnreadableWebhook
 from .models import IncomingMessage, SessionStatus, SessionUpdate, StatusUpdate, WebhookEvent
 from .observe import get_logger
-from .ports import Connector, Metrics, Quarantined, Receipt, Store
+from .ports import Connector, KeptWebhook, Metrics, Quarantined, Receipt, Store
 from .pulse import Pulse
 
 _log = get_logger(__name__)
@@ -45,7 +45,14 @@ class Intake:
         self._tasks: set[asyncio.Task[None]] = set()
         self._line: _Line | None = None
 
-    async def receive(self, connector: str, key: str | None, headers: Mapping[str, str], body: bytes) -> Receipt:
+    async def receive(
+        self,
+        connector: str,
+        key: str | None,
+        headers: Mapping[str, str],
+        body: bytes,
+        session_id: str | None = None,
+    ) -> Receipt:
         """Verify, decode and store one webhook, as Gateway.receive says."""
         started = time.perf_counter()
         bridge = self._connectors[connector]
@@ -53,13 +60,13 @@ class Intake:
             self._metrics.count("webhooks_total", answer="unauthorized")
             raise InvalidWebhookKey
         try:
-            events = bridge.decode_webhook(body)
-            receipt = await self._counted(self._store.receive(connector, events, body))
+            events = bridge.decode_webhook(body, session_id)
+            receipt = await self._counted(self._store.receive(connector, events, body, session_id))
         except UnreadableWebhook as exc:
-            return await self._keep(connector, body, exc.detail, started)
+            return await self._keep(connector, body, session_id, exc.detail, started)
         except InvalidInput as exc:
             # What no database can keep would fail each time it is sent again: its bytes are kept instead.
-            return await self._keep(connector, body, exc.code, started)
+            return await self._keep(connector, body, session_id, exc.code, started)
         self._note(receipt, started)
         self._pulse.heard(events)
         self._look_for_connected(events)
@@ -89,16 +96,16 @@ class Intake:
         last: str | None = None
         while batches := await self._store.kept_webhooks(since, until, after=last):
             last = batches[-1].id
-            for connector, raw in (body for batch in batches for body in batch.bodies):
-                total += await self._read_again(connector, raw)
+            for body in (body for batch in batches for body in batch.bodies):
+                total += await self._read_again(body)
         return total
 
     async def close(self) -> None:
         """Wait for what goes on behind the answers."""
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _keep(self, connector: str, body: bytes, reason: str, started: float) -> Receipt:
-        await self._counted(self._store.quarantine(connector, body, reason))
+    async def _keep(self, connector: str, body: bytes, session_id: str | None, reason: str, started: float) -> Receipt:
+        await self._counted(self._store.quarantine(connector, body, reason, session_id))
         receipt = Receipt(quarantined=1)
         self._note(receipt, started)
         return receipt
@@ -153,18 +160,20 @@ class Intake:
         if bridge is None:
             return Replayed(bodies=1, unread=1)
         try:
-            events = bridge.decode_webhook(kept.raw)
-            receipt = await self._store.receive(kept.connector, events, kept.raw, quarantine_id=kept.id)
+            events = bridge.decode_webhook(kept.raw, kept.session_id)
+            receipt = await self._store.receive(
+                kept.connector, events, kept.raw, kept.session_id, quarantine_id=kept.id
+            )
         except (UnreadableWebhook, InvalidInput):
             return Replayed(bodies=1, unread=1)
         return self._counted_again(receipt)
 
-    async def _read_again(self, connector: str, raw: bytes) -> Replayed:
-        bridge = self._connectors.get(connector)
+    async def _read_again(self, body: KeptWebhook) -> Replayed:
+        bridge = self._connectors.get(body.connector)
         try:
-            events = [] if bridge is None else bridge.decode_webhook(raw)
+            events = [] if bridge is None else bridge.decode_webhook(body.raw, body.session_id)
             lasting = [event for event in events if isinstance(event, IncomingMessage | StatusUpdate)]
-            receipt = await self._store.receive(connector, lasting, raw, replay=True)
+            receipt = await self._store.receive(body.connector, lasting, body.raw, replay=True)
         except (UnreadableWebhook, InvalidInput):
             return Replayed(bodies=1, unread=1)
         return Replayed(bodies=1, unread=1) if bridge is None else self._counted_again(receipt)

@@ -77,6 +77,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     connector_timeout: Seconds = 10.0
     connector_connections: Count = 64
     http_allow: list[str] = []
+    cloud_api_app_secret: Secret = Secret("")
+    cloud_api_verify_token: Secret = Secret("")
     send_wait: Annotated[float, Meta(gt=0, le=9)] = 8.0
     send_expiry: Seconds = 600.0
     send_rate: Annotated[float, Meta(ge=0, le=1000)] = 10.0

@@ -65,8 +65,10 @@ class Learning(FakeConnector):
         super().__init__()
         self.overlooks = ""
         self.broken = False
+        self.sessions: list[str | None] = []
 
-    def decode_webhook(self, body: bytes) -> list[WebhookEvent]:
+    def decode_webhook(self, body: bytes, session_id: str | None = None) -> list[WebhookEvent]:
+        self.sessions.append(session_id)
         if self.broken:
             raise UnreadableWebhook("a mistake of ours")
         return [] if self.overlooks and self.overlooks.encode() in body else super().decode_webhook(body)
@@ -122,6 +124,18 @@ async def test_what_could_not_be_read_at_all_is_found_too(keeping: Gateway, conn
     assert await replay(keeping) == Replayed(bodies=2, stored=2)
     assert await keeping.store.quarantined() == []
     assert await texts(keeping) == {"oi", "tudo bem?"}
+
+
+async def test_a_body_is_read_once_more_with_the_session_that_its_address_named(
+    keeping: Gateway, connector: Learning
+) -> None:
+    for broken in (False, True):
+        connector.broken = broken
+        for session_id in ("acme", "nobody", None):
+            await keeping.receive(connector.name, connector.key, {}, body(f"n-{broken}-{session_id}"), session_id)
+    connector.sessions.clear()
+    await replay(keeping)
+    assert sorted(map(str, connector.sessions)) == ["None", "None", "acme", "acme", "nobody", "nobody"]
 
 
 async def test_reading_once_more_changes_nothing_however_often(keeping: Gateway) -> None:

@@ -206,8 +206,12 @@ class ConnectionServiceConnector:
         matches = [hmac.compare_digest(one, digest) for one in given for digest in self._digests]
         return bool(key) and any(matches)
 
-    def decode_webhook(self, body: bytes) -> list[WebhookEvent]:
-        """Read a webhook's body, see events.decode. Raises UnreadableWebhook."""
+    def answer_challenge(self, query: Mapping[str, str]) -> str | None:
+        """Return None: this service does not ask whether an address is ours."""
+        return None
+
+    def decode_webhook(self, body: bytes, session_id: str | None = None) -> list[WebhookEvent]:
+        """Read a webhook's body, which names its session itself, see events.decode. Raises UnreadableWebhook."""
         return events.decode(body, self._clock.now())
 
     async def check(self) -> None:

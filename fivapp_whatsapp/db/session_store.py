@@ -9,7 +9,7 @@ from functools import partial
 import msgspec
 
 from fivapp_whatsapp.models import Session, SessionUpdate, WebhookEvent, to_datetime
-from fivapp_whatsapp.ports import KeptWebhooks, PulseNote, Quarantined, Receipt, SessionHealth, VaultState
+from fivapp_whatsapp.ports import KeptWebhook, KeptWebhooks, PulseNote, Quarantined, Receipt, SessionHealth, VaultState
 
 from . import convert
 from .operations import pulses, receiving
@@ -92,6 +92,7 @@ class SessionTables(Part):
         connector: str,
         events: Sequence[WebhookEvent],
         raw: bytes,
+        session_id: str | None = None,
         *,
         quarantine_id: str | None = None,
         replay: bool = False,
@@ -110,8 +111,7 @@ class SessionTables(Part):
                 known.append((tenant_id, event))
         with translate_refusals():
             operation = receiving.Receive(
-                connector,
-                raw,
+                KeptWebhook(connector, raw, session_id),
                 known,
                 unknown,
                 vault=self._vault,
@@ -129,9 +129,10 @@ class SessionTables(Part):
         self._tenants_of_sessions[session_id] = row.tenant_id
         return row.tenant_id
 
-    async def quarantine(self, connector: str, raw: bytes, reason: str) -> None:
-        """Keep a body that could not be read."""
-        await self._writer.submit(receiving.Quarantine(connector, self._vault.clean(raw), reason))
+    async def quarantine(self, connector: str, raw: bytes, reason: str, session_id: str | None = None) -> None:
+        """Keep a body that could not be read, and the session that its address named, if any."""
+        body = KeptWebhook(connector, self._vault.clean(raw), session_id)
+        await self._writer.submit(receiving.Quarantine(body, reason))
 
     async def quarantined(
         self, session_id: str | None = None, limit: int = 100, *, after: str | None = None

@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeVar, cast
 import msgspec
 
 from fivapp_whatsapp.models import new_id, now_ms
+from fivapp_whatsapp.ports import KeptWebhook
 
 from .needs import Needs
 from .row import Row
@@ -28,7 +29,7 @@ from .rows import (
     WebhookBatchRow,
 )
 from .statements import Delete, Lookup, Notify, Write
-from .vault import Body, Vault
+from .vault import Vault
 
 R = TypeVar("R", bound=Row)
 T_co = TypeVar("T_co", covariant=True)
@@ -54,7 +55,7 @@ class Unit:
         self._accounts: dict[tuple[str, str], AccountRow] = {}
         self._events: list[EventRow] = []
         self._unread: dict[tuple[str, int], int] = {}
-        self._bodies: list[Body] = []
+        self._bodies: list[KeptWebhook] = []
         self._vault: Vault | None = None
         self._automatic: defaultdict[str, list[int]] = defaultdict(list)
 
@@ -152,10 +153,10 @@ class Unit:
         self._events.append(EventRow(tenant_id, cursor.seq, type_, *ids, text, self.now, was, reached))
         return cursor.seq
 
-    def keep(self, vault: Vault, connector: str, raw: bytes) -> None:
+    def keep(self, vault: Vault, body: KeptWebhook) -> None:
         """Keep a webhook's body as it came."""
         self._vault = vault
-        self._bodies.append((connector, raw))
+        self._bodies.append(body)
 
     # --- loading and writing, by the writer -----------------------------------------------------
 

@@ -13,9 +13,10 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-Body = tuple[str, bytes]
+from fivapp_whatsapp.ports import KeptWebhook
+
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(list[tuple[str, bytes]]).decode
+_decode = msgspec.msgpack.Decoder(list[KeptWebhook]).decode
 _MASK = b"***"
 # What is shorter might be a word of somebody's message; no server runs with such a key.
 _SHORTEST = 8
@@ -35,11 +36,11 @@ class Vault:
         # The longest first: one may begin like another.
         self._secrets = sorted(spellings, key=len, reverse=True)
 
-    def pack(self, bodies: Sequence[Body]) -> bytes:
-        """Return bodies with their connectors' names as bytes to keep."""
+    def pack(self, bodies: Sequence[KeptWebhook]) -> bytes:
+        """Return webhooks as bytes to keep."""
         packed = _encode(bodies)
         if self._is_suspicious(packed):
-            packed = _encode([(connector, self.clean(raw)) for connector, raw in bodies])
+            packed = _encode([msgspec.structs.replace(body, raw=self.clean(body.raw)) for body in bodies])
         return zlib.compress(packed, 1)
 
     def clean(self, raw: bytes) -> bytes:
@@ -55,7 +56,7 @@ class Vault:
         return any(name in folded for name in _NAMES) or any(secret in raw for secret in self._secrets)
 
 
-def unpack(packed: bytes) -> list[Body]:
+def unpack(packed: bytes) -> list[KeptWebhook]:
     """Return what was packed."""
     return _decode(zlib.decompress(packed))
 

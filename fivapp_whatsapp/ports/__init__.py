@@ -12,7 +12,7 @@ from .conversations import ConversationFilter
 from .log import EventPage, LogState
 from .metrics import Metrics, NoMetrics
 from .sends import Claimed, KeptAnswer, OutboxItem, Outcome, Pace, Queued, UnknownSend
-from .sessions import KeptWebhooks, PulseNote, Quarantined, Receipt, SessionHealth, VaultState
+from .sessions import KeptWebhook, KeptWebhooks, PulseNote, Quarantined, Receipt, SessionHealth, VaultState
 from .store import Store, StoreCheck
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "ConversationFilter",
     "EventPage",
     "KeptAnswer",
+    "KeptWebhook",
     "KeptWebhooks",
     "LogState",
     "MediaStream",

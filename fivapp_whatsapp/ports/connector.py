@@ -94,8 +94,18 @@ class Connector(Protocol):
         """Tell, in constant time, whether a webhook is from our service; `key` is what its header or URL gave."""
         ...
 
-    def decode_webhook(self, body: bytes) -> list[WebhookEvent]:
-        """Read a webhook's body. Raises UnreadableWebhook for a body that says nothing we know."""
+    def answer_challenge(self, query: Mapping[str, str]) -> str | None:
+        """Return what a service wants to read when it asks, by GET, whether a webhook's address is ours.
+
+        None where the service asks no such question. Raises InvalidWebhookKey for one who may not ask.
+        """
+        ...
+
+    def decode_webhook(self, body: bytes, session_id: str | None = None) -> list[WebhookEvent]:
+        """Read a webhook's body; `session_id` is the session that its address names, if that names one.
+
+        Raises UnreadableWebhook for a body that says nothing we know.
+        """
         ...
 
     async def check(self) -> None:

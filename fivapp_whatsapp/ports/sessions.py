@@ -31,12 +31,20 @@ class Quarantined(msgspec.Struct, frozen=True):
     received_at: datetime
 
 
+class KeptWebhook(msgspec.Struct, frozen=True, array_like=True):
+    """A webhook's body as it came, but for secrets; `session_id` is the session that its address named, if any."""
+
+    connector: str
+    raw: bytes
+    session_id: str | None = None
+
+
 class KeptWebhooks(msgspec.Struct, frozen=True):
-    """Bodies of webhooks as they came, but for secrets, each with its connector's name: those of one commit."""
+    """What was kept of the webhooks of one commit."""
 
     id: str
     received_at: datetime
-    bodies: Sequence[tuple[str, bytes]]
+    bodies: Sequence[KeptWebhook]
 
 
 class VaultState(msgspec.Struct, frozen=True):
@@ -127,20 +135,22 @@ class SessionStore(Protocol):
         connector: str,
         events: Sequence[WebhookEvent],
         raw: bytes,
+        session_id: str | None = None,
         *,
         quarantine_id: str | None = None,
         replay: bool = False,
     ) -> Receipt:
         """Store what one webhook tells, in one transaction with its dedupe marks and events; answers after the commit.
 
+        `session_id` is the session that the webhook's address named, if any: it is kept beside a body that is kept.
         Events that name no session of ours are quarantined (the raw body, once), never an error. With
         `quarantine_id` the body comes out of quarantine: it is marked as processed when every session is known.
         A `replay` is of a body that was kept: it is neither kept again nor quarantined.
         """
         ...
 
-    async def quarantine(self, connector: str, raw: bytes, reason: str) -> None:
-        """Keep a body that could not be read."""
+    async def quarantine(self, connector: str, raw: bytes, reason: str, session_id: str | None = None) -> None:
+        """Keep a body that could not be read, and the session that its address named, if any."""
         ...
 
     async def quarantined(

@@ -139,7 +139,11 @@ class FakeConnector:
         """Compare the key."""
         return key == self.key
 
-    def decode_webhook(self, body: bytes) -> list[WebhookEvent]:
+    def answer_challenge(self, query: Mapping[str, str]) -> str | None:
+        """Return None: no questions are asked."""
+        return None
+
+    def decode_webhook(self, body: bytes, session_id: str | None = None) -> list[WebhookEvent]:
         """Read a body as this class's docstring says. Raises UnreadableWebhook."""
         try:
             fields = _decode(body)

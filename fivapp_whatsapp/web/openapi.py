@@ -171,7 +171,7 @@ def _named_as_ours(schema: dict[str, Any]) -> dict[str, Any]:
 WEBHOOKS = {
     "/api/webhooks/whatsapp": "The service's key is in the header X-API-KEY.",
     "/api/webhooks/whatsapp/{key}": "For services that can only be given a URL: the key is in it.",
-    "/api/webhooks/{connector}/{sessionId}": "For connectors that sign in their own way.",
+    "/api/webhooks/{connector}/{sessionId}": "For connectors that sign in their own way; a GET asks if it is ours.",
 }
 
 

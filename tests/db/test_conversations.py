@@ -14,7 +14,7 @@ from fivapp_whatsapp.db.store import DatabaseStore
 from fivapp_whatsapp.db.vault import Vault
 from fivapp_whatsapp.errors import ConversationNotFound, InvalidInput, MessageNotFound, SessionNotFound
 from fivapp_whatsapp.models import Author, Conversation, ConversationPatch, Media, MessageKind, MessageStatus
-from fivapp_whatsapp.ports import ConversationFilter
+from fivapp_whatsapp.ports import ConversationFilter, KeptWebhook
 
 from .memory import connected_memory
 from .world import (
@@ -219,7 +219,7 @@ async def test_read_up_to_names_a_message_of_this_conversation(store: DatabaseSt
 def test_reading_counts_what_arrives_in_the_same_commit() -> None:
     database = connected_memory()
     first, second = (
-        Receive("c", b"", [("acme", incoming(native_id))], [], vault=Vault()) for native_id in ("n1", "n2")
+        Receive(KeptWebhook("c", b""), [("acme", incoming(native_id))], [], vault=Vault()) for native_id in ("n1", "n2")
     )
     database.apply(first)
     [read] = database.rows(MessageRow)

@@ -17,7 +17,7 @@ from fivapp_whatsapp.db.operations.sending import QueueMessage
 from fivapp_whatsapp.db.rows import EventRow, MessageRow, MessageStatusRow, OutboxRow, ParkedStatusRow
 from fivapp_whatsapp.db.vault import Vault
 from fivapp_whatsapp.models import MessageError, MessageStatus, OutgoingMessage
-from fivapp_whatsapp.ports import OutboxItem, Outcome, Pace
+from fivapp_whatsapp.ports import KeptWebhook, OutboxItem, Outcome, Pace
 
 from .memory import MemoryDatabase, connected_memory
 from .world import AGENT, ANA, AT, OWNER, echo, status
@@ -35,7 +35,7 @@ def report(value: MessageStatus, hour: int, code: str | None, by: str) -> Fact:
         native_id = "n1" if by != "ours" else None
         client_message_id = item.message_id if by != "theirs" else None
         event = status(value, native_id, at=AT.replace(hour=hour), error=error, client_message_id=client_message_id)
-        return Receive("c", b"", [("acme", event)], vault=VAULT)
+        return Receive(KeptWebhook("c", b""), [("acme", event)], vault=VAULT)
 
     return make
 
@@ -48,7 +48,7 @@ def end(kind: str, native_id: str | None) -> Fact:
 
 def echoed(item: OutboxItem) -> Receive:
     """The message comes back from the phone's account."""
-    return Receive("c", b"", [("acme", echo("n1", "Olá"))], vault=VAULT)
+    return Receive(KeptWebhook("c", b""), [("acme", echo("n1", "Olá"))], vault=VAULT)
 
 
 reports = st.builds(

@@ -20,7 +20,7 @@ from fivapp_whatsapp.db.operations.sending import QueueMessage
 from fivapp_whatsapp.db.rows import MessageRow, OutboxRow, SendGateRow
 from fivapp_whatsapp.db.vault import Vault
 from fivapp_whatsapp.models import MessageStatus, OutgoingMessage, SessionStatus, to_datetime
-from fivapp_whatsapp.ports import OutboxItem, Outcome, Pace
+from fivapp_whatsapp.ports import KeptWebhook, OutboxItem, Outcome, Pace
 
 from .memory import MemoryDatabase, connected_memory
 from .world import AGENT, news, status
@@ -141,7 +141,7 @@ class OutboxMachine(RuleBasedStateMachine):
     def report(self, data: st.DataObject, value: MessageStatus) -> None:
         message_id = data.draw(st.sampled_from(sorted(self.may_be_out)))
         event = status(value, f"n-{message_id}", client_message_id=message_id)
-        self.database.apply(Receive("c", b"", [("acme", event)], vault=VAULT))
+        self.database.apply(Receive(KeptWebhook("c", b""), [("acme", event)], vault=VAULT))
 
     @rule(seconds=st.sampled_from([1, 3, 10, LEASE + 1, EXPIRY + 1]))
     def wait(self, seconds: int) -> None:
@@ -205,7 +205,7 @@ class OutboxMachine(RuleBasedStateMachine):
                 assert gate.held_until > self.now
 
     def _news(self, value: SessionStatus) -> None:
-        self.database.apply(Receive("c", b"", [("acme", news(value))], vault=VAULT))
+        self.database.apply(Receive(KeptWebhook("c", b""), [("acme", news(value))], vault=VAULT))
 
 
 TestOutbox = pytest.mark.timeout(120)(OutboxMachine.TestCase)

@@ -13,6 +13,7 @@ import pytest
 from fivapp_whatsapp.db.store import DatabaseStore
 from fivapp_whatsapp.db.vault import Vault, unpack
 from fivapp_whatsapp.models import SessionStatus
+from fivapp_whatsapp.ports import KeptWebhook
 
 from .world import add_connected, chat, incoming, news, receive, run_sql, thread
 
@@ -34,14 +35,14 @@ async def keeping(database_url: str) -> AsyncIterator[DatabaseStore]:
 async def kept(store: DatabaseStore) -> list[bytes]:
     """Return all bodies that are kept, oldest first."""
     batches = await store.kept_webhooks(EPOCH, datetime.now(UTC) + timedelta(minutes=1))
-    return [raw for batch in batches for _, raw in batch.bodies]
+    return [body.raw for batch in batches for body in batch.bodies]
 
 
 async def test_what_came_is_kept_with_its_message(keeping: DatabaseStore) -> None:
     raw = '{"text":"Olá \\u0000 🎉"}'.encode() + bytes(range(256))
     await receive(keeping, incoming("N1"), raw=raw)
     [batch] = await keeping.kept_webhooks(EPOCH, datetime.now(UTC) + timedelta(minutes=1))
-    assert batch.bodies == [("connection_service", raw)]
+    assert batch.bodies == [KeptWebhook("connection_service", raw)]
     assert abs(batch.received_at - datetime.now(UTC)) < timedelta(minutes=1)
 
 
@@ -155,8 +156,8 @@ def test_a_secret_is_found_in_every_spelling(secret: str) -> None:
     ):
         cleaned = vault.clean(text.encode())
         assert json.loads(cleaned) == ["***"]
-        [(_, packed)] = unpack(vault.pack([("c", text.encode())]))
-        assert packed == cleaned
+        [packed] = unpack(vault.pack([KeptWebhook("c", text.encode())]))
+        assert packed.raw == cleaned
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,16 @@ from collections.abc import Awaitable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from fivapp_whatsapp.errors import Overloaded, StoreUnavailable
+from fivapp_whatsapp.connectors.cloud_api import CloudApiConnector
+from fivapp_whatsapp.errors import Overloaded, StoreUnavailable, UnreadableWebhook
 from fivapp_whatsapp.web.errors import BodyTooSlow
 from fivapp_whatsapp.web.requests import read_body
 from fivapp_whatsapp.web.webhook import Headers
+from tests.connectors import cloud
 
 from .conftest import serving
 from .tools import KEY, TestServer, assert_problem, incoming, raw
@@ -187,3 +190,91 @@ async def test_a_webhook_with_a_wrong_key_is_a_warning(server: TestServer) -> No
         assert (await server.client.post("/api/webhooks/whatsapp/wrong", content=b"{}")).status_code == 401
     [line] = [line for line in lines if line["event"] == "http.request"]
     assert (line["log_level"], line["outcome"]) == ("warning", "webhook_unauthorized")
+
+
+# --- connectors that sign in their own way ---------------------------------------------------------
+
+CLOUD = "/api/webhooks/cloud_api/acme"
+TOKEN = "what-meta-is-told"
+
+
+def with_cloud_api(server: TestServer) -> CloudApiConnector:
+    made = CloudApiConnector(app_secret=cloud.SECRET, verify_token=TOKEN)
+    server.gateway.connectors[made.name] = made
+    return made
+
+
+async def from_meta(server: TestServer, body: bytes, path: str = CLOUD) -> httpx.Response:
+    return await server.client.post(path, content=body, headers={"x-hub-signature-256": cloud.signature(body)})
+
+
+async def test_a_signed_body_belongs_to_the_session_that_its_address_names(server: TestServer) -> None:
+    with_cloud_api(server)
+    await server.connect()
+    await server.connect("other")
+    body = cloud.posted(cloud.TEXT)
+    assert (await from_meta(server, body)).content == ANSWER
+    assert (await from_meta(server, body)).content == ANSWER
+    assert (await stored(server), await stored(server, "other")) == (1, 0)
+    assert_problem(await server.client.post(CLOUD, content=body), 401, "webhook_unauthorized")
+    assert_problem(
+        await server.client.post(CLOUD, content=body, headers={"x-api-key": KEY}), 401, "webhook_unauthorized"
+    )
+
+
+class UnlearnedDecoder:
+    """A decoder that has not learned to read yet."""
+
+    def __call__(self, body: bytes, session_id: str | None = None) -> Any:
+        raise UnreadableWebhook("a mistake of ours")
+
+
+async def test_what_came_to_an_address_is_read_with_it_once_more(server: TestServer, monkeypatch: Any) -> None:
+    made = with_cloud_api(server)
+    await server.connect()
+    with monkeypatch.context() as broken:
+        broken.setattr(made, "decode_webhook", UnlearnedDecoder())
+        assert (await from_meta(server, cloud.posted(cloud.TEXT))).content == ANSWER
+    [waiting] = await server.gateway.store.quarantined()
+    assert (waiting.connector, waiting.session_id) == ("cloud_api", "acme")
+    assert (await server.gateway.intake.release()).stored == 1
+    assert await stored(server) == 1
+
+
+async def test_a_body_for_a_session_that_nobody_has_waits_for_it(server: TestServer) -> None:
+    with_cloud_api(server)
+    assert (await from_meta(server, cloud.posted(cloud.TEXT))).content == ANSWER
+    assert [each.session_id for each in await server.gateway.store.quarantined()] == ["acme"]
+    await server.connect()
+    for _ in range(100):
+        if await stored(server):
+            break
+        await asyncio.sleep(0.02)
+    assert await stored(server) == 1
+    assert await server.gateway.store.quarantined() == []
+
+
+async def test_a_service_that_asks_whether_an_address_is_ours_gets_its_challenge_back(server: TestServer) -> None:
+    with_cloud_api(server)
+    asked = {"hub.mode": "subscribe", "hub.verify_token": TOKEN, "hub.challenge": "1158201444"}
+    reply = await server.client.get(CLOUD, params=asked)
+    assert (reply.status_code, reply.text) == (200, "1158201444")
+    assert reply.headers["content-type"] == "text/plain; charset=utf-8"
+    for wrong in ({}, {**asked, "hub.verify_token": "wrong"}, {**asked, "hub.challenge": "<b>"}):
+        assert_problem(await server.client.get(CLOUD, params=wrong), 401, "webhook_unauthorized")
+    many = "&".join(f"a{number}=1" for number in range(1000))
+    for query in (many, "%ff=%00", "hub.verify_token=%FF"):
+        assert_problem(await server.client.get(f"{CLOUD}?{query}"), 401, "webhook_unauthorized")
+
+
+async def test_a_service_that_asks_no_such_question_takes_only_posts(shared: TestServer) -> None:
+    reply = await shared.client.get("/api/webhooks/connection_service/acme?hub.challenge=1")
+    assert_problem(reply, 405, "method_not_allowed")
+    assert reply.headers["allow"] == "POST"
+
+
+@pytest.mark.parametrize("session_id", ["a b", "x" * 98, "%00", "..", "a%2Fb", "é"])
+async def test_an_address_with_what_can_be_no_session_is_nothing(shared: TestServer, session_id: str) -> None:
+    path = f"/api/webhooks/connection_service/{session_id}"
+    reply = await shared.client.post(path, content=incoming(), headers={"x-api-key": KEY})
+    assert_problem(reply, 404, "route_not_found")

@@ -51,8 +51,11 @@ class RealWords(FakeConnector):
     def verify_webhook(self, key: str | None, headers: Any, body: bytes) -> bool:
         return self._real.verify_webhook(key, headers, body)
 
-    def decode_webhook(self, body: bytes) -> list[WebhookEvent]:
-        return self._real.decode_webhook(body)
+    def answer_challenge(self, query: Any) -> str | None:
+        return self._real.answer_challenge(query)
+
+    def decode_webhook(self, body: bytes, session_id: str | None = None) -> list[WebhookEvent]:
+        return self._real.decode_webhook(body, session_id)
 
     async def close(self) -> None:
         await self._real.close()

@@ -19,7 +19,7 @@ from fivapp_whatsapp.models import (
     new_id,
     to_datetime,
 )
-from fivapp_whatsapp.ports import Receipt
+from fivapp_whatsapp.ports import KeptWebhook, Receipt
 from fivapp_whatsapp.states import apply_update
 
 from .arrivals import Arrival
@@ -38,17 +38,16 @@ class _Event(Protocol):
 
 
 class Receive:
-    """Stores the events of one webhook.
+    """Stores the events of one webhook, whose body is kept where it has to be.
 
     `known` pairs each event with the tenant of its session, `unknown` are the sessions that nobody has. What
     names such a session is kept in quarantine; `settles` is the id of the row there that this body comes from.
-    `keep` keeps the body as it came as well; with `replay` it is one that was kept, and goes nowhere again.
+    `keep` keeps it as it came as well; with `replay` it is one that was kept, and goes nowhere again.
     """
 
     def __init__(
         self,
-        connector: str,
-        raw: bytes,
+        body: KeptWebhook,
         known: Sequence[tuple[str, WebhookEvent]],
         unknown: Sequence[str] = (),
         *,
@@ -60,8 +59,7 @@ class Receive:
         self._vault = vault
         self._keeps = keep
         self._replay = replay
-        self._connector = connector
-        self._raw = raw
+        self._body = body
         self._events = [(tenant_id, event, _event(tenant_id, event)) for tenant_id, event in known]
         self._unknown = unknown
         self._settles = settles
@@ -93,17 +91,17 @@ class Receive:
         kept = not self._replay and self._set_aside(unit, unknown)
         if self._keeps and not kept and (stored or not duplicates):
             # A body that was there already was kept when it came first.
-            unit.keep(self._vault, self._connector, self._raw)
+            unit.keep(self._vault, self._body)
         return Receipt(stored, duplicates, int(kept), statuses)
 
     def _set_aside(self, unit: Unit, unknown: set[str]) -> bool:
         """Put what could not be stored into quarantine, or what came out of it back; True for a new row."""
         # A body that names several waits for each of them.
-        session_id = next(iter(unknown)) if len(unknown) == 1 else None
+        session_id = next(iter(unknown)) if len(unknown) == 1 else self._body.session_id
         if self._settles is None:
             if unknown:
-                raw = self._vault.clean(self._raw)
-                unit.put(quarantined(self._connector, raw, "unknown_session", session_id, unit.now))
+                body = KeptWebhook(self._body.connector, self._vault.clean(self._body.raw), session_id)
+                unit.put(quarantined(body, "unknown_session", unit.now))
             return bool(unknown)
         if (row := unit.get(QuarantineRow, self._settles)) is not None:
             row.attempts += 1
@@ -116,9 +114,8 @@ class Receive:
 class Quarantine:
     """Keeps a body that could not be read."""
 
-    def __init__(self, connector: str, raw: bytes, reason: str) -> None:
-        self._connector = connector
-        self._raw = raw
+    def __init__(self, body: KeptWebhook, reason: str) -> None:
+        self._body = body
         self._reason = reason
 
     def needs(self, needs: Needs) -> None:
@@ -126,12 +123,12 @@ class Quarantine:
 
     def apply(self, unit: Unit) -> None:
         """Add the row."""
-        unit.put(quarantined(self._connector, self._raw, self._reason, None, unit.now))
+        unit.put(quarantined(self._body, self._reason, unit.now))
 
 
-def quarantined(connector: str, raw: bytes, reason: str, session_id: str | None, now: int) -> QuarantineRow:
+def quarantined(body: KeptWebhook, reason: str, now: int) -> QuarantineRow:
     """Make the row of a body that waits."""
-    return QuarantineRow(new_id(), connector, session_id, reason, raw, "waiting", 0, now)
+    return QuarantineRow(new_id(), body.connector, body.session_id, reason, body.raw, "waiting", 0, now)
 
 
 def _event(tenant_id: str, event: WebhookEvent) -> _Event:
