@@ -33,9 +33,9 @@ _FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_
 _SAFE = ("fsync=on", "synchronous_commit=on", "full_page_writes=on", "shared_buffers=128MB")
 # Reads until the pipe ends, which is when we are gone; then it stops the server and removes its folder.
 _WATCHDOG = """while read -r _; do :; done
-kill -QUIT "$1" 2>/dev/null
-for _ in 1 2 3 4 5 6 7 8 9 10; do [ -e "$2/data/postmaster.pid" ] || break; sleep 0.2; done
-rm -rf "$2"
+kill -QUIT "$(head -n 1 "$1/data/postmaster.pid")" 2>/dev/null
+for _ in 1 2 3 4 5 6 7 8 9 10; do [ -e "$1/data/postmaster.pid" ] || break; sleep 0.2; done
+rm -rf "$1"
 """
 
 
@@ -49,6 +49,13 @@ def postgres_server(durable: bool = False) -> Iterator[str]:
     if url := os.environ.get(URL_VARIABLE):
         yield url
         return
+    with postgres_process(durable) as server:
+        yield server.url
+
+
+@contextlib.contextmanager
+def postgres_process(durable: bool = False) -> Iterator[PostgresServer]:
+    """Run a server of one's own, which may be ended and started again meanwhile. Raises RuntimeError."""
     binaries = _find_binaries()
     with contextlib.ExitStack() as stack:
         folder = _temporary_folder(stack, _data_parent(durable))
@@ -57,8 +64,9 @@ def postgres_server(durable: bool = False) -> Iterator[str]:
             binaries = _copy(binaries, _temporary_folder(stack, _SHORT), user)
         run: dict[str, Any] = {"cwd": folder, "env": {"PATH": os.defpath, "LC_ALL": "C.UTF-8", "TZ": "UTC"}, **user}
         _initialise(binaries, folder, run)
-        stack.enter_context(_running(binaries, folder, run, durable=durable))
-        yield f"postgresql://postgres@/postgres?host={folder}"
+        server = PostgresServer(binaries, folder, run, durable=durable)
+        stack.enter_context(_running(server))
+        yield server
 
 
 async def create_database(url: str, template: str | None = None) -> str:
@@ -164,49 +172,85 @@ def _initialise(binaries: Path, folder: Path, run: dict[str, Any]) -> None:
         raise RuntimeError(f"PostgreSQL's initdb failed: {made.stderr.strip()}")
 
 
+class PostgresServer:
+    """A server with a data folder of its own; `url` is that of its database `postgres`."""
+
+    def __init__(self, binaries: Path, folder: Path, run: dict[str, Any], *, durable: bool) -> None:
+        self.url = f"postgresql://postgres@/postgres?host={folder}"
+        self.folder = folder
+        options = ("listen_addresses=", "max_connections=100", *(_SAFE if durable else _FAST))
+        self._command: list[str | Path] = [binaries / "postgres", "-D", folder / "data", "-k", folder]
+        self._command += [word for option in options for word in ("-c", option)]
+        self._run = run
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        """Return the postmaster. Raises RuntimeError before its first start."""
+        if self._process is None:
+            raise RuntimeError("PostgreSQL was not started.")
+        return self._process
+
+    def start(self) -> None:
+        """Start it and wait until it takes connections. Raises RuntimeError with its log."""
+        again = self._process is not None
+        deadline = time.monotonic() + _START_SECONDS
+        while not self._started():
+            # The processes of one that was killed hold its memory until they have noticed.
+            if not again or time.monotonic() > deadline:
+                raise RuntimeError(f"PostgreSQL did not start: {(self.folder / 'log').read_text().strip()[-2000:]}")
+            time.sleep(0.1)
+
+    def _started(self) -> bool:
+        status = self.folder / "data" / "postmaster.pid"
+        with (self.folder / "log").open("ab") as log:
+            # In a session of its own, so that Ctrl-C ends the tests first and the server after them.
+            self._process = subprocess.Popen(  # noqa: S603
+                self._command, stdout=log, stderr=log, start_new_session=True, **self._run
+            )
+        deadline = time.monotonic() + _START_SECONDS
+        while self._process.poll() is None and time.monotonic() < deadline:
+            # What a killed one left behind says "ready" too, under another id.
+            with contextlib.suppress(OSError):
+                written = status.read_text()
+                if "ready" in written and written.split("\n", 1)[0] == str(self._process.pid):
+                    return True
+            time.sleep(0.02)
+        self.stop()
+        return False
+
+    def kill(self) -> None:
+        """End the postmaster at once, as a crash would; its children end when they notice."""
+        self.process.kill()
+        self.process.wait(10)
+
+    def stop(self) -> None:
+        """End it, by ever stronger means; it may be started again."""
+        for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError):
+                self.process.send_signal(number)
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                print(f"PostgreSQL does not stop on signal {number}", file=sys.stderr)  # noqa: T201
+            else:
+                return
+
+
 @contextlib.contextmanager
-def _running(binaries: Path, folder: Path, run: dict[str, Any], *, durable: bool) -> Iterator[None]:
-    options = ("listen_addresses=", "max_connections=100", *(_SAFE if durable else _FAST))
-    command: list[str | Path] = [binaries / "postgres", "-D", folder / "data", "-k", folder]
-    command += [word for option in options for word in ("-c", option)]
-    with (folder / "log").open("wb") as log:
-        # In a session of its own, so that Ctrl-C ends the tests first and the server after them.
-        server: subprocess.Popen[bytes] = subprocess.Popen(  # noqa: S603
-            command, stdout=log, stderr=log, start_new_session=True, **run
-        )
+def _running(server: PostgresServer) -> Iterator[None]:
     watchdog = subprocess.Popen(  # noqa: S603
-        ["/bin/sh", "-c", _WATCHDOG, "sh", str(server.pid), str(folder)],
+        ["/bin/sh", "-c", _WATCHDOG, "sh", str(server.folder)],
         stdin=subprocess.PIPE,
         start_new_session=True,
         cwd="/",
     )
     try:
-        _wait_until_ready(server, folder)
+        server.start()
         yield
     finally:
         watchdog.kill()
         watchdog.wait()
         if watchdog.stdin:
             watchdog.stdin.close()
-        _stop(server)
-
-
-def _wait_until_ready(server: subprocess.Popen[bytes], folder: Path) -> None:
-    status = folder / "data" / "postmaster.pid"
-    deadline = time.monotonic() + _START_SECONDS
-    while not (status.exists() and "ready" in status.read_text()):
-        if server.poll() is not None or time.monotonic() > deadline:
-            raise RuntimeError(f"PostgreSQL did not start: {(folder / 'log').read_text().strip()}")
-        time.sleep(0.02)
-
-
-def _stop(server: subprocess.Popen[bytes]) -> None:
-    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
-        with contextlib.suppress(ProcessLookupError):
-            server.send_signal(number)
-        try:
-            server.wait(10)
-        except subprocess.TimeoutExpired:
-            print(f"PostgreSQL does not stop on signal {number}", file=sys.stderr)  # noqa: T201
-        else:
-            return
+        server.stop()
