@@ -15,10 +15,10 @@ import msgspec
 
 from benchmarks import machine
 from benchmarks.databases import fetch
-from fivapp_whatsapp.testing.postgres import create_database, postgres_server
+from fivapp_whatsapp.testing.postgres import PostgresServer, create_database, postgres_process
 
 from . import evidence
-from .running import Form, Row, run_scenario
+from .running import Form, Place, Row, run_scenario
 from .scenarios import BOTH, SCENARIOS, Scenario
 
 LONG = Form(operations=10_000, share=1.0, limit=600)
@@ -36,13 +36,13 @@ def main() -> int:
     with contextlib.redirect_stdout(sys.stderr if arguments.json else sys.stdout), contextlib.ExitStack() as stack:
         print(f"{machine.described()}; PostgreSQL with fsync on, SQLite with synchronous=FULL")
         folder = Path(arguments.keep or stack.enter_context(tempfile.TemporaryDirectory(prefix="fivapp-faults-")))
-        urls = Urls(stack, folder)
+        places = Places(stack, folder)
         kept = []
         for name in arguments.scenarios or SCENARIOS:
             for database in SCENARIOS[name].databases:
                 if database in arguments.databases:
-                    row = _run(SCENARIOS[name], database, urls, arguments.seed, form)
-                    kept.append(evidence.kept(row, urls.postgres_version))
+                    row = _run(SCENARIOS[name], database, places, arguments.seed, form)
+                    kept.append(evidence.kept(row, places.postgres_version))
         rows = [each.row for each in kept]
         for row in rows:
             print(f"{row.scenario:<24} {row.database:<12} {row.acknowledged:>8,} acknowledged  {evidence.said(row)}")
@@ -52,31 +52,31 @@ def main() -> int:
     return int(any(row.wrong for row in rows))
 
 
-class Urls:
-    """Makes a database for each run; PostgreSQL starts when the first one needs it."""
+class Places:
+    """Makes a folder and a database for each run; PostgreSQL starts when the first one needs it."""
 
     def __init__(self, stack: contextlib.ExitStack, folder: Path) -> None:
         self.folder = folder
         self.postgres_version: str | None = None
         self._stack = stack
-        self._server: str | None = None
+        self._server: PostgresServer | None = None
 
-    def new(self, database: str, place: Path) -> str:
-        """Return the URL of a new database."""
+    def new(self, scenario: str, database: str) -> Place:
+        """Return where a run may happen."""
+        folder = self.folder / f"{scenario}-{database}"
+        folder.mkdir(parents=True, exist_ok=True)
         if database == "sqlite":
-            return f"sqlite:///{place}/fivapp.db"
+            return Place(database, f"sqlite:///{folder}/fivapp.db", folder)
         if self._server is None:
-            self._server = self._stack.enter_context(postgres_server(durable=True))
-            [[self.postgres_version]] = asyncio.run(fetch(self._server, "SHOW server_version"))
-        return asyncio.run(create_database(self._server))
+            self._server = self._stack.enter_context(postgres_process(durable=True))
+            [[self.postgres_version]] = asyncio.run(fetch(self._server.url, "SHOW server_version"))
+        return Place(database, asyncio.run(create_database(self._server.url)), folder, self._server)
 
 
-def _run(scenario: Scenario, database: str, urls: Urls, seed: int | None, form: Form) -> Row:
+def _run(scenario: Scenario, database: str, places: Places, seed: int | None, form: Form) -> Row:
     seed = random.SystemRandom().randrange(1 << 31) if seed is None else seed
-    place = urls.folder / f"{scenario.name}-{database}"
-    place.mkdir(parents=True, exist_ok=True)
     print(f"{scenario.name} on {database}, seed {seed}: {scenario.does}", flush=True)
-    row = run_scenario(scenario, database, urls.new(database, place), place, seed, form)
+    row = run_scenario(scenario, places.new(scenario.name, database), seed, form)
     again = "" if not row.wrong else f"; again with ARGS='{scenario.name} --databases {database} --seed {seed}'"
     print(f"  {evidence.said(row)}: {_figures(row)}{again}", flush=True)
     return row

@@ -37,6 +37,7 @@ class Heard(msgspec.Struct):
     tenant_id: str
     after: int
     connections: list[list[int]]
+    resyncs: int = 0
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -83,7 +84,7 @@ def check(operations: dict[str, Operation], found: Found) -> Verdict:
     _check_order(verdict, operations, found)
     _check_log(verdict, found)
     for heard in found.heard:
-        _check_listener(verdict, heard, found.heads[heard.tenant_id])
+        _check_listener(verdict, heard, found.events[heard.tenant_id])
     if found.stuck:
         verdict.add("stuck", [f"{found.stuck} sends wait although nothing holds them"] * found.stuck)
     return verdict
@@ -142,11 +143,13 @@ def _check_log(verdict: Verdict, found: Found) -> None:
         verdict.add("phantom", (f"event {seq} of {tenant_id}" for seq in sorted(set(seqs) - expected)))
 
 
-def _check_listener(verdict: Verdict, heard: Heard, head: int) -> None:
+def _check_listener(verdict: Verdict, heard: Heard, events: Sequence[int]) -> None:
     """All connections of a listener together heard every event since its first cursor, each connection in order."""
     all_heard = {seq for connection in heard.connections for seq in connection}
-    missing = sorted(set(range(heard.after + 1, head + 1)) - all_heard)
+    missing = [seq for seq in events if seq > heard.after and seq not in all_heard]
     verdict.add("missed", (f"event {seq} by a listener of {heard.tenant_id}" for seq in missing))
+    if heard.resyncs:
+        verdict.add("missed", [f"a listener of {heard.tenant_id} was told to read everything anew"])
     for seqs in heard.connections:
         late = [seq for before, seq in itertools.pairwise(seqs) if seq <= before]
         verdict.add("disordered", (f"event {seq} at a listener of {heard.tenant_id}" for seq in late))

@@ -23,16 +23,21 @@ _PAUSE_SECONDS = 0.02
 
 
 class Load:
-    """Runs all places of a world until so many operations are acknowledged; `hurry` seconds lie between two of one."""
+    """Runs all places of a world; `pause` seconds lie between two operations of one place."""
 
     def __init__(self, world: World, history: History, rng: random.Random, *, goal: int, pause: float = 0.0) -> None:
         self.goal = goal
+        self.again = AGAIN
         self.unexpected: list[str] = []
         self.recoveries: list[float] = []
+        # How often a webhook comes at most, all at once; and how many came too often so far.
+        self.copies = 1
+        self.copied = 0
         self._world = world
         self._history = history
         self._rng = rng
         self._pause = pause
+        self._copying: set[asyncio.Task[None]] = set()
         self._over = False
         self._faulty_since: float | None = None
 
@@ -54,6 +59,7 @@ class Load:
         async with asyncio.TaskGroup() as group:
             for place in self._world.places:
                 group.create_task(self._write(place))
+        await asyncio.gather(*self._copying)
 
     async def _write(self, place: Place) -> None:
         caller, number = Caller(), 0
@@ -69,8 +75,10 @@ class Load:
     async def _bring(self, caller: Caller, operation: Operation) -> None:
         """Ask until it is acknowledged, each time at any gateway that runs."""
         request = self._request(operation)
+        if self.copies > 1 and operation.place.kind == "webhook":
+            self._copy(request, self._rng.randint(0, self.copies - 1))
         while True:
-            ready = [gateway.port for gateway in self._world.gateways if gateway.ready]
+            ready = self._world.ready_ports()
             if ready and await self._ask(caller, self._rng.choice(ready), request, operation):
                 return
             await asyncio.sleep(_PAUSE_SECONDS * self._rng.uniform(0.5, 1.5))
@@ -88,9 +96,28 @@ class Load:
                 self.recoveries.append(time.monotonic() - self._faulty_since)
                 self._faulty_since = None
             return True
-        if status not in AGAIN:
+        if status not in self.again:
             self.unexpected.append(f"{status} for {operation.text}: {body[:300].decode(errors='replace')}")
         return False
+
+    def _copy(self, request: bytes, count: int) -> None:
+        """Post a webhook some more times; nobody waits for it, so that old ones come late."""
+        self.copied += count
+        for _ in range(count):
+            task = asyncio.create_task(self._post_copy(request))
+            self._copying.add(task)
+            task.add_done_callback(self._copying.discard)
+
+    async def _post_copy(self, request: bytes) -> None:
+        await asyncio.sleep(self._rng.choice((0.0, 0.0, 0.01, 0.3)))
+        caller, ready = Caller(), self._world.ready_ports()
+        try:
+            if ready:
+                await caller.post(self._rng.choice(ready), request)
+        except NoAnswer:
+            pass  # the first one is asked until it is acknowledged
+        finally:
+            caller.close()
 
     def _request(self, operation: Operation) -> bytes:
         place = operation.place

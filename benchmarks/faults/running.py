@@ -10,6 +10,9 @@ import time
 from pathlib import Path
 
 import msgspec
+import uvloop
+
+from fivapp_whatsapp.testing.postgres import PostgresServer
 
 from .checker import Found, Verdict, check
 from .history import History
@@ -20,6 +23,8 @@ from .world import World
 
 _REST_SECONDS = 90.0
 _TOLD_EVERY = 5.0
+# The phones say "delivered" and "read" a little after a message has come.
+_ACKS_SECONDS = 1.5
 
 
 class Row(msgspec.Struct, kw_only=True):
@@ -41,12 +46,16 @@ class Row(msgspec.Struct, kw_only=True):
     recovery_p50: float | None = None
     recovery_max: float | None = None
     seconds: float = 0.0
+    figures: dict[str, float] = {}
+    catches: str | None = None
     error: str | None = None
     not_run: str | None = None
 
     @property
     def wrong(self) -> int:
-        """Return how much was not as promised."""
+        """Return how much was not as promised; where a bug is planted, whether it was not caught."""
+        if self.catches is not None:
+            return int(not getattr(self, self.catches))
         counts = self.lost, self.duplicated, self.disordered, self.phantom, self.missed, self.stuck
         return sum(counts) + (self.error is not None)
 
@@ -59,32 +68,56 @@ class Form(msgspec.Struct, frozen=True, kw_only=True):
     limit: float
 
 
-def run_scenario(scenario: Scenario, database: str, url: str, folder: Path, seed: int, form: Form) -> Row:
+class Place(msgspec.Struct, frozen=True):
+    """Where a run happens: its database, its folder, and the server of the database if it may be ended."""
+
+    database: str
+    url: str
+    folder: Path
+    postgres: PostgresServer | None = None
+
+
+def run_scenario(scenario: Scenario, place: Place, seed: int, form: Form) -> Row:
     """Run it and return its row; what goes wrong with the run itself is the row's error."""
-    row = Row(scenario=scenario.name, database=database, seed=seed)
+    row = Row(scenario=scenario.name, database=place.database, seed=seed, catches=scenario.catches)
     began = time.monotonic()
     try:
-        asyncio.run(_run(scenario, row, url, folder, form))
+        uvloop.run(_run(scenario, row, place, form))
     except TimeoutError:
         row.error = f"it did not end within {form.limit:.0f} s"
     except Exception as exc:
-        row.error = f"{type(exc).__name__}: {exc}"
+        causes = exc.exceptions if isinstance(exc, ExceptionGroup) else [exc]
+        row.error = "; ".join(f"{type(each).__name__}: {each}" for each in causes)
     row.seconds = round(time.monotonic() - began, 1)
     return row
 
 
-async def _run(scenario: Scenario, row: Row, url: str, folder: Path, form: Form) -> None:
+async def _run(scenario: Scenario, row: Row, place: Place, form: Form) -> None:
     # A generator for each side, so that what the load does changes nothing of what goes wrong, and when.
     load_rng, nemesis_rng = random.Random(f"{row.seed}:load"), random.Random(f"{row.seed}:nemesis")
     async with asyncio.timeout(form.limit):
-        async with World(folder, url, gateways=scenario.gateways) as world:
-            with History(folder / "history.jsonl") as history:
+        async with _world(scenario, place) as world:
+            with History(place.folder / "history.jsonl") as history:
                 load = Load(world, history, load_rng, goal=form.operations)
+                if not scenario.unavailable:
+                    load.again = frozenset()
                 rounds = max(1, round(scenario.rounds * form.share))
                 run = Run(world, load, history, nemesis_rng, rounds=rounds)
                 await _drive(scenario, run)
                 await _rest(world)
                 _fill(row, run, check(history.operations, await _look(world)))
+
+
+def _world(scenario: Scenario, place: Place) -> World:
+    return World(
+        place.folder,
+        place.url,
+        gateways=scenario.gateways,
+        listeners=scenario.listeners,
+        service=scenario.service,
+        mishaps=[word.format(folder=place.folder) for word in scenario.mishaps],
+        postgres=place.postgres,
+    )
 
 
 async def _drive(scenario: Scenario, run: Run) -> None:
@@ -109,10 +142,16 @@ async def _tell(run: Run) -> None:
 async def _rest(world: World) -> None:
     """Wait until nothing is on its way any more; what never comes to rest is found by the checker."""
     deadline = time.monotonic() + _REST_SECONDS
+    await world.bring_webhooks()
+    await asyncio.sleep(_ACKS_SECONDS)
     while time.monotonic() < deadline:
-        if not await world.sends_left() and not await world.webhooks_left():
+        if not await world.sends_left() and not await world.webhooks_left() and _all_heard(world, await world.heads()):
             return
         await asyncio.sleep(0.2)
+
+
+def _all_heard(world: World, heads: dict[str, int]) -> bool:
+    return all(listener.seq == heads[listener.tenant_id] for listener in world.listeners)
 
 
 async def _look(world: World) -> Found:
@@ -121,6 +160,7 @@ async def _look(world: World) -> Found:
         arrived=await world.arrived(),
         heads=await world.heads(),
         events=await world.events(),
+        heard=[listener.heard for listener in world.listeners],
         stuck=await world.sends_left() + await world.webhooks_left(),
     )
 
@@ -133,6 +173,7 @@ def _fill(row: Row, run: Run, verdict: Verdict) -> None:
     if recoveries := run.load.recoveries:
         row.recovery_p50 = round(statistics.median(recoveries), 2)
         row.recovery_max = round(max(recoveries), 2)
+    row.figures = run.figures
     problems = [*verdict.details, *run.load.unexpected[:5], *run.world.errors()[:5]]
     if run.load.unexpected or run.world.errors():
         row.error = problems[-1]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import random
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,13 @@ from fivapp_whatsapp.commands.token import issue_token
 from fivapp_whatsapp.db.store import DatabaseStore
 from fivapp_whatsapp.models import SessionStatus, SessionUpdate
 from fivapp_whatsapp.settings import Secret, Settings
+from fivapp_whatsapp.testing.postgres import PostgresServer
 
 from .caller import Caller, NoAnswer
 from .checker import Stored
 from .history import Place
+from .line import Line
+from .listeners import Listener
 
 TENANTS = ("acme", "bravo")
 SESSIONS_EACH = 4
@@ -77,11 +81,11 @@ class Child:
         """Tell whether it runs."""
         return self._process is not None and self._process.poll() is None
 
-    async def start(self) -> None:
-        """Start it and wait until it answers. Raises RuntimeError with the end of its log."""
+    async def start(self, *words: str) -> None:
+        """Start it, with more words for this life, and wait until it answers. Raises RuntimeError."""
         with self.log.open("ab") as output:
             self._process = subprocess.Popen(  # returns at once
-                self._command,
+                [*self._command, *words],
                 env=self._settings,
                 stdout=output,
                 stderr=output,
@@ -90,6 +94,8 @@ class Child:
             )
         deadline = time.monotonic() + _START_SECONDS
         while not await self._answers():
+            if not self.alive and words:
+                return  # what befell it came before it answered
             if not self.alive or time.monotonic() > deadline:
                 raise RuntimeError(f"{self.name} did not start:\n{self.log.read_text()[-2000:]}")
             await asyncio.sleep(0.05)
@@ -138,7 +144,20 @@ class Child:
 class World:
     """`async with World(…) as world`: the gateways answer, all sessions are paired, and each place is known."""
 
-    def __init__(self, folder: Path, url: str, *, gateways: int = 1, writers: int = 24, senders: int = 16) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        url: str,
+        *,
+        gateways: int = 1,
+        writers: int = 24,
+        senders: int = 16,
+        listeners: int = 6,
+        service: Sequence[str] = (),
+        mishaps: Sequence[str] = (),
+        settings: Mapping[str, str] | None = None,
+        postgres: PostgresServer | None = None,
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.url = url
@@ -149,19 +168,26 @@ class World:
             for number in range(SESSIONS_EACH)
         ]
         self.places: list[Place] = []
-        self._writers = writers
-        self._senders = senders
+        self.postgres = postgres
+        self.line = Line(lambda: [self.service.port])
+        self.webhooks = Line(self.ready_ports)
+        self.gateways: list[Child] = []
+        self._counts = gateways, writers, senders, listeners
+        self._service_words = service
+        self._mishaps = mishaps
+        self._settings = settings or {}
         self._phone = Caller()
-        self.service = self._child("service", "fivapp_whatsapp", "simulate", "--no-contacts", "--port", "{port}")
-        self.gateways = [
-            self._child(f"gateway{number}", "benchmarks.faults.gateway", "{port}") for number in range(gateways)
-        ]
         self.tokens = {tenant: self._token(tenant) for tenant in TENANTS}
+        self.listeners: list[Listener] = []
+        self._listening: list[asyncio.Task[None]] = []
+
+    def ready_ports(self) -> list[int]:
+        """Return the ports of the gateways that answer."""
+        return [gateway.port for gateway in self.gateways if gateway.ready]
 
     def _child(self, name: str, *words: str) -> Child:
         port = free_port()
-        service_port = port if name == "service" else self.service.port
-        settings = environment(self.keys, service_port, self.url) | _SETTINGS
+        settings = environment(self.keys, self.line.port, self.url) | _SETTINGS | dict(self._settings)
         return Child(name, [word.format(port=port) for word in words], port, self.folder, settings)
 
     def _token(self, tenant_id: str) -> str:
@@ -170,23 +196,60 @@ class World:
 
     async def __aenter__(self) -> World:
         try:
-            await self._prepare()
-            await self.service.start()
-            for _, session_id in self.sessions:
-                await self.service_call("POST", "/sessions/start", tenantId=session_id, name=session_id)
-                await self.service_call("POST", f"/simulator/sessions/{session_id}/scan")
-            await asyncio.gather(*(gateway.start() for gateway in self.gateways))
-            await self.send_webhooks_to(self.gateways[0].port)
+            await self._start()
         except BaseException:
             await self.__aexit__()
             raise
         return self
 
+    async def _start(self) -> None:
+        gateways, writers, senders, listeners = self._counts
+        await self._prepare(writers, senders)
+        await self.line.mend()
+        await self.webhooks.mend()
+        url = f"http://127.0.0.1:{self.webhooks.port}/api/webhooks/whatsapp"
+        self.service = self._child(
+            "service", "fivapp_whatsapp", "simulate", "--no-contacts", "--port", "{port}", "--webhook-url", url,
+            *self._service_words,
+        )  # fmt: skip
+        await self.service.start()
+        for _, session_id in self.sessions:
+            await self.service_call("POST", "/sessions/start", tenantId=session_id, name=session_id)
+            await self.service_call("POST", f"/simulator/sessions/{session_id}/scan")
+        self.gateways = [
+            self._child(f"gateway{number}", "benchmarks.faults.gateway", "{port}", *self._mishaps)
+            for number in range(gateways)
+        ]
+        await asyncio.gather(*(gateway.start() for gateway in self.gateways))
+        await self.listen(listeners)
+
+    async def listen(self, count: int, *, seconds: float = 60.0) -> None:
+        """Add listeners, spread over the tenants, and wait until they are live. Raises TimeoutError."""
+        rng = random.Random(1)
+        for number in range(count):
+            tenant_id = TENANTS[number % len(TENANTS)]
+            listener = Listener(tenant_id, self.tokens[tenant_id], self.ready_ports, rng)
+            self.listeners.append(listener)
+            self._listening.append(asyncio.create_task(listener.run()))
+            if number % 50 == 49:
+                await asyncio.sleep(0.02)
+        async with asyncio.timeout(seconds):
+            while not all(listener.live for listener in self.listeners):
+                await asyncio.sleep(0.02)
+
     async def __aexit__(self, *_exc_info: object) -> None:
         self._phone.close()
-        await asyncio.gather(*(child.stop(10) for child in (self.service, *self.gateways)))
+        for listener in self.listeners:
+            listener.end()
+        for task in self._listening:
+            task.cancel()
+        await asyncio.gather(*self._listening, return_exceptions=True)
+        children = [*self.gateways, *([self.service] if hasattr(self, "service") else [])]
+        await asyncio.gather(*(child.stop(10) for child in children))
+        await self.line.cut()
+        await self.webhooks.cut()
 
-    async def _prepare(self) -> None:
+    async def _prepare(self, writers: int, senders: int) -> None:
         """Make tenants, sessions and the conversations that are sent to."""
         store = DatabaseStore(self.url, server=False)
         await store.start()
@@ -197,10 +260,10 @@ class World:
                 await store.add_session(tenant_id, session_id, session_id, "connection_service")
                 update = SessionUpdate(session_id=session_id, status=SessionStatus.CONNECTED, phone="5511999990000")
                 await store.change_session(tenant_id, session_id, desired="running", update=update)
-            for number in range(self._writers):
+            for number in range(writers):
                 tenant_id, session_id = self.sessions[number % len(self.sessions)]
                 self.places.append(Place("webhook", tenant_id, session_id, f"5511{910000000 + number}@c.us"))
-            for number in range(self._senders):
+            for number in range(senders):
                 tenant_id, session_id = self.sessions[number % len(self.sessions)]
                 chat_id = f"5511{920000000 + number}@c.us"
                 opened = await store.open_conversation(tenant_id, session_id, chat_id)
@@ -222,9 +285,10 @@ class World:
             raise RuntimeError(f"{method} {path}: {status} {answer[:200]!r}")
         return msgspec.json.decode(answer)
 
-    async def send_webhooks_to(self, port: int) -> None:
-        """Let the service post to this port; what it could not deliver it tries at once."""
-        await self.service_call("PUT", "/simulator/webhook", url=f"http://127.0.0.1:{port}/api/webhooks/whatsapp")
+    async def bring_webhooks(self) -> None:
+        """Let the service try at once what it could not deliver."""
+        url = f"http://127.0.0.1:{self.webhooks.port}/api/webhooks/whatsapp"
+        await self.service_call("PUT", "/simulator/webhook", url=url)
 
     async def chaos(self, **shares: float) -> None:
         """Let calls go wrong on purpose; what is not named goes right."""
