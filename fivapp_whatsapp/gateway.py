@@ -25,6 +25,7 @@ from .errors import (
     InvalidInput,
     MessageNotFound,
     SessionNotFound,
+    StoreError,
 )
 from .feed import Feed
 from .intake import Intake
@@ -674,6 +675,9 @@ async def _supervise(name: str, work: Callable[[], Awaitable[None]]) -> None:
         started = asyncio.get_running_loop().time()
         try:
             await work()
+        except StoreError as exc:
+            # The database is away, which is no defect of ours: it is asked again.
+            _log.warning("task_failed", task=name, error=exc.code)
         except Exception:
             _log.exception("task_failed", task=name)
         if asyncio.get_running_loop().time() - started > 60:

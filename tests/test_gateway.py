@@ -25,6 +25,7 @@ from fivapp_whatsapp.errors import (
     RecipientMismatch,
     SessionNotConnected,
     SessionNotFound,
+    StoreUnavailable,
 )
 from fivapp_whatsapp.gateway import Gateway
 from fivapp_whatsapp.models import (
@@ -452,3 +453,24 @@ async def _reaches(gateway: Gateway, message: Message, status: MessageStatus) ->
         return (await gateway.message("acme", message.id)).status is status
 
     await until(there)
+
+
+async def test_a_task_that_finds_the_database_away_warns_and_begins_again(
+    connector: FakeConnector, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = asyncio.Queue[None]()
+
+    async def away(_store: DatabaseStore) -> int:
+        asked.put_nowait(None)
+        raise StoreUnavailable("The database restarts.")
+
+    monkeypatch.setattr(DatabaseStore, "wake_snoozed", away)
+    with capture_logs() as lines:
+        async with Gateway(DatabaseStore(sqlite_url), {connector.name: connector}, Settings()):
+            async with asyncio.timeout(5):
+                for _ in range(2):
+                    await asked.get()
+    failed = [line for line in lines if line["event"] == "task_failed"]
+    assert {(line["task"], line["log_level"], line["error"]) for line in failed} == {
+        ("snoozed", "warning", "store_unavailable")
+    }

@@ -22,7 +22,7 @@ from .running import Form, Place, Row, run_scenario
 from .scenarios import BOTH, SCENARIOS, Scenario
 
 LONG = Form(operations=10_000, share=1.0, limit=600)
-SHORT = Form(operations=1_000, share=0.2, limit=120)
+SHORT = Form(operations=1_000, share=0.2, limit=180)
 
 
 def main() -> int:

@@ -20,6 +20,7 @@ from .world import World
 # What a gateway may answer under faults; it is asked again after all of these.
 AGAIN = frozenset({409, 429, 503})
 _PAUSE_SECONDS = 0.02
+_GENTLY_SECONDS = 0.2
 
 
 class Load:
@@ -79,6 +80,9 @@ class Load:
             self._copy(request, self._rng.randint(0, self.copies - 1))
         while True:
             ready = self._world.ready_ports()
+            if len(ready) < len(self._world.gateways):
+                # A gateway that starts has this machine's cores to share with all the others.
+                await asyncio.sleep(_GENTLY_SECONDS)
             if ready and await self._ask(caller, self._rng.choice(ready), request, operation):
                 return
             await asyncio.sleep(_PAUSE_SECONDS * self._rng.uniform(0.5, 1.5))
