@@ -16,14 +16,14 @@ from . import machine
 from .bench import Bench, Result
 from .databases import Databases
 from .processes import Generator
-from .rows import ROWS, SHORT
+from .table import ROWS, SHORT
 
 
 def main() -> int:
     """Measure and print; the exit code is 1 when a budget is not met."""
     arguments = _arguments()
     names = arguments.rows or (SHORT if arguments.short else ROWS)
-    results = []
+    results: list[Result] = []
     # What is told beside the results goes to stderr with --json, so that stdout can be read by a program.
     with contextlib.redirect_stdout(sys.stderr if arguments.json else sys.stdout):
         print(f"{machine.described()}; PostgreSQL with fsync on, SQLite with synchronous=FULL")
@@ -36,7 +36,9 @@ def main() -> int:
             bench = Bench(folder, made, generator, rounds=arguments.rounds or rounds, scale=arguments.scale or scale)
             for name in names:
                 print(f"{name}: {ROWS[name].__doc__}")
-                results.append(ROWS[name](bench))
+                bench.row = name
+                found = ROWS[name](bench)
+                results += [found] if isinstance(found, Result) else found
         for result in results:
             print(_line(result))
     print(msgspec.json.encode({"results": results}).decode())
@@ -46,7 +48,7 @@ def main() -> int:
 def _line(result: Result) -> str:
     verdict = {None: "reported", True: "met", False: "NOT MET"}[result.met]
     budget = "" if result.budget is None else f"{'>=' if result.better == 'higher' else '<='} {result.budget}"
-    return f"{result.name:<20} {result.value:8.3f}  spread {result.spread:6.3f}  {budget:<8} {verdict}"
+    return f"{result.name:<28} {result.value:8.3f}  spread {result.spread:6.3f}  {budget:<8} {verdict}"
 
 
 def _arguments() -> argparse.Namespace:

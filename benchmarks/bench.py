@@ -8,6 +8,7 @@ import statistics
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -20,7 +21,8 @@ from .load import Burst, Told
 from .processes import Generator, Secrets, Server, environment, free_port, running
 
 CONTACTS = 200
-_END_SECONDS = 300.0
+# Of a core; what a generator uses beyond is time in which it lets requests wait.
+GENERATOR_SHARE = 0.9
 
 
 class Measure(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,10 +74,13 @@ class Bench:
             Settings(jwt_secret=Secret(self.keys.jwt_secret)), TENANT, "agent", hours=12, user_id="bench", program=True
         )
         self._databases = made
-        self._generator = generator
+        self.generator = generator
         self._scale = scale
         self._service_port = free_port()
         self._number = 0
+        # What was measured, by the row and the variant; the row that is under way.
+        self.seen: dict[str, dict[str, list[Measure]]] = {}
+        self.row = ""
 
     # --- servers -------------------------------------------------------------------------------
 
@@ -88,23 +93,40 @@ class Bench:
             yield server
 
     @contextlib.contextmanager
-    def ours(self, name: str, kind: str, *plugins: Path, conversations: int = 0) -> Iterator[Site]:
-        """Run `serve` on a database of its own; what it acknowledged is looked for afterwards."""
-        url, opened = asyncio.run(self._databases.new(kind, name, conversations=conversations))
-        port = free_port()
-        arguments = ["benchmarks.ours", str(port), *map(str, plugins)]
-        with running(name, arguments, self.folder, self._environment(url), port=port) as server:
+    def ours(self, name: str, kind: str, *plugins: Path, **made: Any) -> Iterator[Site]:
+        """Run `serve` on a database of its own (`made` as Databases.new says).
+
+        What it acknowledged is looked for afterwards.
+        """
+        url, opened = asyncio.run(self._databases.new(kind, name, **made))
+        with self.serving(name, url, *plugins) as server:
             site = Site(server, url, opened)
             yield site
         self._check(site)
 
     @contextlib.contextmanager
-    def bare(self) -> Iterator[Site]:
-        """Run the route without a store."""
+    def serving(self, name: str, url: str, *plugins: Path) -> Iterator[Server]:
+        """Run `serve` on a database that is there."""
         port = free_port()
-        arguments = ["benchmarks.bare", str(port)]
-        with running("bare", arguments, self.folder, self._environment(""), port=port) as server:
+        arguments = ["benchmarks.ours", str(port), *map(str, plugins)]
+        with running(name, arguments, self.folder, self._environment(url), port=port) as server:
+            yield server
+
+    @contextlib.contextmanager
+    def peer(self, name: str, *arguments: str) -> Iterator[Site]:
+        """Run a yardstick of ours: a module of this folder that is given a port and these arguments."""
+        port = free_port()
+        command = [f"benchmarks.{name}", str(port), *arguments]
+        with running(name, command, self.folder, self._environment(""), port=port) as server:
             yield Site(server)
+
+    def new_database(self, kind: str, name: str, **made: Any) -> tuple[str, list[str]]:
+        """Make a database, see Databases.new."""
+        return asyncio.run(self._databases.new(kind, name, **made))
+
+    def empty_database(self) -> str:
+        """Make a database without a table on the PostgreSQL server."""
+        return asyncio.run(self._databases.empty())
 
     def _environment(self, url: str) -> dict[str, str]:
         return environment(self.keys, self._service_port, url or "sqlite:///unused.db")
@@ -121,31 +143,48 @@ class Bench:
     # --- bursts --------------------------------------------------------------------------------
 
     def webhooks(
-        self, site: Site, count: int, *, in_flight: int = 64, until: Callable[[int], float] | None = None
+        self,
+        site: Site,
+        count: int,
+        *,
+        in_flight: int = 64,
+        until: Callable[[int], float] | None = None,
+        tenants: int = 1,
+        cloud: bool = False,
     ) -> Measure:
-        """Send new webhooks; `until` waits for what follows so many acknowledged ones and returns when it ended."""
-        first, self._number = self._number, self._number + count
-        burst = [requests.webhook(self.keys.api_key, number, CONTACTS) for number in range(first, first + count)]
+        """Send new webhooks, as the connection service or as the Cloud API posts them.
+
+        `until` waits for what follows so many acknowledged ones and returns when it ended.
+        """
+        burst = self.new_webhooks(count, tenants=tenants, cloud=cloud)
         site.acknowledged.append(count)
         ended = None if until is None else (lambda: until(sum(site.acknowledged)))
         return self.burst(site, burst, in_flight=in_flight, ended=ended)
+
+    def new_webhooks(self, count: int, *, tenants: int = 1, cloud: bool = False) -> list[bytes]:
+        """Make requests, each with a message that there was not yet."""
+        first, self._number = self._number, self._number + count
+        numbers = range(first, first + count)
+        if cloud:
+            return [requests.cloud_webhook(self.keys.app_secret, number, CONTACTS) for number in numbers]
+        return [requests.webhook(self.keys.api_key, number, CONTACTS, tenants) for number in numbers]
 
     def burst(
         self, site: Site, burst: list[bytes], *, in_flight: int, ended: Callable[[], float] | None = None
     ) -> Measure:
         """Send requests to a server and measure. Raises AssertionError when one is not answered with 200."""
         count, pid = len(burst), site.server.pid
-        watched = [pid, self._generator.pid, *self._databases.server_pids()]
+        watched = [pid, self.generator.pid, *self._databases.server_pids()]
         before = {each: machine.cpu_seconds([each]) for each in watched}
         everything = machine.machine_seconds()
-        told = self._generator.send(Burst(site.server.port, in_flight, burst))
+        told = self.generator.send(Burst(site.server.port, in_flight, burst))
         if told.answers != {200: count}:
             raise AssertionError(f"{site.server.name} answered {told.answers}: see {site.server.log}")
         last = told.ended if ended is None else ended()
         everything = machine.machine_seconds() - everything
-        watched = [pid, self._generator.pid, *self._databases.server_pids()]
+        watched = [pid, self.generator.pid, *self._databases.server_pids()]
         used = {each: machine.cpu_seconds([each]) - before.get(each, 0.0) for each in watched}
-        return _measure(told, last - told.began, count, used, everything, pid, self._generator.pid)
+        return _measure(told, last - told.began, count, used, everything, pid, self.generator.pid)
 
     def count(self, full: int) -> int:
         """Return how many requests a burst has in this run."""
@@ -163,8 +202,22 @@ class Bench:
                 found[name].append(measure())
         for name, measures in found.items():
             print(f"  {name:<12} {described(measures)}")
+            _require_an_idle_generator(name, measures)
         sys.stdout.flush()
+        self.seen[self.row] = found
         return found
+
+
+def _require_an_idle_generator(name: str, measures: Sequence[Measure]) -> None:
+    """Raise AssertionError where the generator had no time left: then its rate was measured, not the server's."""
+    share = statistics.median(each.generator for each in measures)
+    if share > GENERATOR_SHARE:
+        raise AssertionError(f"{name}: the generator was the bottleneck, it used {share:.0%} of a core")
+
+
+def figure(name: str, values: Sequence[float], *, better: str = "higher") -> Result:
+    """Return a figure that has no budget: the median, and how far the rounds lie apart."""
+    return Result(name, round(statistics.median(values), 3), round(max(values) - min(values), 3), None, better)
 
 
 def ratio(

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import mmap
-import struct
-import time
 from pathlib import Path
 
 from tests.planted import MISBEHAVING
 
-# Where a plugin tells how many calls it had and when the last returned, by the machine's monotonic clock.
-_SLOT = "=Qd"
+from .slots import Slots, make
+
 _HEARS = '''
 """Counts the messages that it hears of, where the benchmark reads it."""
 import mmap, struct, time
@@ -40,34 +37,10 @@ async def timer(key):
 '''
 
 
-class Listeners:
-    """Plugins that hear of messages, and what they have told."""
-
-    def __init__(self, folder: Path, count: int) -> None:
-        slots = [folder / f"hears{number}.slot" for number in range(count)]
-        for slot in slots:
-            slot.write_bytes(bytes(struct.calcsize(_SLOT)))
-        self.files = [_write(folder, slot.stem, _HEARS.replace("{slot!r}", repr(str(slot)))) for slot in slots]
-        self._slots = [_map(slot) for slot in slots]
-
-    @property
-    def calls(self) -> int:
-        """Return how many calls the one with the fewest has had."""
-        return min(self._read(slot)[0] for slot in self._slots)
-
-    def until(self, calls: int, seconds: float) -> float:
-        """Wait until each has had so many calls and return when the last returned. Raises TimeoutError."""
-        deadline = time.monotonic() + seconds
-        while self.calls < calls:
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{self.calls} of {calls} hooks returned in time")
-            time.sleep(0.01)
-        return max(self._read(slot)[1] for slot in self._slots)
-
-    @staticmethod
-    def _read(slot: mmap.mmap) -> tuple[int, float]:
-        calls, at = struct.unpack_from(_SLOT, slot)
-        return calls, at
+def listeners(folder: Path, count: int) -> tuple[list[Path], Slots]:
+    """Write plugins that hear of messages; they tell how many calls they had and when the last returned."""
+    slots = [make(folder / f"hears{number}.slot") for number in range(count)]
+    return [_write(folder, slot.stem, _HEARS.replace("{slot!r}", repr(str(slot)))) for slot in slots], Slots(slots)
 
 
 def idle(folder: Path, count: int) -> list[Path]:
@@ -84,8 +57,3 @@ def _write(folder: Path, name: str, source: str) -> Path:
     file = folder / f"{name}.py"
     file.write_text(source, encoding="utf-8")
     return file
-
-
-def _map(path: Path) -> mmap.mmap:
-    with path.open("r+b") as file:
-        return mmap.mmap(file.fileno(), 0)

@@ -44,10 +44,22 @@ class Databases:
         self._postgres_url = postgres_url
         self._folder = folder
 
-    async def new(self, kind: str, name: str, *, conversations: int = 0) -> tuple[str, list[str]]:
+    async def new(
+        self,
+        kind: str,
+        name: str,
+        *,
+        conversations: int = 0,
+        connector: str = "connection_service",
+        tenants: Sequence[str] = (TENANT,),
+    ) -> tuple[str, list[str]]:
         """Return the URL of a new database, of kind `postgresql` or `sqlite`, and the ids of its conversations."""
         url = f"sqlite:///{self._folder}/{name}.db" if kind == "sqlite" else await create_database(self._postgres_url)
-        return url, await _prepare(url, conversations)
+        return url, await _prepare(url, conversations, connector, tenants)
+
+    async def empty(self) -> str:
+        """Return the URL of a new database on the PostgreSQL server, without a table."""
+        return await create_database(self._postgres_url)
 
     def server_pids(self) -> list[int]:
         """Return the processes of the PostgreSQL server as they are now."""
@@ -55,14 +67,15 @@ class Databases:
         return children(int(Path(folder, "data", "postmaster.pid").read_text().split()[0]))
 
 
-async def _prepare(url: str, conversations: int) -> list[str]:
+async def _prepare(url: str, conversations: int, connector: str, tenants: Sequence[str]) -> list[str]:
     store = DatabaseStore(url, server=False)
     await store.start()
     try:
-        await store.add_tenant(TENANT, "Bench")
-        await store.add_session(TENANT, TENANT, "Bench", "connection_service")
-        update = SessionUpdate(session_id=TENANT, status=SessionStatus.CONNECTED, phone="5511999990000")
-        await store.change_session(TENANT, TENANT, desired="running", update=update)
+        for tenant in tenants:
+            await store.add_tenant(tenant, "Bench")
+            await store.add_session(tenant, tenant, "Bench", connector)
+            update = SessionUpdate(session_id=tenant, status=SessionStatus.CONNECTED, phone="5511999990000")
+            await store.change_session(tenant, tenant, desired="running", update=update)
         opening = (
             store.open_conversation(TENANT, TENANT, f"5511{900000000 + number}@s.whatsapp.net")
             for number in range(conversations)

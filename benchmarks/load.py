@@ -24,10 +24,14 @@ class Burst(msgspec.Struct):
     port: int
     in_flight: int
     requests: list[bytes]
+    keeps_times: bool = False
 
 
 class Told(msgspec.Struct):
-    """How a burst went: times in seconds, `began` and `ended` by the machine's monotonic clock."""
+    """How a burst went: times in seconds, `began`, `ended` and `sent` by the machine's monotonic clock.
+
+    `sent` has when each request was written, where that was asked for.
+    """
 
     began: float
     ended: float
@@ -35,6 +39,7 @@ class Told(msgspec.Struct):
     p99: float
     cpu: float
     answers: dict[int, int]
+    sent: list[float] = []
 
     @property
     def seconds(self) -> float:
@@ -45,8 +50,9 @@ class Told(msgspec.Struct):
 class _Run:
     """What is left to send, and what came back."""
 
-    def __init__(self, requests: list[bytes]) -> None:
+    def __init__(self, requests: list[bytes], sent: list[float] | None) -> None:
         self.requests = iter(requests)
+        self.sent = sent
         self.seconds: list[float] = []
         self.answers: Counter[int] = Counter()
 
@@ -77,6 +83,8 @@ class _Connection(asyncio.Protocol):
             self._transport.close()
             return
         self._sent = time.perf_counter()
+        if self._run.sent is not None:
+            self._run.sent.append(self._sent)
         self._transport.write(request)
 
     def data_received(self, data: bytes) -> None:
@@ -94,7 +102,7 @@ class _Connection(asyncio.Protocol):
 
 async def send(burst: Burst) -> Told:
     """Send a burst and tell how it went."""
-    loop, run = asyncio.get_running_loop(), _Run(burst.requests)
+    loop, run = asyncio.get_running_loop(), _Run(burst.requests, [] if burst.keeps_times else None)
     connections = [
         (await loop.create_connection(lambda: _Connection(run), "127.0.0.1", burst.port))[1]
         for _ in range(min(burst.in_flight, len(burst.requests)))
@@ -106,7 +114,7 @@ async def send(burst: Burst) -> Told:
     ended, cpu = time.perf_counter(), time.process_time() - cpu
     run.seconds.sort()
     p50, p99 = (run.seconds[int(len(run.seconds) * share)] for share in (0.5, 0.99))
-    return Told(began, ended, p50, p99, cpu, dict(run.answers))
+    return Told(began, ended, p50, p99, cpu, dict(run.answers), run.sent or [])
 
 
 async def main() -> None:

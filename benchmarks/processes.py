@@ -21,12 +21,13 @@ _told = msgspec.json.Decoder(Told)
 
 
 class Server(msgspec.Struct, frozen=True):
-    """A server of this machine; `log` is what it wrote to stderr."""
+    """A server of this machine; `log` is what it wrote to stderr, `start_seconds` until it answered."""
 
     name: str
     port: int
     pid: int
     log: Path
+    start_seconds: float = 0.0
 
 
 class Secrets(msgspec.Struct, frozen=True):
@@ -34,11 +35,12 @@ class Secrets(msgspec.Struct, frozen=True):
 
     api_key: str
     jwt_secret: str
+    app_secret: str
 
     @classmethod
     def new(cls) -> Secrets:
         """Make them."""
-        return cls(secrets.token_hex(24), secrets.token_hex(32))
+        return cls(secrets.token_hex(24), secrets.token_hex(32), secrets.token_hex(16))
 
 
 def free_port() -> int:
@@ -54,12 +56,14 @@ def environment(keys: Secrets, service_port: int, database_url: str) -> dict[str
     ours = ("FIVAPP_", "DATABASE_URL", "CONNECTION_SERVICE_", "PICCOLO_CONF")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     unlimited = {f"FIVAPP_RATE_{name}": "10000000" for name in ("USER", "USER_BURST", "TENANT")}
+    unlimited |= {f"FIVAPP_SOCKETS_PER_{name}": "10000" for name in ("USER", "TENANT")}
     return {
         **kept,
         **unlimited,
         "CONNECTION_SERVICE_URL": f"http://127.0.0.1:{service_port}",
         "CONNECTION_SERVICE_API_KEY": keys.api_key,
         "FIVAPP_JWT_SECRET": keys.jwt_secret,
+        "FIVAPP_CLOUD_API_APP_SECRET": keys.app_secret,
         "DATABASE_URL": database_url,
     }
 
@@ -70,14 +74,14 @@ def running(
 ) -> Iterator[Server]:
     """Run a module of Python until the block ends, and go on once it answers."""
     folder.mkdir(parents=True, exist_ok=True)
-    log = folder / f"{name}.log"
+    log, began = folder / f"{name}.log", time.perf_counter()
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", *arguments], env=settings, stdout=output, stderr=output, stdin=subprocess.DEVNULL
         )
     try:
         _wait_until_it_answers(process, port, log)
-        yield Server(name, port, process.pid, log)
+        yield Server(name, port, process.pid, log, time.perf_counter() - began)
     finally:
         process.terminate()
         try:

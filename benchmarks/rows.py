@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
 from functools import partial
 
 import httpx
@@ -30,7 +29,7 @@ def webhook_sqlite(bench: Bench) -> Result:
 
 
 def _webhook(bench: Bench, name: str, kind: str, budget: float) -> Result:
-    with bench.ours(name, kind) as ours, bench.bare() as bare:
+    with bench.ours(name, kind) as ours, bench.peer("bare") as bare:
         count = bench.count(10_000)
         found = bench.compare(
             {"ours": partial(bench.webhooks, ours, count), "no store": partial(bench.webhooks, bare, count)}
@@ -41,10 +40,10 @@ def _webhook(bench: Bench, name: str, kind: str, budget: float) -> Result:
 
 def hooks(bench: Bench) -> Result:
     """Rate with five plugins that hear of messages, until the last has returned ÷ none, on PostgreSQL."""
-    listeners = bots.Listeners(bench.folder, _PLUGINS)
-    with bench.ours("hooks", "postgresql", *listeners.files) as ours, bench.ours("hooks_none", "postgresql") as none:
+    files, told = bots.listeners(bench.folder, _PLUGINS)
+    with bench.ours("hooks", "postgresql", *files) as ours, bench.ours("hooks_none", "postgresql") as none:
         count = bench.count(5_000)
-        until = partial(listeners.until, seconds=_HOOK_SECONDS)
+        until = partial(told.until, seconds=_HOOK_SECONDS)
         found = bench.compare(
             {"5 hooks": partial(bench.webhooks, ours, count, until=until), "none": partial(bench.webhooks, none, count)}
         )
@@ -130,9 +129,3 @@ async def _post_all(url: str, count: int) -> float:
         began = time.perf_counter()
         await asyncio.gather(*(work() for _ in range(64)))
         return time.perf_counter() - began
-
-
-ROWS: dict[str, Callable[[Bench], Result]] = {
-    row.__name__: row for row in (webhook_postgresql, webhook_sqlite, hooks, hooks_idle, hooks_paused, send)
-}
-SHORT = ("webhook_postgresql", "webhook_sqlite", "hooks", "hooks_idle", "hooks_paused", "send")

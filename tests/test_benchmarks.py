@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 
-from benchmarks.rows import ROWS, SHORT
+from benchmarks.table import ROWS, SHORT
 
 from .processes import ROOT, clean_environment
 
