@@ -14,12 +14,12 @@ from fivapp_whatsapp.models import Conversation, Message, OutgoingMessage, Sessi
 from fivapp_whatsapp.plugins.registry import Hook, Plugin
 from fivapp_whatsapp.plugins.runner import Result, UnfitResult
 from fivapp_whatsapp.ports import Clock, Store
-from fivapp_whatsapp.ports.plugins import AnswerStep, StepOutcome, StoredEvent
+from fivapp_whatsapp.ports.plugins import AnswerStep, StepOutcome, StepReason, StoredEvent
 from fivapp_whatsapp.tenant import Scope
 
 from .asking import Asking, Context, View, sound
 from .decisions import Decisions
-from .lines import Reason, reason_line
+from .lines import reason_line
 from .told import reason
 
 HOOK = "reply_to"
@@ -62,8 +62,6 @@ class Turn:
         self.message_ids = [message.id]
         self.bots: Sequence[Bot] = ()
         self.steps: list[AnswerStep] = []
-        # Why a step brought no answer, by its number.
-        self.reasons: dict[int, Reason] = {}
         self.asked = 0
         # How many answers were made ready to be queued, also those that were held back then.
         self.prepared = 0
@@ -133,7 +131,7 @@ class Chain:
 
         Raises PluginNotFound for an `only` that is not there.
         """
-        turn.bots, turn.steps, turn.reasons, turn.asked = [], [], {}, 0
+        turn.bots, turn.steps, turn.asked = [], [], 0
         for plugin in await self._decisions.order(turn.tenant_id):
             if not plugin.hooks.get(HOOK) or only not in (None, plugin.name):
                 continue
@@ -175,7 +173,7 @@ class Chain:
             outcome: StepOutcome = result.outcome
             why = reason(bot.hook, result)
             if outcome == "paused":
-                why = Reason("paused", self._asking.paused(bot.plugin.name, HOOK, turn.tenant_id) or "")
+                why = StepReason("paused", self._asking.paused(bot.plugin.name, HOOK, turn.tenant_id) or "")
             self._note(turn, bot, result, outcome, why)
             return None
         if result.value is None:
@@ -188,12 +186,12 @@ class Chain:
             messages = [await prepare(message) for message in result.value]
         except Hold as exc:
             # Whoever wrote is not to be left without a word for that: the next one is asked.
-            self._note(turn, bot, result, "held", Reason("held", exc.detail))
+            self._note(turn, bot, result, "held", StepReason("held", exc.detail))
             return None
         except StoreError:
             raise
         except GatewayError as exc:
-            self._note(turn, bot, result, "failed", Reason("refused", exc.code, bot.hook.location), exc.detail)
+            self._note(turn, bot, result, "failed", StepReason("refused", exc.code, bot.hook.location), exc.detail)
             return None
         self._note(turn, bot, result, "answered", None)
         return Answer(bot.plugin, messages)
@@ -204,15 +202,14 @@ class Chain:
         bot: Bot,
         result: Result,
         outcome: StepOutcome,
-        why: Reason | None,
+        why: StepReason | None,
         more: str | None = None,
     ) -> None:
         """Note a step; the timeline has its reason in English, with `more` words for the plugin's author."""
         ms, detail = round(result.seconds * 1000, 1), None
         if why is not None:
-            turn.reasons[len(turn.steps)] = why
             detail = reason_line(why, "en") if more is None else f"{why.what}: {more} ({why.place})"
-        turn.steps.append(AnswerStep(plugin=bot.plugin.name, outcome=outcome, ms=ms, detail=detail))
+        turn.steps.append(AnswerStep(plugin=bot.plugin.name, outcome=outcome, ms=ms, detail=detail, reason=why))
 
 
 def answers_of(value: Any) -> list[OutgoingMessage] | None:

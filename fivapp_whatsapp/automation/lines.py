@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Literal
 
-import msgspec
-
-from fivapp_whatsapp.ports.plugins import AnswerStep
+from fivapp_whatsapp.ports.plugins import AnswerStep, StepReason
 
 from .belt import RULES
 
@@ -25,18 +22,6 @@ def rule_line(rule: str, language: str) -> str:
     return RULES[rule][language == "en"]
 
 
-class Reason(msgspec.Struct, frozen=True):
-    """Why a call brought nothing, as a code with its facts: `reason_line` puts it into words.
-
-    `what` is for `late` the seconds, for `raised` and `refused` the error's type or code, for `paused` why, for `held`
-    the words of the plugin that holds back, for `unfit` what was returned, in English; `place` is a file and its line.
-    """
-
-    code: Literal["late", "raised", "unfit", "refused", "held", "paused"]
-    what: str = ""
-    place: str = ""
-
-
 _REASONS = {
     "late": ("levou mais de {what} s ({place})", "it took longer than {what} s ({place})"),
     "raised": ("{what} em {place}", "{what} in {place}"),
@@ -50,18 +35,19 @@ _REASONS = {
 }
 
 
-def reason_line(reason: Reason, language: str) -> str:
+def reason_line(reason: StepReason, language: str) -> str:
     """Say why a call brought nothing."""
     code = reason.what if reason.code == "paused" and reason.what in _REASONS else reason.code
     return _REASONS[code][language == "en"].format(what=reason.what, place=reason.place)
 
 
-def bots_failed(bots: Sequence[tuple[AnswerStep, Reason | None]], minutes: int, language: str) -> str:
+def bots_failed(bots: Sequence[AnswerStep], minutes: int, language: str) -> str:
     """Say that no bot could answer, which and why, and that people answer now."""
     english = language == "en"
     said = "; ".join(
-        f"{step.plugin} {_WHY[step.outcome][english]}" + (f": {reason_line(why, language)}" if why else "")
-        for step, why in bots
+        f"{step.plugin} {_WHY[step.outcome][english]}"
+        + (f": {reason_line(step.reason, language)}" if step.reason else "")
+        for step in bots
     )
     if english:
         return f"No bot could answer ({said}). People answer here for {minutes} minutes."
@@ -83,7 +69,7 @@ def held_back(plugin: str, reason: str, language: str) -> str:
     return f"A resposta de {plugin} foi retida: {reason}"
 
 
-def not_looked_at(plugin: str, reason: Reason, language: str) -> str:
+def not_looked_at(plugin: str, reason: StepReason, language: str) -> str:
     """Say that a message is held because the plugin that is to look at it could not."""
     why = reason_line(reason, language)
     if language == "en":

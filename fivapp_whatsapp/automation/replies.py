@@ -20,7 +20,15 @@ from fivapp_whatsapp.observe import get_logger
 from fivapp_whatsapp.outbox import Outbox
 from fivapp_whatsapp.plugins.registry import Plugin
 from fivapp_whatsapp.ports import Clock, Store
-from fivapp_whatsapp.ports.plugins import AnswerDraft, Answered, AnswerStep, AnswerTrail, Limits, StoredEvent
+from fivapp_whatsapp.ports.plugins import (
+    AnswerDraft,
+    Answered,
+    AnswerStep,
+    AnswerTrail,
+    Limits,
+    StepReason,
+    StoredEvent,
+)
 from fivapp_whatsapp.tenant import State
 
 from .asking import Asking, with_choice
@@ -29,7 +37,7 @@ from .belt import BUDGET, HOUR, RULES, TOLD, UNSEEN, Facts, about_message, may_l
 from .bursts import Burst, Bursts
 from .chain import HOOK, Answer, Chain, Turn, TurnContext
 from .decisions import Decisions
-from .lines import Reason, bots_failed, bots_missed, held_back, rule_line
+from .lines import bots_failed, bots_missed, held_back, rule_line
 from .outgoing import Outgoing
 from .trial import Rehearse, Trial, Trials
 
@@ -397,17 +405,18 @@ def _author(plugin: Plugin) -> Author:
     return Author(kind="plugin", id=plugin.name, name=plugin.title or plugin.name)
 
 
-def _all_gone(turn: Turn) -> list[tuple[AnswerStep, Reason | None]]:
-    """Return the bots that could not answer, and why, when it was so with every bot that was asked, else none."""
-    asked = [(step, turn.reasons.get(number)) for number, step in enumerate(turn.steps) if step.outcome != "off"]
-    return asked if all(step.outcome in _GONE for step, _ in asked) else []
+def _all_gone(turn: Turn) -> list[AnswerStep]:
+    """Return the bots that could not answer, when it was so with every bot that was asked, else none."""
+    asked = [step for step in turn.steps if step.outcome != "off"]
+    return asked if all(step.outcome in _GONE for step in asked) else []
 
 
 def _without_answers(draft: AnswerDraft, detail: str) -> AnswerDraft:
     """Return a draft whose answers cannot be queued as one without them."""
     steps = list(draft.trail.steps)
     if steps:
-        steps[-1] = msgspec.structs.replace(steps[-1], outcome="failed", detail=detail)
+        why = StepReason("refused", MessageNotFound.code)
+        steps[-1] = msgspec.structs.replace(steps[-1], outcome="failed", detail=detail, reason=why)
     trail = msgspec.structs.replace(draft.trail, plugin=None, steps=steps)
     return msgspec.structs.replace(draft, trail=trail, author=None, answers=())
 

@@ -11,13 +11,13 @@ from fivapp_whatsapp.models import Message, MessageKind, MessageStatus, StatusCh
 from fivapp_whatsapp.plugins.registry import Hook, Plugins
 from fivapp_whatsapp.plugins.runner import Result, UnfitResult
 from fivapp_whatsapp.ports import Clock, Store
-from fivapp_whatsapp.ports.plugins import StoredEvent
+from fivapp_whatsapp.ports.plugins import StepReason, StoredEvent
 from fivapp_whatsapp.tenant import Scope
 
 from .asking import Asking, Context
 from .attempts import HookFailed, HookPaused
 from .decisions import Decisions
-from .lines import Reason, reason_line
+from .lines import reason_line
 
 # The event types that each hook comes from.
 SOURCES: Mapping[str, tuple[str, ...]] = {
@@ -163,18 +163,18 @@ def check(hook: Hook, result: Result) -> None:
         raise HookFailed(hook.name, reason_line(reason(hook, result), "en"))
 
 
-def reason(hook: Hook, result: Result) -> Reason:
+def reason(hook: Hook, result: Result) -> StepReason:
     """Return why a call did not go well, without values."""
     if result.outcome == "late":
-        return Reason("late", f"{result.seconds:.1f}", hook.location)
+        return StepReason("late", f"{result.seconds:.1f}", hook.location)
     if result.outcome == "held":
-        return Reason("held", getattr(result.error, "detail", "held"))
+        return StepReason("held", getattr(result.error, "detail", "held"))
     if result.outcome == "paused":
-        return Reason("paused")
+        return StepReason("paused")
     if isinstance(result.error, UnfitResult):
-        return Reason("unfit", str(result.error), hook.location)
+        return StepReason("unfit", str(result.error), hook.location)
     kind = type(result.error).__name__ if result.error is not None else result.outcome
-    return Reason("raised", kind, _place(hook, result.error))
+    return StepReason("raised", kind, _place(hook, result.error))
 
 
 def _place(hook: Hook, error: BaseException | None) -> str:

@@ -46,13 +46,30 @@ class StoredEvent(msgspec.Struct, frozen=True):
     data: Any = None
 
 
+class StepReason(Model, frozen=True, omit_defaults=True):
+    """Why a call brought nothing, as a code with its facts, for whoever puts it into words.
+
+    `what` is for `late` the seconds, for `raised` and `refused` the error's type or code, for `paused` why (`failing`,
+    `blocking`, `hanging`), for `held` the words of the plugin that holds back, for `unfit` what was returned, in
+    English; `place` is a file and its line.
+    """
+
+    code: Literal["late", "raised", "unfit", "refused", "held", "paused"]
+    what: str = ""
+    place: str = ""
+
+
 class AnswerStep(Model, frozen=True, kw_only=True, omit_defaults=True):
-    """One plugin that was asked, or passed over, for an answer; `detail` says why it did not answer."""
+    """One plugin that was asked, or passed over, for an answer.
+
+    `detail` says why it did not answer, in English; `reason` says it for other languages.
+    """
 
     plugin: str
     outcome: StepOutcome
     ms: float = 0.0
     detail: str | None = None
+    reason: StepReason | None = None
 
 
 class AnswerTrail(Model, frozen=True, kw_only=True, omit_defaults=True):

@@ -28,7 +28,7 @@ from fivapp_whatsapp.models import (
 )
 from fivapp_whatsapp.plugins.admin import PluginAdmin
 from fivapp_whatsapp.plugins.health import PluginHealth
-from fivapp_whatsapp.ports.plugins import AnswerDraft, AnswerTrail
+from fivapp_whatsapp.ports.plugins import AnswerDraft, AnswerTrail, StepReason
 from fivapp_whatsapp.tenant import TenantGateway
 from fivapp_whatsapp.testing.connector import FakeConnector
 from tests.bots import BIA, GROUP, PHONE, World, plugin, world
@@ -94,6 +94,7 @@ async def test_the_first_bot_that_answers_wins_and_every_step_is_noted(sqlite_ur
         assert failed.detail is not None
         line = fails.__code__.co_firstlineno + 2
         assert failed.detail == f"ValueError in test_replies.py:{line}"
+        assert failed.reason == StepReason("raised", "ValueError", f"test_replies.py:{line}")
 
 
 async def test_bots_are_asked_in_the_tenants_order_and_those_switched_off_are_noted(

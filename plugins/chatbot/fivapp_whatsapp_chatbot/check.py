@@ -24,6 +24,7 @@ from .flow import (
     seconds_of,
 )
 from .graph import entries, following, known, leads_on, loops, named
+from .mistakes import mistake
 from .reading import read_flow
 from .template import has_odd_braces, paths
 from .words import fold
@@ -62,35 +63,36 @@ class _Checker:
         self.timeout()
         return self.problems
 
-    def note(self, severity: str, code: str, detail: str, step: str | None = None, *at: str) -> None:
-        line = self.flow.lines.of(("steps", step, *at) if step else at)
-        self.problems.append(
-            Problem(
-                severity="error" if severity == "error" else "warning", code=code, detail=detail, step=step, line=line
-            )
-        )
+    def error(self, key: str, step: str | None = None, *at: str, **facts: object) -> None:
+        self.problems.append(mistake("error", key, step, self.line(step, at), **facts))
+
+    def warn(self, key: str, step: str | None = None, *at: str, **facts: object) -> None:
+        self.problems.append(mistake("warning", key, step, self.line(step, at), **facts))
+
+    def line(self, step: str | None, at: tuple[str, ...]) -> int | None:
+        return self.flow.lines.of(("steps", step, *at) if step else at)
 
     def targets(self) -> None:
         flow = self.flow
         for name, step in flow.steps.items():
             for key, target in named(step):
                 if target not in flow.steps:
-                    self.note("error", "unknown_target", f"there is no step {target!r}", name, key)
+                    self.error("unknown_target", name, key, target=target)
         heads = [("start", flow.start), ("words", flow.words.menu_step), ("retries", flow.retries.to)]
         heads += [("triggers", trigger.to) for trigger in flow.triggers]
         for key, head in heads:
             if head is not None and head not in flow.steps:
-                self.note("error", "unknown_target", f"there is no step {head!r}", None, key)
+                self.error("unknown_target", None, key, target=head)
 
     def step(self, name: str, step: AnyStep) -> None:
         flow = self.flow
         if not isinstance(step, Goto | Branch | HandOver | End) and flow.after(name) is None and not leads_on(step):
-            self.note("error", "dead_end", "nothing follows: name a `next` step, or add an end", name)
+            self.error("dead_end", name)
         if isinstance(step, Menu | Ask | Http) and flow.variable(name) == "contact":
-            self.note("error", "reserved_name", "`contact` is the contact's own; keep this under another name", name)
+            self.error("reserved_name", name)
         for key, text in _texts(step):
             if has_odd_braces(text):
-                self.note("warning", "odd_braces", f"a brace in `{key}` is no {{place}}; write {{{{ for {{", name, key)
+                self.warn("odd_braces", name, key, field=key)
         match step:
             case Menu():
                 self.options(name, step.options)
@@ -102,45 +104,42 @@ class _Checker:
     def options(self, name: str, options: tuple[Option, ...]) -> None:
         ids = [option.id for option in options]
         for doubled in sorted({i for i in ids if ids.count(i) > 1}):
-            self.note("error", "double_option", f"two options have the id {doubled!r}", name, "options")
+            self.error("double_option", name, "options", id=doubled)
         if len(options) > MOST_OPTIONS:
-            self.note("warning", "many_options", f"WhatsApp lists {MOST_OPTIONS} options at most", name, "options")
+            self.warn("many_options", name, "options", most=MOST_OPTIONS)
         reserved = {fold(w) for key in ("back", "cancel", "menu") for w in words_of(self.flow, key)}
         meant: dict[str, str] = {}
         for option in options:
             if len(option.title) > LONGEST_TITLE:
-                self.note(
-                    "warning", "long_title", f"{option.title!r} has over {LONGEST_TITLE} characters", name, "options"
-                )
+                self.warn("long_title", name, "options", title=option.title, most=LONGEST_TITLE)
             for word in map(fold, (option.title, *option.words)):
                 if word in reserved:
-                    self.note("warning", "reserved_word", f"{word!r} works in every step already", name, "options")
+                    self.warn("reserved_word", name, "options", word=word)
                 if meant.setdefault(word, option.id) != option.id:
-                    self.note("warning", "ambiguous_word", f"{word!r} means two options", name, "options")
+                    self.warn("ambiguous_word", name, "options", word=word)
 
     def ask(self, name: str, step: Ask) -> None:
         if (step.type == "one_of") != bool(step.options):
-            self.note("error", "options_of_one_of", "`options` belong to the type one_of, which needs them", name)
+            self.error("options_of_one_of", name)
         self.options(name, step.options)
         if step.pattern is not None:
             self.pattern(name, step, step.pattern)
         if step.min_length > step.max_length:
-            self.note("error", "bad_limits", "`min_length` is above `max_length`", name, "min_length")
+            self.error("bad_limits.lengths", name, "min_length")
         for key, limit in (("min", step.min), ("max", step.max)):
             if limit is None:
                 continue
             kind = _LIMITED.get(step.type)
             if kind is None or not isinstance(limit, kind):
-                wanted = "a number for a number; a text such as 2026-12-31, today or today+30d for a date"
-                self.note("error", "bad_limits", f"`{key}` is {wanted}", name, key)
+                self.error("bad_limits", name, key, field=key)
             elif isinstance(limit, str) and read_day(limit, _SOME_DAY) is None:
-                self.note("error", "bad_limits", f"{limit!r} is no day: 2026-12-31, today or today+30d", name, key)
+                self.error("bad_limits.day", name, key, limit=limit)
 
     def pattern(self, name: str, step: Ask, pattern: str) -> None:
         if step.type != "text":
-            self.note("error", "pattern_of_text", "`pattern` belongs to the type text", name, "pattern")
+            self.error("pattern_of_text", name, "pattern")
         if (problem := pattern_problem(pattern)) is not None:
-            self.note("error", "bad_pattern", f"the pattern cannot be used: {problem}", name, "pattern")
+            self.error("bad_pattern", name, "pattern", said=problem)
 
     def http(self, name: str, step: Http) -> None:
         try:
@@ -149,16 +148,16 @@ class _Checker:
         except ValueError:
             host = scheme = ""
         if scheme not in ("https", "http") or not host:
-            self.note("error", "bad_url", "`url` is a whole address: https://…", name, "url")
+            self.error("bad_url", name, "url")
         elif "{" in parts.netloc:
-            self.note("error", "bad_url", "an answer cannot be a part of the host", name, "url")
+            self.error("bad_url.host", name, "url")
         if step.on_error is None:
-            self.note("warning", "no_on_error", "without `on_error` a failing service hands over to a person", name)
+            self.warn("no_on_error", name)
         if step.method in ("GET", "DELETE") and step.json is not None:
-            self.note("warning", "unsent_json", f"`json` is not sent with {step.method}", name, "json")
+            self.warn("unsent_json", name, "json", method=step.method)
         for key, value in step.headers.items():
             if not key.isascii() or not value.isascii() or not (key + value).isprintable() or not key:
-                self.note("error", "bad_header", f"the header {key!r} cannot be sent", name, "headers")
+                self.error("bad_header", name, "headers", header=key)
 
     def graph(self) -> None:
         flow = self.flow
@@ -169,9 +168,9 @@ class _Checker:
                 reached.add(name)
                 stack.append(name)
         for name in flow.steps.keys() - reached:
-            self.note("warning", "unreachable", "no way leads to this step", name)
+            self.warn("unreachable", name)
         for name in sorted(loops(flow, reached)):
-            self.note("error", "loop_without_input", "this step leads back to itself without a question", name)
+            self.error("loop_without_input", name)
 
     def variables(self) -> None:
         """Tell of places that nothing fills, and of those that only some ways to them do."""
@@ -185,22 +184,16 @@ class _Checker:
                 root, _, further = path.partition(".")
                 if root == "contact":
                     if further not in _CONTACT:
-                        self.note(
-                            "error",
-                            "undefined",
-                            f"there is no {{{path}}}; a contact has name, first_name, phone",
-                            name,
-                            key,
-                        )
+                        self.error("undefined.contact", name, key, path=path)
                 elif root not in ever:
-                    self.note("error", "undefined", f"nothing fills {{{root}}}", name, key)
+                    self.error("undefined", name, key, name=root)
                 elif root not in filled[name]:
-                    self.note("warning", "maybe_undefined", f"not every way to this step fills {{{root}}}", name, key)
+                    self.warn("maybe_undefined", name, key, name=root)
 
     def timeout(self) -> None:
         timeout = self.flow.timeout
         if timeout.remind_after and seconds_of(timeout.remind_after) >= seconds_of(timeout.end_after):
-            self.note("error", "bad_timeout", "`remind_after` is not before `end_after`", None, "timeout")
+            self.error("bad_timeout", None, "timeout")
 
 
 def _texts(step: AnyStep) -> Iterator[tuple[str, str]]:

@@ -23,13 +23,17 @@ FieldType = Literal["text", "number", "date", "email", "phone", "cpf", "cnpj", "
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
-    """A mistake in a flow; an `error` keeps the flow from being used, a `warning` does not. Lines count from 1."""
+    """A mistake in a flow; an `error` keeps the flow from being used, a `warning` does not. Lines count from 1.
+
+    `detail` is English; `i18n` has it in other languages, by the language and the field's name.
+    """
 
     severity: Literal["error", "warning"]
     code: str
     detail: str
     step: str | None = None
     line: int | None = None
+    i18n: Mapping[str, Mapping[str, str]] = {}
 
 
 class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

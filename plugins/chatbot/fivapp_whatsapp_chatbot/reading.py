@@ -23,6 +23,7 @@ from .flow import (
     seconds_of,
 )
 from .lines import Lines, find_lines
+from .mistakes import mistake
 from .texts import TEXTS
 from .words import fold, slug
 
@@ -37,9 +38,9 @@ def read_flow(text: str, *, language: Language = "pt-BR") -> tuple[Flow | None, 
     except tomllib.TOMLDecodeError as exc:
         place = re.search(r"at line (\d+)", str(exc))
         line = int(place[1]) if place else text.count("\n") + 1
-        return None, [Problem(severity="error", code="not_toml", detail=str(exc), line=line)]
+        return None, [mistake("error", "not_toml", line=line, said=exc)]
     except RecursionError:
-        return None, [Problem(severity="error", code="not_toml", detail="values are nested too deeply in each other")]
+        return None, [mistake("error", "not_toml.deep")]
     return _Reader(data, find_lines(text)).read(language)
 
 
@@ -79,17 +80,17 @@ class _Reader:
     def steps(self) -> dict[str, AnyStep]:
         raw = self.data.get("steps")
         if not isinstance(raw, dict) or not raw:
-            self.error("no_steps", "a flow has at least one step: [steps.name]")
+            self.error("no_steps")
             return {}
         if len(raw) > MAX_STEPS:
-            self.error("too_many_steps", f"a flow has {MAX_STEPS} steps at most")
+            self.error("too_many_steps", most=MAX_STEPS)
             return {}
         steps = {}
         for name, data in raw.items():
             if NAME.fullmatch(name) is None:
-                self.error("bad_name", "a step's name has a-z, 0-9 and _, and begins with a letter", name)
-            if isinstance(data, dict) and (detail := _kind_problem(data.get("kind"))) is not None:
-                self.error("unknown_kind", detail, name, ("steps", name, "kind"))
+                self.error("bad_name", name)
+            if isinstance(data, dict) and data.get("kind") not in KINDS:
+                self.kind(data.get("kind"), name)
                 continue
             step: Any = self.convert(_with_options(data), AnyStep, ("steps", name), name)
             if step is not None:
@@ -110,17 +111,17 @@ class _Reader:
             self.duration(text, ("timeout",))
         for key in head.texts.keys() - TEXTS["en"].keys():
             known = ", ".join(sorted(TEXTS["en"]))
-            self.error("unknown_text", f"there is no text {key!r}; there are {known}", at=("texts", key))
+            self.error("unknown_text", at=("texts", key), text=key, known=known)
         try:
             ZoneInfo(head.time_zone)
         except (KeyError, ValueError, OSError):
-            self.error("unknown_time_zone", f"there is no time zone {head.time_zone!r}", at=("time_zone",))
+            self.error("unknown_time_zone", at=("time_zone",), zone=head.time_zone)
 
     def duration(self, text: str, at: tuple[str, ...]) -> None:
         try:
             seconds_of(text)
-        except ValueError as exc:
-            self.error("bad_duration", str(exc), at=at)
+        except ValueError:
+            self.error("bad_duration", at=at, duration=text)
 
     def convert(self, data: Any, kind: Any, at: tuple[str, ...], step: str | None = None) -> Any:
         try:
@@ -129,23 +130,17 @@ class _Reader:
             detail, _, path = str(exc).partition(" - at `$")
             inner = re.findall(r"[a-z_]+", path.split("[")[0])
             where = f" (at {path.strip('`.')})" if path.strip("`.") else ""
-            self.error("bad_shape", detail + where, step, (*at, *inner))
+            self.error("bad_shape", step, (*at, *inner), said=detail + where)
             return None
 
-    def error(self, code: str, detail: str, step: str | None = None, at: tuple[str, ...] | None = None) -> None:
+    def kind(self, kind: Any, step: str) -> None:
+        near = None if kind is None else next(iter(get_close_matches(str(kind).lower(), KINDS, 1)), None)
+        key = "unknown_kind.none" if kind is None else "unknown_kind" if near is None else "unknown_kind.near"
+        self.error(key, step, ("steps", step, "kind"), kind=kind, near=near, known=", ".join(KINDS))
+
+    def error(self, key: str, step: str | None = None, at: tuple[str, ...] | None = None, **facts: object) -> None:
         line = self.lines.of(at if at is not None else ("steps", step) if step else ())
-        self.problems.append(Problem(severity="error", code=code, detail=detail, step=step, line=line))
-
-
-def _kind_problem(kind: Any) -> str | None:
-    """Say what is wrong with a step's kind, or None."""
-    if kind in KINDS:
-        return None
-    known = f"there are {', '.join(KINDS)}"
-    if kind is None:
-        return f"a step has a `kind`: {known}"
-    near = get_close_matches(str(kind).lower(), KINDS, 1)
-    return f"there is no kind {kind!r}" + (f": did you mean {near[0]!r}? " if near else ": ") + known
+        self.problems.append(mistake("error", key, step, line, **facts))
 
 
 def _with_options(step: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
@@ -10,6 +11,7 @@ from fivapp_whatsapp_chatbot.__main__ import EXAMPLES, example_flow
 from fivapp_whatsapp_chatbot.check import check_flow
 from fivapp_whatsapp_chatbot.flow import seconds_of
 from fivapp_whatsapp_chatbot.lines import find_lines
+from fivapp_whatsapp_chatbot.mistakes import MISTAKES
 from fivapp_whatsapp_chatbot.reading import MAX_STEPS, read_flow
 
 ASK = '[steps.a]\nkind = "ask"\ntext = "?"\n'
@@ -180,3 +182,19 @@ def test_durations_have_a_unit() -> None:
     for text in ("10", "-1m", "1w", "1.5h", ""):
         with pytest.raises(ValueError, match="no duration"):
             seconds_of(text)
+
+
+def test_each_mistake_is_told_in_both_languages_with_the_same_facts() -> None:
+    for key, (portuguese, english) in MISTAKES.items():
+        places = [sorted(re.findall(r"\{(\w+)(?:!r)?\}", text.replace("{{", ""))) for text in (portuguese, english)]
+        assert places[0] == places[1], key
+        assert portuguese != english, key
+
+
+def test_a_mistake_has_its_words_in_the_language_of_the_page() -> None:
+    _, (problem,) = check_flow("[steps.a]\nkind = 'goto'\nto = 'b'\n")
+    assert problem.detail == "there is no step 'b'"
+    assert problem.i18n == {"pt-BR": {"detail": "não há a etapa 'b'"}}
+    _, (braces,) = check_flow("[steps.a]\nkind = 'say'\ntext = '{ x }'\n" + END)
+    assert braces.detail == "a brace in `text` is no {place}; write {{ for {"
+    assert braces.i18n["pt-BR"]["detail"] == "uma chave em `text` não é um {lugar}; escreva {{ no lugar de {"

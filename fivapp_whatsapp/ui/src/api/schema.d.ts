@@ -795,6 +795,7 @@ export interface components {
             /** @enum {string} */
             outcome: "answered" | "nothing" | "failed" | "late" | "paused" | "off" | "held";
             plugin: string;
+            reason?: components["schemas"]["StepReason"] | null;
         };
         /** AnswerTrail */
         AnswerTrail: {
@@ -1419,6 +1420,15 @@ export interface components {
             /** Format: date-time */
             receivedAt: string;
             status: components["schemas"]["MessageStatus"];
+        };
+        /** StepReason */
+        StepReason: {
+            /** @enum {string} */
+            code: "late" | "raised" | "unfit" | "refused" | "held" | "paused";
+            /** @default  */
+            place: string;
+            /** @default  */
+            what: string;
         };
         /** Timeline */
         Timeline: {

@@ -1,5 +1,5 @@
 import type { AnswerStep } from "../api/types";
-import { useSpeech } from "../i18n";
+import { useSpeech, type Key, type Translate } from "../i18n";
 import type { Language } from "../lib/time";
 
 interface Props {
@@ -19,12 +19,35 @@ export function StepsAsked({ steps, name }: Props) {
             {name(step.plugin)} · {t(`step.${step.outcome}`)}
           </span>
           <span className="soft">{t("trial.ms", { n: milliseconds(step.ms ?? 0, language) })}</span>
-          {step.detail != null && <code>{step.detail}</code>}
+          <Why step={step} />
         </li>
       ))}
     </ul>
   );
 }
+
+/** Why a bot brought nothing: the sentence of its code, and the place in its code, for its author. */
+function Why({ step }: { step: AnswerStep }) {
+  const { t } = useSpeech();
+  const { reason, detail } = step;
+  if (reason == null) return detail == null ? null : <code>{detail}</code>;
+  const facts = [reason.code === "unfit" ? reason.what : "", reason.place].filter(Boolean).join(" · ");
+  return (
+    <>
+      <span className="soft why-not">{reasonText(t, reason)}</span>
+      {facts !== "" && <code>{facts}</code>}
+    </>
+  );
+}
+
+/** Returns why a call brought nothing as a sentence; what is held back is told in the words of who holds it back. */
+export function reasonText(t: Translate, { code, what = "" }: NonNullable<AnswerStep["reason"]>): string {
+  if (code === "held") return what;
+  const key = code === "paused" && PAUSES.has(what) ? what : code;
+  return t(`reason.${key}` as Key, { what });
+}
+
+const PAUSES = new Set(["failing", "blocking", "hanging"]);
 
 function milliseconds(ms: number, language: Language): string {
   return new Intl.NumberFormat(language, { maximumFractionDigits: ms < 10 ? 1 : 0 }).format(ms);

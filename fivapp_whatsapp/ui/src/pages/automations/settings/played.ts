@@ -1,5 +1,6 @@
 /** What a plugin's preview answers, and which of its fields have one. */
 import type { Translate } from "../../../i18n";
+import type { Language } from "../../../lib/time";
 
 export interface Played {
   outputs: readonly { text: string; choices?: readonly { id: string; title: string }[] }[];
@@ -13,6 +14,8 @@ export interface Mistake {
   severity: "error" | "warning";
   detail: string;
   line?: number | null;
+  /** The detail in other languages, as a schema has its titles. */
+  i18n?: Readonly<Record<string, { detail?: string }>>;
 }
 
 export interface PreviewContext {
@@ -20,8 +23,9 @@ export interface PreviewContext {
   values: Readonly<Record<string, unknown>>;
 }
 
-/** Returns a mistake with its line, where it has one. */
-export function lineOf({ line, detail }: Mistake, t: Translate): string {
+/** Returns a mistake in the page's language, if the plugin has it, with its line, where it has one. */
+export function lineOf({ line, i18n, ...said }: Mistake, t: Translate, language: Language): string {
+  const detail = i18n?.[language]?.detail ?? said.detail;
   return line == null ? detail : t("player.line", { n: line, detail });
 }
 

@@ -138,7 +138,7 @@ interface TurnProps {
 }
 
 function TurnView({ turn, onChoose }: TurnProps) {
-  const { t } = useSpeech();
+  const { t, language } = useSpeech();
   const { found, problem } = turn;
   const silent = found !== undefined && found.outputs.length + found.events.length + found.problems.length === 0;
   return (
@@ -152,7 +152,7 @@ function TurnView({ turn, onChoose }: TurnProps) {
       )}
       {found?.problems.map((one, place) => (
         <p key={place} className={one.severity === "error" ? "trouble" : "soft small"}>
-          {lineOf(one, t)}
+          {lineOf(one, t, language)}
         </p>
       ))}
       {found?.outputs.map((output, place) => (

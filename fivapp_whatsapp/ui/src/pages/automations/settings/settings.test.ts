@@ -91,9 +91,13 @@ it("a field with a preview is played by a route of its plugin, with what stands 
     expect(previewOf({ preview: { route } }, "flow", "", context)).toBeNull();
 });
 
-it("a mistake is told with its line", () => {
-  expect(lineOf({ severity: "error", detail: "no such step", line: 3 }, t)).toBe("Line 3: no such step");
-  expect(lineOf({ severity: "error", detail: "no such step" }, t)).toBe("no such step");
+it("a mistake is told with its line, and in the page's language where the plugin has it", () => {
+  const mistake = { severity: "error", detail: "no such step", line: 3 } as const;
+  expect(lineOf(mistake, t, "en")).toBe("Line 3: no such step");
+  expect(lineOf({ ...mistake, line: null }, t, "pt-BR")).toBe("no such step");
+  const both = { ...mistake, i18n: { "pt-BR": { detail: "não há a etapa" } } };
+  expect(lineOf(both, (key, words) => translate("pt-BR", key, words), "pt-BR")).toBe("Linha 3: não há a etapa");
+  expect(lineOf(both, t, "en")).toBe("Line 3: no such step");
 });
 
 it("the schema itself is not changed", () => {
