@@ -201,7 +201,7 @@ def test_a_flow_is_played_before_it_is_saved_and_a_mistake_in_it_is_told_with_it
     say = form.get_by_role("textbox", name="Mensagem para experimentar")
     say.fill("oi")
     say.press("Enter")
-    expect(form.get_by_text("Linha 2: there is no kind 'mnu': did you mean 'menu'?")).to_be_visible()
+    expect(form.get_by_text("Linha 2: não há o tipo 'mnu': seria 'menu'?")).to_be_visible()
     field.fill(FLOW)
     expect(form.get_by_role("log")).to_have_count(0)
     say.fill("oi")
