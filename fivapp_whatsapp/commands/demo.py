@@ -25,7 +25,7 @@ from fivapp_whatsapp.plugins.registry import Plugins
 from fivapp_whatsapp.ports import Store
 from fivapp_whatsapp.settings import Secret, Settings, load_settings
 from fivapp_whatsapp.simulator.app import create_simulator
-from fivapp_whatsapp.simulator.options import SimulatorOptions
+from fivapp_whatsapp.simulator.options import ALL_EXTENSIONS, SimulatorOptions
 
 from .common import plugin_option, print_json, run
 from .reloading import reload_on_change
@@ -62,9 +62,20 @@ class Ready(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 @click.option("--simulator-port", type=click.IntRange(0, 65535), help="[3001, or a free one with --port 0].")
 @click.option("--data", type=click.Path(file_okay=False, path_type=Path), help="Where it is kept [./.demo].")
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON; no contact writes by itself.")
+@click.option(
+    "--without",
+    multiple=True,
+    type=click.Choice(sorted(ALL_EXTENSIONS)),
+    help="The connection service lacks this extension; repeatable.",
+)
 @plugin_option
 def demo(
-    port: int | None, simulator_port: int | None, data: Path | None, as_json: bool, plugin_files: tuple[Path, ...]
+    port: int | None,
+    simulator_port: int | None,
+    data: Path | None,
+    as_json: bool,
+    without: tuple[str, ...],
+    plugin_files: tuple[Path, ...],
 ) -> None:
     """Run a gateway with a simulated connection service, until Ctrl-C.
 
@@ -78,7 +89,12 @@ def demo(
         if simulator_port is None:
             simulator_port = 3001 if settings.port else 0
         plugins = load_plugins(plugin_files, settings)
-        run(_demo(settings, remembered, plugins, simulator_port, as_json))
+        options = SimulatorOptions(
+            api_key=remembered.api_key,
+            extensions=ALL_EXTENSIONS - frozenset(without),
+            contacts_write=not as_json,
+        )
+        run(_demo(settings, remembered, plugins, simulator_port, options, as_json))
 
 
 def load_plugins(files: Sequence[Path], settings: Settings) -> Plugins:
@@ -142,7 +158,12 @@ def _overrides(remembered: Remembered, folder: Path, port: int | None) -> dict[s
 
 
 async def _demo(
-    settings: Settings, remembered: Remembered, plugins: Plugins, simulator_port: int, as_json: bool
+    settings: Settings,
+    remembered: Remembered,
+    plugins: Plugins,
+    simulator_port: int,
+    options: SimulatorOptions,
+    as_json: bool,
 ) -> None:
     with (
         bind(settings.host, settings.port, advice=_ADVICE) as sock,
@@ -150,7 +171,7 @@ async def _demo(
     ):
         settings = _with_addresses(settings, base_url(sock), base_url(simulator_sock))
         configure_logging(settings)
-        await _run(settings, remembered, plugins, sock, simulator_sock, as_json)
+        await _run(settings, remembered, plugins, sock, simulator_sock, options, as_json)
 
 
 async def _run(
@@ -159,17 +180,12 @@ async def _run(
     plugins: Plugins,
     sock: socket.socket,
     simulator_sock: socket.socket,
+    options: SimulatorOptions,
     as_json: bool,
 ) -> None:
     gateway_url, simulator_url = base_url(sock), base_url(simulator_sock)
-    simulator = create_simulator(
-        SimulatorOptions(
-            api_key=remembered.api_key,
-            webhook_url=f"{gateway_url}/api/webhooks/whatsapp",
-            contacts_write=not as_json,
-            public_url=simulator_url,
-        )
-    )
+    addresses = {"webhook_url": f"{gateway_url}/api/webhooks/whatsapp", "public_url": simulator_url}
+    simulator = create_simulator(msgspec.structs.replace(options, **addresses))
     # Left in the opposite order: the gateway's last sends still find their service.
     async with (
         stop_signal() as stop,

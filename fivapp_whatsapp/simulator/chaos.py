@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta
 
 Share = Annotated[float, Meta(ge=0, le=1)]
-Mishap = Literal["duplicate", "reorder", "drop_ack", "error", "ambiguous", "garbage"]
+Mishap = Literal["duplicate", "reorder", "drop_ack", "error", "refuse", "ambiguous", "garbage"]
 
 
 class Chaos(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
@@ -17,7 +17,7 @@ class Chaos(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_un
 
     `duplicate`: a webhook is posted twice at once. `reorder`: a webhook swaps its place with the next of its
     conversation. `dropAck`: a `message.ack` is never posted. `error`: a call gets a 500 and does nothing.
-    `ambiguous`: a send takes effect and its answer never comes in time. `garbage`: a call takes effect and its
+    `refuse`: a send is refused for good and does nothing. `ambiguous`: a send takes effect and its answer never comes in time. `garbage`: a call takes effect and its
     answer cannot be read. `latencyMs` is waited before each call. `seed` makes the dice repeatable.
     """
 
@@ -25,6 +25,7 @@ class Chaos(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_un
     reorder: Share = 0.0
     drop_ack: Share = 0.0
     error: Share = 0.0
+    refuse: Share = 0.0
     ambiguous: Share = 0.0
     garbage: Share = 0.0
     latency_ms: Annotated[float, Meta(ge=0, le=60_000)] = 0.0

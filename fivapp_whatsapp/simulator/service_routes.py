@@ -102,6 +102,8 @@ async def stop(session_id: FromPath[str], simulator: Service) -> Response[Any]:
 async def send(request: Request[Any, Any, Any], simulator: Service) -> Response[Any]:
     """Send a message; an ambiguous one reaches the phone, and its answer comes too late or never."""
     body = decode(await request.body(), SendMessage)
+    if simulator.dice.roll("refuse"):
+        raise invalid("This message is refused on purpose.", "MESSAGE_REJECTED")
     await simulator.fetch_file(body)
     message = simulator.send(body)
     if simulator.dice.roll("ambiguous"):

@@ -69,6 +69,7 @@ def demo(
     environment: dict[str, str] | None = None,
     port: int = 0,
     plugins: Sequence[Path] = (),
+    arguments: Sequence[str] = (),
 ) -> Iterator[Product]:
     """Run `demo --json` and end it with SIGTERM; its log goes to `demo.log` in the data folder."""
     data.mkdir(exist_ok=True)
@@ -76,7 +77,7 @@ def demo(
     settings |= environment or {}
     if database_url is not None:
         settings["DATABASE_URL"] = database_url
-    command = [sys.executable, "-m", "fivapp_whatsapp", "demo", "--json", "--port", str(port), "--data", str(data)]
+    command = [sys.executable, "-m", "fivapp_whatsapp", "demo", "--json", "--port", str(port), "--data", str(data), *arguments]
     command += [word for plugin in plugins for word in ("--plugin", str(plugin))]
     with (data / "demo.log").open("ab") as log:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=settings, cwd=data)

@@ -106,9 +106,9 @@ class Site:
 
 
 @contextlib.contextmanager
-def site(data: Path) -> Iterator[Site]:
+def site(data: Path, *arguments: str) -> Iterator[Site]:
     """Run a demo, not yet paired; its push service is one that no name leads to, so that nothing leaves the machine."""
-    with demo(data, environment={"FIVAPP_PUSH_HOSTS": PUSH_HOST}) as product:
+    with demo(data, environment={"FIVAPP_PUSH_HOSTS": PUSH_HOST}, arguments=arguments) as product:
         running = Site(product, data)
         with running.phone, running.api:
             yield running

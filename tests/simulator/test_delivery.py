@@ -122,6 +122,15 @@ async def test_ambiguous_ends_with_a_late_504_and_a_repetition_arrives_once(star
     assert len(await running.ledger()) == 1
 
 
+async def test_a_refused_send_does_nothing(running: Running) -> None:
+    await running.pair()
+    await running.chaos(refuse=1)
+    answer = await running.send()
+    assert (answer.status_code, answer.json()["code"]) == (422, "MESSAGE_REJECTED")
+    await running.chaos()
+    assert await running.ledger() == []
+
+
 async def test_garbage_takes_effect_and_cannot_be_read(running: Running) -> None:
     await running.pair()
     await running.chaos(garbage=1)
@@ -150,6 +159,7 @@ async def test_shares_are_kept_and_read_back(running: Running) -> None:
         "error": 0,
         "ambiguous": 0,
         "garbage": 0,
+        "refuse": 0,
         "latencyMs": 5,
         "seed": 3,
     }

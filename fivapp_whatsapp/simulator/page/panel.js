@@ -3,7 +3,7 @@
 import { $, el, patch, prettyPhone } from "./dom.js";
 import { word } from "./words.js";
 
-const SHARES = ["duplicate", "reorder", "dropAck", "error", "ambiguous", "garbage"];
+const SHARES = ["duplicate", "reorder", "dropAck", "error", "refuse", "ambiguous", "garbage"];
 
 /** Show the list of sessions. */
 export function showSessions(sessions, chosen, choose) {
