@@ -6,7 +6,7 @@ import { queryClient } from "./api/queries";
 import { takeToken } from "./api/token";
 import { App } from "./app";
 import { base } from "./base";
-import { SpeechProvider } from "./i18n";
+import { loadPreferred, SpeechProvider } from "./i18n";
 import { aroundNav } from "./lib/leaving";
 import { startTheme } from "./lib/theme";
 import { watchChunks } from "./layout/newer";
@@ -19,8 +19,9 @@ takeToken();
 startTheme();
 watchChunks();
 
-const root = document.getElementById("root");
-if (root !== null) {
+function draw(): void {
+  const root = document.getElementById("root");
+  if (root === null) return;
   createRoot(root).render(
     <StrictMode>
       <QueryClientProvider client={queryClient}>
@@ -34,3 +35,6 @@ if (root !== null) {
     </StrictMode>,
   );
 }
+
+// Without its words the page still stands, in Portuguese.
+loadPreferred().then(draw, draw);

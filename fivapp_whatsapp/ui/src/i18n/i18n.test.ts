@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { preferred, translate } from ".";
+import { loadLanguage, preferred, translate } from ".";
 import * as automations from "../pages/automations/words";
 import { en } from "./en";
 import { pt, type Entry } from "./pt";
@@ -23,7 +23,17 @@ it("a page's own words are known once it is loaded, and none has two meanings", 
   expect(Object.keys(automations.pt).filter((key) => key in pt)).toEqual([]);
 });
 
-it("one and many are told apart", () => {
+it("English is Portuguese until its words were loaded, and nothing that a page has learnt is lost then", async () => {
+  const english = automations.en["plugin.resume"];
+  expect(translate("en", "thread.unread", { n: 1 })).toBe("1 nova mensagem");
+  expect(translate("en", "plugin.resume")).toBe(english);
+  await loadLanguage("en");
+  expect(translate("en", "thread.unread", { n: 1 })).toBe("1 new message");
+  expect(translate("en", "plugin.resume")).toBe(english);
+});
+
+it("one and many are told apart", async () => {
+  await loadLanguage("en");
   expect(translate("pt-BR", "thread.unread", { n: 1 })).toBe("1 nova mensagem");
   expect(translate("en", "thread.unread", { n: 3 })).toBe("3 new messages");
 });

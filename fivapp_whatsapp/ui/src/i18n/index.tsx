@@ -2,7 +2,6 @@ import { createContext, useContext, useEffect, useMemo, useState, type ReactNode
 import { read, write } from "../lib/storage";
 import type { Language } from "../lib/time";
 import type { AutomationsKey } from "../pages/automations/words";
-import { en } from "./en";
 import { pt, type Entry, type Key as CommonKey } from "./pt";
 
 export type Key = CommonKey | AutomationsKey;
@@ -11,7 +10,10 @@ export type Translate = (key: Key, words?: Words) => string;
 
 type Table = Readonly<Record<string, Entry>>;
 
-const TABLES: Record<Language, Table> = { "pt-BR": pt, en };
+const FIRST: Language = "pt-BR";
+// English is loaded where it is wanted: its words are as heavy as a library.
+const TABLES: Record<Language, Table> = { "pt-BR": pt, en: {} };
+const known = new Set<Language>([FIRST]);
 const STORED = "fivapp.language";
 
 /** Adds the words of a page that is loaded when it is wanted; its keys are among `Key`. */
@@ -19,9 +21,22 @@ export function learn(words: Record<Language, Table>): void {
   for (const language of ["pt-BR", "en"] as const) TABLES[language] = { ...TABLES[language], ...words[language] };
 }
 
+/** Loads the words of a language; until then it speaks Portuguese. Rejects where they cannot be had. */
+export async function loadLanguage(language: Language): Promise<void> {
+  if (known.has(language)) return;
+  const { en } = await import("./en");
+  TABLES.en = { ...en, ...TABLES.en };
+  known.add("en");
+}
+
+/** Loads the words that the first paint needs. */
+export function loadPreferred(): Promise<void> {
+  return loadLanguage(preferred(read(STORED), navigator.languages));
+}
+
 /** Returns a text in a language; `n` among the words chooses between one and many. */
 export function translate(language: Language, key: Key, words: Words = {}): string {
-  const entry = TABLES[language][key] ?? key;
+  const entry = TABLES[language][key] ?? TABLES[FIRST][key] ?? key;
   const text = typeof entry === "string" ? entry : entry[plural(language, words.n)];
   return text.replace(/\{(\w+)\}/g, (braces, name: string) => (name in words ? String(words[name]) : braces));
 }
@@ -50,7 +65,10 @@ const SpeechContext = createContext<Speech | null>(null);
 
 /** Gives the language to all below; a change in one tab acts in all. */
 export function SpeechProvider({ children }: { children: ReactNode }) {
-  const [language, setLanguage] = useState(() => preferred(read(STORED), navigator.languages));
+  const [language, setLanguage] = useState(() => {
+    const wanted = preferred(read(STORED), navigator.languages);
+    return known.has(wanted) ? wanted : FIRST;
+  });
 
   useEffect(() => {
     document.documentElement.lang = language;
@@ -58,7 +76,7 @@ export function SpeechProvider({ children }: { children: ReactNode }) {
 
   useEffect(() => {
     const follow = (event: StorageEvent) => {
-      if (event.key === STORED) setLanguage(preferred(event.newValue, navigator.languages));
+      if (event.key === STORED) speak(preferred(event.newValue, navigator.languages), setLanguage);
     };
     addEventListener("storage", follow);
     return () => removeEventListener("storage", follow);
@@ -70,12 +88,20 @@ export function SpeechProvider({ children }: { children: ReactNode }) {
       t: (key, words) => translate(language, key, words),
       setLanguage: (next) => {
         write(STORED, next);
-        setLanguage(next);
+        speak(next, setLanguage);
       },
     }),
     [language],
   );
   return <SpeechContext value={speech}>{children}</SpeechContext>;
+}
+
+/** Changes to a language as soon as its words are there; without them it stays as it is. */
+function speak(language: Language, change: (language: Language) => void): void {
+  loadLanguage(language).then(
+    () => change(language),
+    () => undefined,
+  );
 }
 
 export function useSpeech(): Speech {

@@ -3,6 +3,7 @@ import { Link, useLocation } from "wouter";
 import { useSessions } from "../api/queries";
 import type { Me, Session } from "../api/types";
 import { useSpeech, type Key } from "../i18n";
+import { dateAndTime } from "../lib/time";
 
 /** Returns what is wrong with a session that should run, as the key of a sentence; null when nothing is. */
 export function troubleOf(session: Session): Key | null {
@@ -23,7 +24,7 @@ export function troubleOf(session: Session): Key | null {
 
 /** Names what needs a person, on every page, with the way there for those who can do something. */
 export function TroubleBanner({ me }: { me: Me }) {
-  const { t } = useSpeech();
+  const { t, language } = useSpeech();
   const [path] = useLocation();
   const { data } = useSessions();
   const troubles = (data ?? []).flatMap((session) => {
@@ -37,6 +38,9 @@ export function TroubleBanner({ me }: { me: Me }) {
       <TriangleAlert size={18} aria-hidden />
       <span>
         {t("trouble.banner", { name: first.session.name, text: t(first.key) })}
+        {first.key === "trouble.restricted" &&
+          first.session.restrictedUntil != null &&
+          ` ${t("trouble.until", { time: dateAndTime(first.session.restrictedUntil, language) })}`}
         {troubles.length > 1 && ` ${t("trouble.more", { n: troubles.length - 1 })}`}
       </span>
       {me.role === "admin" && path !== "/whatsapp-settings" && (

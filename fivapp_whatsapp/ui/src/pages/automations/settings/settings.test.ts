@@ -1,11 +1,13 @@
 import "../words";
-import { expect, it } from "vitest";
+import { beforeAll, expect, it } from "vitest";
 import { Problem } from "../../../api/problem";
-import { translate, type Key, type Words } from "../../../i18n";
+import { loadLanguage, translate, type Key, type Words } from "../../../i18n";
 import { hasErrors, serverErrors, stepsOf } from "./errors";
 import { lineOf, previewOf } from "./played";
 import { formSchema, humanized } from "./schema";
 import { problemsOf, validatorFor } from "./validator";
+
+beforeAll(() => loadLanguage("en"));
 
 const t = (key: Key, words?: Words) => translate("en", key, words);
 
