@@ -197,7 +197,7 @@ def test_the_language_changes_everywhere_and_logging_out_ends_every_tab(
     inbox.get_by_role("button", name="Sua conta").click()
     inbox.get_by_role("menuitemradio", name="English").click()
     inbox.keyboard.press("Escape")
-    expect(inbox.get_by_role("heading", name="Conversations")).to_be_visible()
+    expect(inbox.get_by_role("heading", name="Conversations", exact=True)).to_be_visible()
     expect(other.get_by_text("Your company’s connected numbers.")).to_be_visible()
     inbox.get_by_role("button", name="Your account").click()
     inbox.get_by_role("menuitem", name="Log out").click()
