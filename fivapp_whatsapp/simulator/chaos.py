@@ -17,8 +17,9 @@ class Chaos(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_un
 
     `duplicate`: a webhook is posted twice at once. `reorder`: a webhook swaps its place with the next of its
     conversation. `dropAck`: a `message.ack` is never posted. `error`: a call gets a 500 and does nothing.
-    `refuse`: a send is refused for good and does nothing. `ambiguous`: a send takes effect and its answer never comes in time. `garbage`: a call takes effect and its
-    answer cannot be read. `latencyMs` is waited before each call. `seed` makes the dice repeatable.
+    `refuse`: a send is refused for good and does nothing. `ambiguous`: a send takes effect and its answer never
+    comes in time. `garbage`: a call takes effect and its answer cannot be read. `latencyMs` is waited before each
+    call. `seed` makes the dice repeatable.
     """
 
     duplicate: Share = 0.0

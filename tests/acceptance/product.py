@@ -77,7 +77,18 @@ def demo(
     settings |= environment or {}
     if database_url is not None:
         settings["DATABASE_URL"] = database_url
-    command = [sys.executable, "-m", "fivapp_whatsapp", "demo", "--json", "--port", str(port), "--data", str(data), *arguments]
+    command = [
+        sys.executable,
+        "-m",
+        "fivapp_whatsapp",
+        "demo",
+        "--json",
+        "--port",
+        str(port),
+        "--data",
+        str(data),
+        *arguments,
+    ]
     command += [word for plugin in plugins for word in ("--plugin", str(plugin))]
     with (data / "demo.log").open("ab") as log:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=settings, cwd=data)

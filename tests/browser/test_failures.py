@@ -1,4 +1,4 @@
-"""Stories of what does not go out, over a connection service that can be asked nothing afterwards: what is said, what helps."""
+"""Stories of what does not go out, over a service that can be asked nothing afterwards: what is said, what helps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stories of /whatsapp-settings over the running demo: a number is connected, seen, cut off, limited, and comes back."""
+"""Stories of /whatsapp-settings over the running demo: a number is connected, cut off, limited, and comes back."""
 
 from __future__ import annotations
 
