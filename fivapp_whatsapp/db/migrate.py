@@ -37,8 +37,9 @@ async def migrate(engine: Engine) -> list[str]:
     applied: list[str] = []
     token = _current.set(engine)
     try:
+        recorded = await _recorded(engine)
         for module in modules():
-            if await _is_missing(engine, module.ID):
+            if module.ID not in recorded:
                 manager: MigrationManager = await module.forwards()
                 for step in manager.raw:
                     if await step():
@@ -50,7 +51,8 @@ async def migrate(engine: Engine) -> list[str]:
 
 async def pending(engine: Engine) -> list[str]:
     """Return the names of the migrations that are not applied, oldest first. Raises StoreUnavailable."""
-    return [module.ID for module in modules() if await _is_missing(engine, module.ID)]
+    recorded = await _recorded(engine)
+    return [module.ID for module in modules() if module.ID not in recorded]
 
 
 def raw_migration(
@@ -96,8 +98,12 @@ async def _apply(engine: Engine, name: str, statements: Sequence[str], columns: 
     return True
 
 
-async def _is_missing(engine: Engine, name: str) -> bool:
-    return not (await _has_record_table(engine) and await _is_recorded(engine, name))
+async def _recorded(engine: Engine) -> frozenset[str]:
+    # All at once: before the pool is open, each question is a connection of its own.
+    if not await _has_record_table(engine):
+        return frozenset()
+    records = bound(Migrations, engine)
+    return frozenset(await records.select(records.name).output(as_list=True))
 
 
 async def _is_recorded(engine: Engine, name: str) -> bool:
