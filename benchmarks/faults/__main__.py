@@ -43,11 +43,12 @@ def main() -> int:
                 if database in arguments.databases:
                     row = _run(SCENARIOS[name], database, places, arguments.seed, form)
                     kept.append(evidence.kept(row, places.postgres_version))
+                    if not (arguments.short or arguments.operations):
+                        # At once, so that what was found stays when a later one is broken off.
+                        evidence.write(kept[-1:], SCENARIOS)
         rows = [each.row for each in kept]
         for row in rows:
             print(f"{row.scenario:<24} {row.database:<12} {row.acknowledged:>8,} acknowledged  {evidence.said(row)}")
-    if not (arguments.short or arguments.operations):
-        evidence.write(kept, SCENARIOS)
     print(msgspec.json.encode({"results": [_result(row) for row in rows if row.not_run is None]}).decode())
     return int(any(row.wrong for row in rows))
 

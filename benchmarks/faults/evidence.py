@@ -121,7 +121,7 @@ def said(row: Row) -> str:
     if row.catches is not None:
         return "caught" if not row.wrong else "NOT CAUGHT"
     if row.error is not None:
-        return f"FAILED: {row.error.splitlines()[0][:120]}".replace("|", "/")
+        return f"FAILED: {' '.join(row.error.split())[-160:]}".replace("|", "/")
     return "FAILED" if row.wrong else "as promised"
 
 

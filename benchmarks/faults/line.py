@@ -83,8 +83,9 @@ class Line:
                 return await asyncio.open_connection("127.0.0.1", targets[self._turn % len(targets)])
         return None
 
+    # uvloop's word for an end that was dropped meanwhile is RuntimeError.
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, RuntimeError):
             while data := await reader.read(65_536):
                 if self.mode != "hang":
                     writer.write(data)
@@ -92,7 +93,7 @@ class Line:
         writer.close()
 
     async def _pump_back(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, RuntimeError):
             while data := await reader.read(65_536):
                 mode = self.mode
                 if mode == "drip":

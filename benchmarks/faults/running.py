@@ -7,6 +7,7 @@ import random
 import statistics
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import msgspec
@@ -114,6 +115,7 @@ def _world(scenario: Scenario, place: Place) -> World:
         place.url,
         gateways=scenario.gateways,
         listeners=scenario.listeners,
+        receive_buffer=scenario.receive_buffer,
         service=scenario.service,
         mishaps=[word.format(folder=place.folder) for word in scenario.mishaps],
         postgres=place.postgres,
@@ -173,7 +175,8 @@ def _fill(row: Row, run: Run, verdict: Verdict) -> None:
     if recoveries := run.load.recoveries:
         row.recovery_p50 = round(statistics.median(recoveries), 2)
         row.recovery_max = round(max(recoveries), 2)
-    row.figures = run.figures
+    closed = sum((listener.closed for listener in run.world.listeners), Counter[int]())
+    row.figures = run.figures | {f"closed with {code}": count for code, count in sorted(closed.items()) if code >= 1012}
     problems = [*verdict.details, *run.load.unexpected[:5], *run.world.errors()[:5]]
     if run.load.unexpected or run.world.errors():
         row.error = problems[-1]

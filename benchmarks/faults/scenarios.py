@@ -25,8 +25,9 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     nemesis: Callable[[Run], Awaitable[None]]
     databases: tuple[str, ...] = BOTH
     gateways: int = 1
-    rounds: int = 10
+    rounds: int = 8
     listeners: int = 6
+    receive_buffer: int | None = None
     service: tuple[str, ...] = ()
     mishaps: tuple[str, ...] = ()
     unavailable: bool = True
@@ -117,6 +118,7 @@ _ALL = (
         does="a third of the listeners stop reading for seconds",
         nemesis=nemesis.slow_browsers,
         listeners=12,
+        receive_buffer=4096,
         rounds=6,
     ),
     Scenario(

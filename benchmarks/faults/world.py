@@ -153,6 +153,7 @@ class World:
         writers: int = 24,
         senders: int = 16,
         listeners: int = 6,
+        receive_buffer: int | None = None,
         service: Sequence[str] = (),
         mishaps: Sequence[str] = (),
         settings: Mapping[str, str] | None = None,
@@ -179,6 +180,7 @@ class World:
         self._phone = Caller()
         self.tokens = {tenant: self._token(tenant) for tenant in TENANTS}
         self.listeners: list[Listener] = []
+        self._receive_buffer = receive_buffer
         self._listening: list[asyncio.Task[None]] = []
 
     def ready_ports(self) -> list[int]:
@@ -229,6 +231,7 @@ class World:
         for number in range(count):
             tenant_id = TENANTS[number % len(TENANTS)]
             listener = Listener(tenant_id, self.tokens[tenant_id], self.ready_ports, rng)
+            listener.receive_buffer = self._receive_buffer
             self.listeners.append(listener)
             self._listening.append(asyncio.create_task(listener.run()))
             if number % 50 == 49:
