@@ -9,6 +9,7 @@ import random
 import signal
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -17,7 +18,7 @@ from benchmarks import machine
 from benchmarks.databases import fetch
 from fivapp_whatsapp.testing.postgres import PostgresServer, create_database, postgres_process
 
-from . import evidence
+from . import disk, evidence
 from .running import Form, Place, Row, run_scenario
 from .scenarios import BOTH, SCENARIOS, Scenario
 
@@ -62,22 +63,32 @@ class Places:
         self._stack = stack
         self._server: PostgresServer | None = None
 
-    def new(self, scenario: str, database: str) -> Place:
-        """Return where a run may happen."""
-        folder = self.folder / f"{scenario}-{database}"
+    @contextlib.contextmanager
+    def new(self, scenario: Scenario, database: str) -> Iterator[Place]:
+        """Make a place where a run may happen."""
+        folder = self.folder / f"{scenario.name}-{database}"
         folder.mkdir(parents=True, exist_ok=True)
-        if database == "sqlite":
-            return Place(database, f"sqlite:///{folder}/fivapp.db", folder)
+        if database == "postgresql":
+            server = self._postgres()
+            yield Place(database, asyncio.run(create_database(server.url)), folder, server)
+        elif scenario.disk and disk.missing() is None:
+            with disk.mounted(folder / "disk"):
+                yield Place(database, f"sqlite:///{folder}/disk/fivapp.db", folder)
+        else:
+            yield Place(database, f"sqlite:///{folder}/fivapp.db", folder)
+
+    def _postgres(self) -> PostgresServer:
         if self._server is None:
             self._server = self._stack.enter_context(postgres_process(durable=True))
             [[self.postgres_version]] = asyncio.run(fetch(self._server.url, "SHOW server_version"))
-        return Place(database, asyncio.run(create_database(self._server.url)), folder, self._server)
+        return self._server
 
 
 def _run(scenario: Scenario, database: str, places: Places, seed: int | None, form: Form) -> Row:
     seed = random.SystemRandom().randrange(1 << 31) if seed is None else seed
     print(f"{scenario.name} on {database}, seed {seed}: {scenario.does}", flush=True)
-    row = run_scenario(scenario, places.new(scenario.name, database), seed, form)
+    with places.new(scenario, database) as place:
+        row = run_scenario(scenario, place, seed, form)
     again = "" if not row.wrong else f"; again with ARGS='{scenario.name} --databases {database} --seed {seed}'"
     print(f"  {evidence.said(row)}: {_figures(row)}{again}", flush=True)
     return row
@@ -87,7 +98,7 @@ def _figures(row: Row) -> str:
     return (
         f"{row.operations:,} operations, {row.acknowledged:,} acknowledged, {row.faults} faults; {row.lost} lost, "
         f"{row.duplicated} duplicated, {row.disordered} out of order, {row.missed} missed, {row.unknown} left unknown; "
-        f"{row.seconds:.0f} s"
+        f"{row.seconds:.0f} s{''.join(f'; {name} {value:g}' for name, value in row.figures.items())}"
     )
 
 

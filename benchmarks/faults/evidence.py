@@ -31,6 +31,7 @@ _HEAD = (
     "missed",
     "left unknown",
     "recovery p50 / max",
+    "figures",
     "seed",
     "verdict",
 )
@@ -103,15 +104,9 @@ def table(rows: list[Kept]) -> str:
 def _cells(row: Row) -> list[str]:
     recovery = "" if row.recovery_p50 is None else f"{row.recovery_p50:.1f} / {row.recovery_max:.1f} s"
     counts = row.operations, row.acknowledged, row.faults, row.lost, row.duplicated, row.disordered, row.missed
-    return [
-        row.scenario,
-        row.database,
-        *(f"{n:,}" for n in counts),
-        f"{row.unknown:,}",
-        recovery,
-        str(row.seed),
-        said(row),
-    ]
+    figures = ", ".join(f"{name} {value:,g}" for name, value in row.figures.items())
+    rest = [f"{row.unknown:,}", recovery, figures, str(row.seed), said(row)]
+    return [row.scenario, row.database, *(f"{n:,}" for n in counts), *rest]
 
 
 def said(row: Row) -> str:

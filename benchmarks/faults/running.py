@@ -82,10 +82,13 @@ def run_scenario(scenario: Scenario, place: Place, seed: int, form: Form) -> Row
     """Run it and return its row; what goes wrong with the run itself is the row's error."""
     row = Row(scenario=scenario.name, database=place.database, seed=seed, catches=scenario.catches)
     began = time.monotonic()
+    if scenario.needs is not None and (missing := scenario.needs()) is not None:
+        row.not_run = missing
+        return row
     try:
         uvloop.run(_run(scenario, row, place, form))
     except TimeoutError:
-        row.error = f"it did not end within {form.limit:.0f} s"
+        row.error = f"it did not end within {form.limit + scenario.longer * form.share:.0f} s"
     except Exception as exc:
         causes = exc.exceptions if isinstance(exc, ExceptionGroup) else [exc]
         row.error = "; ".join(f"{type(each).__name__}: {each}" for each in causes)
@@ -96,14 +99,15 @@ def run_scenario(scenario: Scenario, place: Place, seed: int, form: Form) -> Row
 async def _run(scenario: Scenario, row: Row, place: Place, form: Form) -> None:
     # A generator for each side, so that what the load does changes nothing of what goes wrong, and when.
     load_rng, nemesis_rng = random.Random(f"{row.seed}:load"), random.Random(f"{row.seed}:nemesis")
-    async with asyncio.timeout(form.limit):
+    async with asyncio.timeout(form.limit + scenario.longer * form.share):
         async with _world(scenario, place) as world:
             with History(place.folder / "history.jsonl") as history:
-                load = Load(world, history, load_rng, goal=form.operations)
+                goal = min(form.operations, scenario.operations or form.operations)
+                load = Load(world, history, load_rng, goal=goal, pause=scenario.pause)
                 if not scenario.unavailable:
                     load.again = frozenset()
                 rounds = max(1, round(scenario.rounds * form.share))
-                run = Run(world, load, history, nemesis_rng, rounds=rounds)
+                run = Run(world, load, history, nemesis_rng, rounds=rounds, share=form.share)
                 await _drive(scenario, run)
                 await _rest(world)
                 _fill(row, run, check(history.operations, await _look(world)))
@@ -114,6 +118,8 @@ def _world(scenario: Scenario, place: Place) -> World:
         place.folder,
         place.url,
         gateways=scenario.gateways,
+        writers=scenario.writers,
+        senders=scenario.senders,
         listeners=scenario.listeners,
         receive_buffer=scenario.receive_buffer,
         service=scenario.service,

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from . import nemesis
+from . import disk, nemesis, syncs
 from .nemesis import Run
 
 BOTH = ("sqlite", "postgresql")
@@ -17,7 +17,9 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     """What goes wrong while a load runs; `rounds` is how often it does at least, in the long form.
 
     `service` are words for the simulated service, `mishaps` for the gateways; `catches` names what the checker must
-    find when a bug is planted. `{folder}` in a mishap is the folder of the run, `{number}` is that of the gateway.
+    find when a bug is planted. `{folder}` in a mishap is the folder of the run. `operations` are enough where there are
+    to be fewer than elsewhere, `longer` are more seconds in which it must end, `pause` lies between two operations of
+    one place. `unavailable`: 503 may be answered. `needs` says what the machine lacks.
     """
 
     name: str
@@ -31,6 +33,13 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     service: tuple[str, ...] = ()
     mishaps: tuple[str, ...] = ()
     unavailable: bool = True
+    writers: int = 24
+    senders: int = 16
+    pause: float = 0.0
+    operations: int | None = None
+    longer: float = 0.0
+    disk: bool = False
+    needs: Callable[[], str | None] | None = None
     catches: str | None = None
 
 
@@ -128,6 +137,42 @@ _ALL = (
         databases=_POSTGRES,
         gateways=2,
         unavailable=False,
+    ),
+    Scenario(
+        name="disk_full",
+        does="the disk of the database is full to the last byte for seconds",
+        nemesis=nemesis.disk_full,
+        databases=("sqlite",),
+        disk=True,
+        needs=disk.missing,
+    ),
+    Scenario(
+        name="reconnect_storm",
+        does="5,000 browsers listen, the gateway is killed, and all come back at once with their cursors",
+        nemesis=nemesis.storm,
+        rounds=2,
+        writers=4,
+        senders=2,
+        listeners=0,
+        pause=1.0,
+        operations=200,
+    ),
+    Scenario(
+        name="syncs_before_answers",
+        does="nothing goes wrong: strace counts the answers to webhooks before which something was synced",
+        nemesis=nemesis.count_syncs,
+        writers=1,
+        senders=0,
+        listeners=0,
+        operations=1_000,
+        needs=syncs.missing,
+    ),
+    Scenario(
+        name="soak",
+        does="a steady load of some 50 messages a second for 20 minutes",
+        nemesis=nemesis.soak,
+        pause=0.8,
+        longer=1_200.0,
     ),
 )
 _PLANTED = (
