@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import random
 import re
+from array import array
 
 import msgspec
 import pytest
 
 from benchmarks.faults import evidence
+from benchmarks.faults.caller import Caller, NoAnswer
 from benchmarks.faults.checker import Found, Heard, Stored, Verdict, check
 from benchmarks.faults.history import Operation, Place
-from benchmarks.faults.scenarios import SCENARIOS
+from benchmarks.faults.line import Line
+from benchmarks.faults.listeners import Listener, frame
+from benchmarks.faults.mishaps import PLANTS
+from benchmarks.faults.scenarios import SCENARIOS, SHORT_SCENARIOS
+from benchmarks.faults.syncs import count
 
 from .processes import ROOT
 
@@ -136,3 +144,91 @@ def test_table_and_readme_say_what_the_evidence_says() -> None:
     assert (evidence.FOLDER / "faults.md").read_text(encoding="utf-8") == evidence.table(rows)
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert evidence.with_line(readme, rows) == readme
+
+
+# --- what is counted beside ----------------------------------------------------------------------------
+
+
+def _traced(synced: bool, began: float = 2.0) -> list[str]:
+    """Lines of strace: a webhook is read in two halves, something is synced by another thread, it is answered."""
+    sync = [f"12 {began:.6f} fdatasync(7 <unfinished ...>", "12 2.500000 <... fdatasync resumed>) = 0"]
+    return [
+        "11 1.000000 read(36,  <unfinished ...>",
+        '11 1.500000 <... read resumed>"POST /api/webhooks/whatsapp HTTP"..., 256000) = 333',
+        *(sync if synced else ()),
+        '11 3.000000 write(36, "HTTP/1.1 200 OK\\r\\ndate: Thu, 26 N"..., 297) = 297',
+        '11 3.100000 write(36, "{\\"success\\":true"..., 59) = 59',
+    ]
+
+
+@pytest.mark.parametrize(("lines", "synced"), [(_traced(True), 1), (_traced(False), 0), (_traced(True, began=1.25), 0)])
+def test_an_answer_counts_as_synced_when_a_sync_began_after_its_request(lines: list[str], synced: int) -> None:
+    counted = count(lines)
+    assert (counted.answered, counted.synced) == (1, synced)
+
+
+def test_a_listener_keeps_its_cursor_and_what_it_heard_of_each_connection() -> None:
+    listener = Listener("acme", "", list, random.Random(1))
+    listener.connections.append(array("q"))
+    listener.take(b'{"type":"hello","data":{"epoch":"e1","seq":41}}')
+    listener.take(b'{"seq":42,"type":"message.created","data":{"text":"a \\"seq\\":7"}}')
+    listener.take(b'{"type":"live","data":{}}')
+    assert (listener.seq, listener.epoch, listener.live) == (42, b"e1", True)
+    listener.connections.append(array("q"))
+    listener.take(b'{"type":"hello","data":{"epoch":"e1","seq":50}}')
+    listener.take(b'{"seq":43,"type":"message.created","data":{}}')
+    listener.take(b'{"type":"resync_required","data":{"reason":"retention"}}')
+    assert listener.heard == Heard("acme", 41, [[42], [43]], resyncs=1)
+
+
+def test_frames_are_found_whole_and_in_parts() -> None:
+    small, large = b"\x81\x05hello", b"\x81\x7e\x01\x00" + b"x" * 256
+    buffer = bytearray(small + large)
+    first = frame(buffer, 0)
+    assert first == (1, 2, 7)
+    assert frame(buffer, first[2]) == (1, 11, 267)
+    assert frame(bytearray(large[:100]), 0) is None
+    assert frame(bytearray(b"\x81"), 0) is None
+
+
+def test_the_short_form_is_a_part_of_the_scenarios_with_every_planted_bug() -> None:
+    planted = {name for name, each in SCENARIOS.items() if each.catches is not None}
+    assert planted <= set(SHORT_SCENARIOS) <= set(SCENARIOS)
+    assert {each.mishaps[0].split(":")[1] for each in SCENARIOS.values() if each.catches} == PLANTS.keys()
+
+
+async def test_a_line_carries_is_cut_and_loses_answers() -> None:
+    """Four ways of one line, in one server's life."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.read(1000):
+            asked.append(1)
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+        writer.close()
+
+    asked: list[int] = []
+    far = await asyncio.start_server(answer, "127.0.0.1", 0)
+    line, caller = Line(lambda: [far.sockets[0].getsockname()[1]]), Caller()
+    request = b"GET / HTTP/1.1\r\n\r\n"
+    try:
+        await line.mend()
+        assert await caller.post(line.port, request) == (200, b"ok")
+        line.mode = "garbage"
+        assert b"\xff" in (await caller.post(line.port, request))[1]
+        line.mode = "swallow"
+        with pytest.raises(NoAnswer):
+            await caller.post(line.port, request)
+        assert len(asked) == 3
+        line.mode = "hang"
+        with pytest.raises(NoAnswer):
+            await caller.post(line.port, request, seconds=0.1)
+        await line.cut()
+        with pytest.raises(NoAnswer):
+            await caller.post(line.port, request)
+        assert len(asked) == 3
+        await line.mend()
+        assert await caller.post(line.port, request) == (200, b"ok")
+    finally:
+        caller.close()
+        await line.cut()
+        far.close()

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import contextlib
 import random
+import shutil
 import signal
 import sys
 import tempfile
@@ -20,7 +21,7 @@ from fivapp_whatsapp.testing.postgres import PostgresServer, create_database, po
 
 from . import disk, evidence
 from .running import Form, Place, Row, run_scenario
-from .scenarios import BOTH, SCENARIOS, Scenario
+from .scenarios import BOTH, SCENARIOS, SHORT_SCENARIOS, Scenario
 
 LONG = Form(operations=10_000, share=1.0, limit=600)
 SHORT = Form(operations=1_000, share=0.2, limit=180)
@@ -39,12 +40,12 @@ def main() -> int:
         folder = Path(arguments.keep or stack.enter_context(tempfile.TemporaryDirectory(prefix="fivapp-faults-")))
         places = Places(stack, folder)
         kept = []
-        for name in arguments.scenarios or SCENARIOS:
+        for name in arguments.scenarios or (SHORT_SCENARIOS if arguments.short else SCENARIOS):
             for database in SCENARIOS[name].databases:
                 if database in arguments.databases:
                     row = _run(SCENARIOS[name], database, places, arguments.seed, form)
                     kept.append(evidence.kept(row, places.postgres_version))
-                    if not (arguments.short or arguments.operations):
+                    if arguments.evidence or not (arguments.short or arguments.operations):
                         # At once, so that what was found stays when a later one is broken off.
                         evidence.write(kept[-1:], SCENARIOS)
         rows = [each.row for each in kept]
@@ -67,7 +68,8 @@ class Places:
     def new(self, scenario: Scenario, database: str) -> Iterator[Place]:
         """Make a place where a run may happen."""
         folder = self.folder / f"{scenario.name}-{database}"
-        folder.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
         if database == "postgresql":
             server = self._postgres()
             yield Place(database, asyncio.run(create_database(server.url)), folder, server)
@@ -110,10 +112,11 @@ def _result(row: Row) -> dict[str, object]:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make faults", description=__doc__)
     parser.add_argument("scenarios", nargs="*", help=f"only these: {', '.join(SCENARIOS)}", metavar="SCENARIO")
-    parser.add_argument("--short", action="store_true", help="a tenth of the operations")
+    parser.add_argument("--short", action="store_true", help="some scenarios, with a tenth of the operations")
     parser.add_argument("--json", action="store_true", help="stdout carries the last line alone")
     parser.add_argument("--seed", type=int, help="repeat what went wrong with this seed")
     parser.add_argument("--operations", type=int, help="acknowledged operations of each scenario at least")
+    parser.add_argument("--evidence", action="store_true", help="write docs/evidence, as the whole long form does")
     parser.add_argument("--databases", nargs="+", choices=BOTH, default=BOTH)
     parser.add_argument("--keep", help="keep histories, logs and databases in this folder")
     arguments = parser.parse_args()

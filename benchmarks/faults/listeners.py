@@ -166,8 +166,8 @@ class _Socket(asyncio.Protocol):
             self._upgraded = True
             del buffer[: len(head) + 4]
         start = 0
-        while (frame := _frame(buffer, start)) is not None:
-            kind, begin, start = frame
+        while (whole := frame(buffer, start)) is not None:
+            kind, begin, start = whole
             self._take(kind, bytes(buffer[begin:start]))
         del buffer[:start]
 
@@ -182,7 +182,7 @@ class _Socket(asyncio.Protocol):
             self.close()
 
 
-def _frame(buffer: bytearray, start: int) -> tuple[int, int, int] | None:
+def frame(buffer: bytearray, start: int) -> tuple[int, int, int] | None:
     """Return the kind of a frame, where its payload begins and where it ends; None when it is not whole."""
     if len(buffer) < start + 2:
         return None

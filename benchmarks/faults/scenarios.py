@@ -212,3 +212,13 @@ _PLANTED = (
     ),
 )
 SCENARIOS = {each.name: each for each in (*_ALL, *_PLANTED)}
+# What CI can bear: each kind of fault once.
+SHORT_SCENARIOS = (
+    "kill_gateway",
+    "service_bad_plain",
+    "webhooks_again",
+    "planted_acknowledge_before_commit",
+    "planted_mark_before_effect",
+    "planted_cursor_of_sequence",
+    "planted_blind_resend",
+)
