@@ -14,6 +14,8 @@ from typing import Any
 import httpx
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from fivapp_whatsapp.commands.token import issue_token
+from fivapp_whatsapp.settings import load_settings
 from tests.acceptance.product import Product, demo
 
 AXE = Path(__file__).resolve().parents[2] / "fivapp_whatsapp/ui/node_modules/axe-core/axe.min.js"
@@ -71,6 +73,13 @@ class Site:
         """Return the password of the demo's login."""
         found: str = json.loads((self.data / "demo.json").read_text())["password"]
         return found
+
+    def colleague(self, name: str) -> httpx.Client:
+        """Return the client of a second agent, who logs in by a token of the main application."""
+        secret = json.loads((self.data / "demo.json").read_text())["jwt_secret"]
+        settings = load_settings({"FIVAPP_JWT_SECRET": secret}, env_file=None)
+        token = issue_token(settings, self.product.ready.tenant_id, "agent", user_id=name.lower(), name=name)
+        return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {token}"}, timeout=30)
 
     def log_in(self, page: Page) -> None:
         """Log in at the page that asks for it."""

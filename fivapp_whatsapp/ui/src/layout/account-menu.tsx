@@ -39,9 +39,9 @@ export function AccountMenu({ me }: { me: Me }) {
         <span className="soft small">{me.tenantName}</span>
       </div>
       <MenuLine />
-      <MenuChoice label={t("nav.language")} value={language} options={LANGUAGES} onChange={setLanguage} />
+      <MenuChoice stays label={t("nav.language")} value={language} options={LANGUAGES} onChange={setLanguage} />
       <MenuLine />
-      <MenuChoice label={t("nav.theme")} value={chosen} options={themes} onChange={chooseTheme} />
+      <MenuChoice stays label={t("nav.theme")} value={chosen} options={themes} onChange={chooseTheme} />
       <MenuLine />
       <MenuItem icon={<Bell size={18} aria-hidden />} onSelect={() => noticesOpen.set(true)}>
         {t("nav.notifications")}

@@ -69,18 +69,26 @@ interface ChoiceProps<Value extends string> {
   label: string;
   value: Value;
   options: readonly (readonly [Value, string])[];
+  /** Whether the menu stays open, for what shows at once what it does. */
+  stays?: boolean;
   onChange: (value: Value) => void;
 }
 
 /** One of a few: a heading and radio items. */
-export function MenuChoice<Value extends string>({ label, value, options, onChange }: ChoiceProps<Value>) {
+export function MenuChoice<Value extends string>({
+  label,
+  value,
+  options,
+  stays = false,
+  onChange,
+}: ChoiceProps<Value>) {
   const { Group, GroupLabel, RadioGroup, RadioItem, RadioItemIndicator } = useParts();
   return (
     <Group>
       <GroupLabel className="menu-heading">{label}</GroupLabel>
       <RadioGroup value={value} onValueChange={(next) => onChange(next as Value)}>
         {options.map(([option, text]) => (
-          <RadioItem key={option} value={option} className="menu-item" closeOnClick={false}>
+          <RadioItem key={option} value={option} className="menu-item" closeOnClick={!stays}>
             <span>{text}</span>
             <RadioItemIndicator className="end">
               <Check size={16} aria-hidden />
