@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import re
+from functools import lru_cache
 
 from .errors import InvalidInput
 
@@ -26,6 +27,8 @@ _PUNCTUATION = re.compile(r"[\s().+\-/]")
 # Linked devices' full spelling; without a domain a dot only parts the groups of a number.
 _AGENT = re.compile(r"[._][0-9]{1,3}$")
 _AGENT_DOMAINS = frozenset({"c.us", "s.whatsapp.net", "lid"})
+# Those who write now write again soon, and what follows from an address is asked for several times a message.
+_REMEMBERED = 8192
 
 
 def split(address: str) -> tuple[str, str]:
@@ -33,6 +36,12 @@ def split(address: str) -> tuple[str, str]:
 
     The domain may be empty.
     """
+    # What is longer is no address, and not worth its memory.
+    return _split(address) if len(address) <= _MAX_ADDRESS else _split.__wrapped__(address)
+
+
+@lru_cache(_REMEMBERED)
+def _split(address: str) -> tuple[str, str]:
     user, _, domain = address.strip().partition("@")
     user, domain = user.partition(":")[0].strip(" "), domain.strip(" ").lower()
     if not user.isdecimal():
@@ -100,11 +109,13 @@ def same_chat(one: str, other: str) -> bool:
     return key(normalize(one)) == key(normalize(other))
 
 
+@lru_cache(_REMEMBERED)
 def conversation_id(tenant_id: str, session_id: str, chat_id: str) -> str:
     """Derive a conversation's id: the same chat of a session gives the same id on every process and database."""
     return _digest("conversation", tenant_id, session_id, key(chat_id))
 
 
+@lru_cache(_REMEMBERED)
 def contact_id(tenant_id: str, address: str) -> str:
     """Derive the id of the contact that is first seen under this address."""
     return _digest("contact", tenant_id, key(address))

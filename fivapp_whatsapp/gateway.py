@@ -163,6 +163,8 @@ class Gateway:
         self._shared: dict[str, dict[str, Any]] = {}
         self._companions = dict(companions or {})
         self._tasks: list[asyncio.Task[None]] = []
+        # Asked for each request, when nobody wants to look at every task.
+        self._stopped = False
 
     # --- running -------------------------------------------------------------------------------
 
@@ -174,6 +176,7 @@ class Gateway:
         except BaseException:
             await self._close()
             raise
+        self._stopped = False
         for name, work in (
             ("feed", self.feed.run),
             ("presence", self.presence.run),
@@ -187,6 +190,7 @@ class Gateway:
             *self._companions.items(),
         ):
             self._tasks.append(asyncio.create_task(_supervise(name, work), name=name))
+            self._tasks[-1].add_done_callback(self._note_end)
 
     async def stop(self) -> None:
         """Finish what is in flight and close everything."""
@@ -220,7 +224,10 @@ class Gateway:
     @property
     def running(self) -> bool:
         """Tell whether `start` has been called and nothing has stopped since."""
-        return bool(self._tasks) and not any(task.done() for task in self._tasks)
+        return bool(self._tasks) and not self._stopped
+
+    def _note_end(self, _: asyncio.Task[None]) -> None:
+        self._stopped = True
 
     # --- sessions ------------------------------------------------------------------------------
 

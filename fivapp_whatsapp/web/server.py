@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from litestar import Litestar, Router, asgi
@@ -11,7 +11,16 @@ from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.enums import ScopeType
 from litestar.handlers import ASGIRouteHandler
-from litestar.types import ControllerRouterHandler, LifeSpanReceive, LifeSpanScope, LifeSpanSend, Receive, Scope, Send
+from litestar.types import (
+    ASGIApp,
+    ControllerRouterHandler,
+    LifeSpanReceive,
+    LifeSpanScope,
+    LifeSpanSend,
+    Receive,
+    Scope,
+    Send,
+)
 
 from fivapp_whatsapp.errors import Overloaded
 from fivapp_whatsapp.gateway import Gateway
@@ -38,7 +47,7 @@ from .routes.messages import message_router
 from .routes.plugins import plugin_router
 from .routes.quick_replies import quick_reply_router
 from .routes.sessions import session_router
-from .webhook import webhook_handlers
+from .webhook import WEBHOOK, webhook_handlers
 
 # Each belongs to a bundled plugin, which answers there when it is installed.
 PLUGIN_PATHS = ("/api/media", "/api/groups", "/api/push")
@@ -48,6 +57,7 @@ class WebApp(Litestar):
     """A Litestar application that runs a gateway; usable alone or mounted under a prefix of another application."""
 
     gateway: Gateway
+    _receive_webhook: ASGIApp
     _at_once = 0
 
     async def __call__(
@@ -75,6 +85,10 @@ class WebApp(Litestar):
             elif counts and self._at_once > self.gateway.settings.requests_at_once:
                 # Refused before anything is read: what was accepted before is to be finished.
                 await send_problem(scope, exchange.send, Overloaded())
+            elif scope["path"] == WEBHOOK:
+                # Routing, and layers that this route has no use for, would be a fifth of its cost.
+                scope["path_template"] = WEBHOOK
+                await self._receive_webhook(scope, receive, exchange.send)
             else:
                 await super().__call__(scope, receive, exchange.send)
         finally:
@@ -100,8 +114,9 @@ def create_web(gateway: Gateway) -> WebApp:
     """
     settings = gateway.settings
     authenticator = Authenticator(gateway.store, settings, gateway.clock)
+    webhooks = webhook_handlers(gateway)
     app = WebApp(
-        _handlers(gateway, authenticator),
+        _handlers(gateway, authenticator, webhooks),
         dependencies=_dependencies(gateway),
         middleware=[
             AuthMiddleware(authenticator, gateway.clock),
@@ -121,6 +136,7 @@ def create_web(gateway: Gateway) -> WebApp:
         pdb_on_exception=False,
     )
     app.gateway = gateway
+    app._receive_webhook = webhooks[0].fn
     return app
 
 
@@ -134,7 +150,9 @@ async def _running(app: Litestar) -> AsyncIterator[None]:
         yield
 
 
-def _handlers(gateway: Gateway, authenticator: Authenticator) -> list[ControllerRouterHandler]:
+def _handlers(
+    gateway: Gateway, authenticator: Authenticator, webhooks: Sequence[ASGIRouteHandler]
+) -> list[ControllerRouterHandler]:
     routers = plugin_routers(gateway)
     return [
         session_router(),
@@ -146,7 +164,7 @@ def _handlers(gateway: Gateway, authenticator: Authenticator) -> list[Controller
         health_router(gateway, demo=gateway.settings.demo),
         page_router(gateway.settings),
         Router("/", route_handlers=live_handlers(gateway, authenticator), tags=["Live"]),
-        *webhook_handlers(gateway),
+        *webhooks,
         *routers.values(),
         *(_not_installed(path) for path in PLUGIN_PATHS if path.removeprefix("/api/") not in routers),
     ]

@@ -15,7 +15,6 @@ from litestar import asgi
 from litestar.handlers import ASGIRouteHandler
 from litestar.types import Receive, Scope, Send
 
-from fivapp_whatsapp.errors import GatewayError
 from fivapp_whatsapp.gateway import Gateway
 from fivapp_whatsapp.models import SESSION_ID
 from fivapp_whatsapp.ports import Connector
@@ -33,6 +32,7 @@ _START: Any = {
 }
 _END: Any = {"type": "http.response.body", "body": _BODY, "more_body": False}
 _DEFAULT = "connection_service"
+WEBHOOK = "/api/webhooks/whatsapp"
 _SESSION_ID = re.compile(SESSION_ID)
 
 
@@ -59,7 +59,10 @@ class Headers(Mapping[str, str]):
 
 
 def webhook_handlers(gateway: Gateway) -> list[ASGIRouteHandler]:
-    """Return the handlers of `/api/webhooks/…`; each proves its sender itself, by the connector's rules."""
+    """Return the handlers of `/api/webhooks/…`; each proves its sender itself, by the connector's rules.
+
+    The first is that of WEBHOOK. It reads no state of Litestar's, and answers every error itself.
+    """
     limit = gateway.settings.webhook_body_limit
 
     async def answer(
@@ -82,7 +85,7 @@ def webhook_handlers(gateway: Gateway) -> list[ASGIRouteHandler]:
                 return
             headers = Headers(scope["headers"])
             await gateway.receive(connector, headers.get("x-api-key") or url_key, headers, body, session_id)
-        except GatewayError as exc:
+        except Exception as exc:
             await send_problem(scope, send, exc)
             return
         # A new one each time, for those around us add headers to it.
@@ -90,7 +93,7 @@ def webhook_handlers(gateway: Gateway) -> list[ASGIRouteHandler]:
         await send(start)
         await send(_END)
 
-    @asgi("/api/webhooks/whatsapp", opt=PUBLIC, copy_scope=False)
+    @asgi(WEBHOOK, opt=PUBLIC, copy_scope=False)
     async def receive_webhook(scope: Scope, receive: Receive, send: Send) -> None:
         await answer(_DEFAULT, scope, receive, send)
 
