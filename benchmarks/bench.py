@@ -169,22 +169,33 @@ class Bench:
             return [requests.cloud_webhook(self.keys.app_secret, number, CONTACTS) for number in numbers]
         return [requests.webhook(self.keys.api_key, number, CONTACTS, tenants) for number in numbers]
 
+    def send(self, site: Site, burst: list[bytes], *, in_flight: int, keeps_times: bool = False) -> Told:
+        """Send requests to a server. Raises AssertionError when one is not answered with 200."""
+        told = self.generator.send(Burst(site.server.port, in_flight, burst, keeps_times))
+        if told.answers != {200: len(burst)}:
+            raise AssertionError(f"{site.server.name} answered {told.answers}: see {site.server.log}")
+        return told
+
     def burst(
-        self, site: Site, burst: list[bytes], *, in_flight: int, ended: Callable[[], float] | None = None
+        self,
+        site: Site,
+        burst: list[bytes],
+        *,
+        in_flight: int,
+        ended: Callable[[], float] | None = None,
+        beside: Sequence[int] = (),
     ) -> Measure:
-        """Send requests to a server and measure. Raises AssertionError when one is not answered with 200."""
+        """Send requests to a server and measure, as `send` does; `beside` are processes that take part."""
         count, pid = len(burst), site.server.pid
-        watched = [pid, self.generator.pid, *self._databases.server_pids()]
+        watched = [pid, self.generator.pid, *beside, *self._databases.server_pids()]
         before = {each: machine.cpu_seconds([each]) for each in watched}
         everything = machine.machine_seconds()
-        told = self.generator.send(Burst(site.server.port, in_flight, burst))
-        if told.answers != {200: count}:
-            raise AssertionError(f"{site.server.name} answered {told.answers}: see {site.server.log}")
+        told = self.send(site, burst, in_flight=in_flight)
         last = told.ended if ended is None else ended()
         everything = machine.machine_seconds() - everything
-        watched = [pid, self.generator.pid, *self._databases.server_pids()]
+        watched = [pid, self.generator.pid, *beside, *self._databases.server_pids()]
         used = {each: machine.cpu_seconds([each]) - before.get(each, 0.0) for each in watched}
-        return _measure(told, last - told.began, count, used, everything, pid, self.generator.pid)
+        return _measure(told, last - told.began, count, used, everything, pid, [self.generator.pid, *beside])
 
     def count(self, full: int) -> int:
         """Return how many requests a burst has in this run."""
@@ -246,15 +257,21 @@ def described(measures: Sequence[Measure]) -> str:
 
 
 def _measure(
-    told: Told, seconds: float, count: int, used: Mapping[int, float], everything: float, server: int, generator: int
+    told: Told,
+    seconds: float,
+    count: int,
+    used: Mapping[int, float],
+    everything: float,
+    server: int,
+    clients: Sequence[int],
 ) -> Measure:
-    database = sum(cpu for pid, cpu in used.items() if pid not in (server, generator))
+    database = sum(cpu for pid, cpu in used.items() if pid not in (server, *clients))
     return Measure(
         rate=count / seconds,
         p50=told.p50 * 1000,
         p99=told.p99 * 1000,
         server=used[server] / count * 1e6,
         database=database / count * 1e6,
-        generator=told.cpu / told.seconds,
+        generator=max(used[client] for client in clients) / seconds,
         foreign=max(0.0, everything - sum(used.values())) / seconds,
     )

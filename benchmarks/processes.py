@@ -14,10 +14,12 @@ from pathlib import Path
 
 import msgspec
 
+from .browsers import Expect, Open, Seen
 from .load import Burst, Told
 
 _START_SECONDS = 60.0
 _told = msgspec.json.Decoder(Told)
+_seen = msgspec.json.Decoder(Seen)
 
 
 class Server(msgspec.Struct, frozen=True):
@@ -133,3 +135,47 @@ class Generator:
         self._process.stdin.close()
         self._process.wait(10)
         self._process.stdout.close()
+
+
+class Browsers:
+    """Browsers, which are a process."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.browsers"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        self.pid = self._process.pid
+
+    def open(self, order: Open) -> None:
+        """Open sockets and wait until they are."""
+        self._order(order)
+        self._line()
+
+    def expect(self, order: Expect) -> None:
+        """Tell them what is to come; they count from here on."""
+        self._order(order)
+        self._line()
+
+    def seen(self) -> Seen:
+        """Wait until all have come."""
+        return _seen.decode(self._line())
+
+    def close(self) -> None:
+        """End them."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.wait(10)
+        self._process.stdout.close()
+
+    def _order(self, order: Open | Expect) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(msgspec.json.encode(order) + b"\n")
+        self._process.stdin.flush()
+
+    def _line(self) -> bytes:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError("the browsers ended")
+        return line

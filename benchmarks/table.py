@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from . import peers, rows
+from . import live, peers, rows
 from .bench import Bench, Result
 
 Row = Callable[[Bench], Result | Sequence[Result]]
@@ -16,10 +16,13 @@ ROWS: dict[str, Row] = {
         rows.webhook_sqlite,
         peers.webhook_vs_pywa,
         peers.webhook_vs_pywa_storing,
+        live.fan_out,
         rows.send,
         rows.hooks,
         rows.hooks_idle,
         rows.hooks_paused,
+        live.sockets,
+        live.frame_age,
     )
 }
 SHORT = tuple(ROWS)
