@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import statistics
 import sys
 import tempfile
+from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 
 import msgspec
 
 from fivapp_whatsapp.testing.postgres import postgres_server
 
-from . import machine
+from . import machine, report
 from .bench import Bench, Result
 from .databases import Databases
 from .processes import Generator
 from .table import ROWS, SHORT
+
+# Cores that others may use in a run that counts.
+_QUIET = 0.2
 
 
 def main() -> int:
@@ -41,8 +47,24 @@ def main() -> int:
                 results += [found] if isinstance(found, Result) else found
         for result in results:
             print(_line(result))
+        if arguments.write:
+            report.write(results, bench.seen, _facts(bench))
     print(msgspec.json.encode({"results": results}).decode())
     return int(any(result.met is False for result in results))
+
+
+def _facts(bench: Bench) -> str:
+    """Say when, where and how it was measured, and whether alone."""
+    foreign = statistics.median(each.foreign for found in bench.seen.values() for each in chain(*found.values()))
+    when = datetime.now(UTC).date().isoformat()
+    how = f"{bench.rounds} rounds, bursts × {bench.scale:g}"
+    alone = (
+        "The machine was free otherwise."
+        if foreign < _QUIET
+        else f"**Others used {foreign:.1f} of its cores meanwhile**: a server got what was left, so rates and their "
+        "ratios say little; compare the CPU for each. No budget counts as met or missed by these figures."
+    )
+    return f"Measured on {when}, {how}, on {machine.described()}. {alone}"
 
 
 def _line(result: Result) -> str:
@@ -55,6 +77,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("rows", nargs="*", help=f"only these rows: {', '.join(ROWS)}", metavar="ROW")
     parser.add_argument("--short", action="store_true", help="fewer and shorter rounds: five minutes at most")
+    parser.add_argument("--write", action="store_true", help="write the table into docs/performance.md")
     parser.add_argument("--json", action="store_true", help="stdout carries the last line alone")
     parser.add_argument("--rounds", type=int, help="how often each variant is measured")
     parser.add_argument("--scale", type=float, help="how long a burst is, 1.0 in the long form")

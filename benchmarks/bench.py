@@ -75,7 +75,7 @@ class Bench:
         )
         self._databases = made
         self.generator = generator
-        self._scale = scale
+        self.scale = scale
         self._service_port = free_port()
         self._number = 0
         # What was measured, by the row and the variant; the row that is under way.
@@ -199,7 +199,7 @@ class Bench:
 
     def count(self, full: int) -> int:
         """Return how many requests a burst has in this run."""
-        return max(64, round(full * self._scale))
+        return max(64, round(full * self.scale))
 
     # --- rounds --------------------------------------------------------------------------------
 

@@ -59,8 +59,8 @@ class _Browser:
     def __init__(self, order: Open) -> None:
         self.sock = socket.create_connection(("127.0.0.1", order.port), timeout=30)
         key = base64.b64encode(os.urandom(16)).decode()
-        lines = (f"GET {order.path} HTTP/1.1", "Host: localhost", "Connection: Upgrade", "Upgrade: websocket")
-        lines += ("Sec-WebSocket-Version: 13", f"Sec-WebSocket-Key: {key}", *order.headers, "", "")
+        lines = [f"GET {order.path} HTTP/1.1", "Host: localhost", "Connection: Upgrade", "Upgrade: websocket"]
+        lines += ["Sec-WebSocket-Version: 13", f"Sec-WebSocket-Key: {key}", *order.headers, "", ""]
         self.sock.sendall("\r\n".join(lines).encode())
         head = b""
         while b"\r\n\r\n" not in head:
@@ -107,14 +107,13 @@ class Browsers:
 
     def __init__(self) -> None:
         self._all: dict[int, _Browser] = {}
-        self._poll = select.epoll()
+        self._poll: Any = None
         self._first: _Browser | None = None
 
     def open(self, order: Open) -> None:
         """Open sockets instead of those that are open, and wait for their greeting."""
-        for browser in self._all.values():
-            browser.sock.close()
-        self._all, self._poll, self._first = {}, select.epoll(), None
+        self.close()
+        self._poll = select.epoll()
         for _ in range(order.count):
             browser = _Browser(order)
             self._first = self._first or browser
@@ -124,10 +123,18 @@ class Browsers:
 
     def expect(self, order: Expect) -> Seen:
         """Wait for frames and tell how they came."""
-        cpu, times = time.process_time(), [0.0] * 0
+        cpu, times = time.process_time(), list[float]()
         self._until(order.frames, times)
         ended, cpu = time.perf_counter(), time.process_time() - cpu
         return Seen(times, ended, cpu, self._first.size if self._first else 0)
+
+    def close(self) -> None:
+        """Close all."""
+        for browser in self._all.values():
+            browser.sock.close()
+        if self._poll is not None:
+            self._poll.close()
+        self._all, self._first = {}, None
 
     def reset(self) -> None:
         """Count from here on."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 from . import machine
 from .bench import Bench, Measure, Result, Site, figure, ratio
@@ -30,8 +31,8 @@ def fan_out(bench: Bench) -> Result:
             told = Site(Server(library.server.name, events_port, library.server.pid, library.server.log))
             found = bench.compare(
                 {
-                    "ours": lambda: _events(bench, ours, browsers, count)[0],
-                    "broadcast()": lambda: _events(bench, told, others, count)[0],
+                    "ours": partial(_measure, bench, ours, browsers, count),
+                    "broadcast()": partial(_measure, bench, told, others, count),
                 }
             )
             print(f"  an event is {size} bytes; a rate of deliveries is {_BROWSERS} times that of events")
@@ -48,7 +49,7 @@ def sockets(bench: Bench) -> Sequence[Result]:
             _connect(bench, browsers, ours.server, number)
             held = (machine.memory_mb(ours.server.pid) - empty) * 1024 / number
             count = bench.count(200_000 // number)
-            found = bench.compare({f"{number} sockets": lambda count=count: _events(bench, ours, browsers, count)[0]})
+            found = bench.compare({f"{number} sockets": partial(_measure, bench, ours, browsers, count)})
             rates = [each.rate * number for each in found[f"{number} sockets"]]
             results += [figure(f"sockets.{number}", rates), figure(f"sockets.{number}_kb", [held], better="lower")]
     return results
@@ -79,6 +80,10 @@ def _browsers() -> Iterator[Browsers]:
 
 def _connect(bench: Bench, browsers: Browsers, server: Server, count: int) -> None:
     browsers.open(Open(server.port, "/api/ws", [f"Authorization: Bearer {bench.token}"], count, _GREETING))
+
+
+def _measure(bench: Bench, site: Site, browsers: Browsers, count: int) -> Measure:
+    return _events(bench, site, browsers, count)[0]
 
 
 def _events(bench: Bench, site: Site, browsers: Browsers, count: int) -> tuple[Measure, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from . import live, peers, rows
+from . import grown, live, pages, peers, rows
 from .bench import Bench, Result
 
 Row = Callable[[Bench], Result | Sequence[Result]]
@@ -21,8 +21,24 @@ ROWS: dict[str, Row] = {
         rows.hooks,
         rows.hooks_idle,
         rows.hooks_paused,
+        pages.page_depth,
+        grown.in_flight,
+        grown.tenants,
+        grown.plugins,
         live.sockets,
         live.frame_age,
+        grown.process,
     )
 }
-SHORT = tuple(ROWS)
+# Those with a budget; the others are reported by the long form, or by name.
+SHORT = (
+    "webhook_postgresql",
+    "webhook_sqlite",
+    "webhook_vs_pywa",
+    "webhook_vs_pywa_storing",
+    "fan_out",
+    "send",
+    "hooks",
+    "hooks_idle",
+    "page_depth",
+)
