@@ -71,7 +71,7 @@ def _around(page: Path) -> tuple[str, str]:
 
 def test_browsers_count_text_frames_whole_and_in_pieces_and_answer_pings() -> None:
     frames = bytes([0x81, 2]) + b"hi" + bytes([0x89, 1]) + b"p" + bytes([0x81, 126, 1, 0]) + b"x" * 256
-    heard = []
+    heard, counting = [], threading.Event()
 
     def serve(listener: socket.socket) -> None:
         one, _ = listener.accept()
@@ -81,6 +81,7 @@ def test_browsers_count_text_frames_whole_and_in_pieces_and_answer_pings() -> No
             for at in range(3, len(frames)):
                 one.sendall(frames[at : at + 1])
             heard.append(one.recv(7))
+            counting.wait()
             one.sendall(frames[:4] * 3)
             one.recv(1)
 
@@ -90,6 +91,7 @@ def test_browsers_count_text_frames_whole_and_in_pieces_and_answer_pings() -> No
         browsers = Browsers()
         browsers.open(Open(listener.getsockname()[1], "/", [], 1, 2))
         browsers.reset()
+        counting.set()
         seen = browsers.expect(Expect(3))
         browsers.close()
         server.join()
