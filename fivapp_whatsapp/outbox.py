@@ -170,7 +170,8 @@ class Outbox:
                 self.owner,
                 self._places.free,
                 self.lease_seconds,
-                resend=self._repeats.known,
+                # Each is asked again before a send is repeated, so that one that does not answer yet loses nothing.
+                resend=self._repeats.possible,
                 share=self._places.share,
                 taken=self._places.taken,
             )

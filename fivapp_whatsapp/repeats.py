@@ -27,6 +27,11 @@ class Repeats:
         """Return the connectors whose last word was yes."""
         return frozenset(name for name, yes in self._said.items() if yes)
 
+    @property
+    def possible(self) -> frozenset[str]:
+        """Return the connectors that have not said no: theirs may wait for a word before they are given up."""
+        return frozenset(name for name in self._connectors if self._said.get(name, True))
+
     async def learn(self) -> None:
         """Ask those that have not said yet, each once a minute; this keeps nobody waiting for longer than a second."""
         old = self._clock.monotonic() - _AGAIN_SECONDS

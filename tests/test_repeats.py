@@ -112,6 +112,31 @@ async def test_a_service_that_is_back_in_time_is_asked_again(gateway: Gateway, s
     assert len({each.client_message_id for each in service.sends}) == 1
 
 
+@pytest.mark.parametrize(("able", "status", "sends"), [(True, "accepted", 1), (False, "unknown", 0)])
+async def test_what_a_killed_process_sent_waits_until_the_service_says_whether_it_may_be_repeated(
+    gateway: Gateway, service: Service, able: bool, status: str, sends: int
+) -> None:
+    """The process that comes after finds the lease over while the service does not answer yet."""
+    conversation = await gateway.open_conversation("acme", "5511988880001")
+    gateway.outbox._repeats = Repeats({service.name: service}, SystemClock())
+    gateway.outbox._draining = True
+    sending = asyncio.create_task(gateway.send("acme", conversation.id, OutgoingMessage(text="oi"), wait=8.0))
+    while not (await gateway.store.claim_sends("killed", 1, 0.05)).items:
+        await asyncio.sleep(0.005)
+    await asyncio.sleep(0.1)
+    service.able = None
+    service.asked = 0
+    gateway.outbox._draining = False
+    gateway.outbox.wake()
+    while not service.asked:
+        await asyncio.sleep(0.005)
+    await asyncio.sleep(0.3)
+    assert (service.sends, sending.done()) == ([], False)
+    service.able = able
+    assert (await sending).message.status == status
+    assert len(service.sends) == sends
+
+
 async def test_a_send_that_never_gets_an_answer_ends_unknown_not_expired(gateway: Gateway, service: Service) -> None:
     service.fail_sends = [OutcomeUnknown()] * 1000
     message = (await send(gateway)).message
