@@ -28,21 +28,26 @@ export function StepsAsked({ steps, name }: Props) {
 
 /** Why a bot brought nothing: the sentence of its code, and the place in its code, for its author. */
 function Why({ step }: { step: AnswerStep }) {
-  const { t } = useSpeech();
+  const { t, language } = useSpeech();
   const { reason, detail } = step;
   if (reason == null) return detail == null ? null : <code>{detail}</code>;
   const facts = [reason.code === "unfit" ? reason.what : "", reason.place].filter(Boolean).join(" · ");
   return (
     <>
-      <span className="soft why-not">{reasonText(t, reason)}</span>
+      <span className="soft why-not">{reasonText(t, reason, language)}</span>
       {facts !== "" && <code>{facts}</code>}
     </>
   );
 }
 
 /** Returns why a call brought nothing as a sentence; what is held back is told in the words of who holds it back. */
-export function reasonText(t: Translate, { code, what = "" }: NonNullable<AnswerStep["reason"]>): string {
+export function reasonText(
+  t: Translate,
+  { code, what = "" }: NonNullable<AnswerStep["reason"]>,
+  language: Language,
+): string {
   if (code === "held") return what;
+  if (code === "late") return t("reason.late", { what: new Intl.NumberFormat(language).format(Number(what)) });
   const key = code === "paused" && PAUSES.has(what) ? what : code;
   return t(`reason.${key}` as Key, { what });
 }
