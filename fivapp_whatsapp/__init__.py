@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         SessionUpdate,
         User,
     )
+    from .plugins.config import InvalidSetting
     from .ports import Connector, ConversationFilter, OutgoingSend
     from .settings import Secret, Settings, load_settings
     from .tenant import PluginLog, State, TenantGateway
@@ -57,6 +58,7 @@ __all__ = [
     "Hold",
     "hookimpl",
     "InvalidInput",
+    "InvalidSetting",
     "load_settings",
     "Media",
     "MediaState",
@@ -107,6 +109,7 @@ _HOMES = {
     "Hold": ".errors",
     "hookimpl": ".hookspecs",
     "InvalidInput": ".errors",
+    "InvalidSetting": ".plugins.config",
     "load_settings": ".settings",
     "Media": ".models",
     "MediaState": ".models",

@@ -18,6 +18,17 @@ MASK = "********"
 _POINTER = re.compile(r" - at `\$([A-Za-z0-9_.\[\]-]*)`$")
 
 
+class InvalidSetting(ValueError):
+    """What a plugin's own check of its settings raises: English, and beside it other languages, by their names.
+
+    `InvalidSetting("a choice stands there twice", {"pt-BR": "uma opção aparece duas vezes"})`
+    """
+
+    def __init__(self, detail: str, i18n: Mapping[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.i18n = dict(i18n or {})
+
+
 def config_schema(kind: type[msgspec.Struct]) -> dict[str, Any]:
     """Return the JSON schema (2020-12) of a plugin's settings, as pages make a form of it."""
     return msgspec.json.schema(kind)
@@ -53,9 +64,9 @@ def parse_config(kind: type[msgspec.Struct], values: Mapping[str, Any]) -> Any:
     known = [field.encode_name for field in msgspec.structs.fields(kind)]
     if not values.keys() <= set(known):
         # Which one it is would repeat what was sent; which there are helps as well.
-        error = {"pointer": "#/config", "code": "unknown_field", "known": known}
+        unknown = {"pointer": "#/config", "code": "unknown_field", "known": known}
         words = f"There is a setting that is not known here; known are {', '.join(known) or 'none'}."
-        raise InvalidInput(words, code="unknown_field", errors=[error])
+        raise InvalidInput(words, code="unknown_field", errors=[unknown])
     try:
         return msgspec.convert(values, kind, strict=True)
     except msgspec.ValidationError as exc:
@@ -63,7 +74,10 @@ def parse_config(kind: type[msgspec.Struct], values: Mapping[str, Any]) -> Any:
         pointer = "#/config" + (re.sub(r"[.\[]", "/", where[1]).replace("]", "") if where else "")
         # The plugin's own checks (__post_init__) speak to the person who fills in the form.
         said = str(exc) if exc.__cause__ is not None else _POINTER.sub("", str(exc))
-        raise InvalidInput(said, code="invalid_config", errors=[{"pointer": pointer, "code": "invalid"}]) from None
+        error: dict[str, Any] = {"pointer": pointer, "code": "invalid"}
+        if isinstance(exc.__cause__, InvalidSetting) and exc.__cause__.i18n:
+            error["i18n"] = {language: {"detail": text} for language, text in exc.__cause__.i18n.items()}
+        raise InvalidInput(said, code="invalid_config", errors=[error]) from None
     except Exception as exc:
         # Its own checks may raise whatever they like; the words of what was not meant for people may hold values.
         said = f"The plugin cannot take these settings ({type(exc).__name__})."

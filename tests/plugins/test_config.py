@@ -12,7 +12,15 @@ from msgspec import Meta
 from fivapp_whatsapp.errors import InvalidInput
 from fivapp_whatsapp.hookspecs import hookimpl
 from fivapp_whatsapp.plugins.admin import PluginAdmin, PluginChange
-from fivapp_whatsapp.plugins.config import MASK, config_schema, default_config, masked, parse_config, unmasked
+from fivapp_whatsapp.plugins.config import (
+    MASK,
+    InvalidSetting,
+    config_schema,
+    default_config,
+    masked,
+    parse_config,
+    unmasked,
+)
 from tests.bots import plugin, world
 from tests.moving_clock import MovingClock
 
@@ -112,6 +120,29 @@ class Zoned(msgspec.Struct):
     def __post_init__(self) -> None:
         if self.zone != "UTC":
             raise KeyError(f"no zone {self.zone}")
+
+
+class Paired(msgspec.Struct):
+    names: list[str] = []
+
+    def __post_init__(self) -> None:
+        if len(set(self.names)) < len(self.names):
+            raise InvalidSetting("a name stands there twice", {"pt-BR": "um nome aparece duas vezes"})
+
+
+class Nested(msgspec.Struct):
+    pairs: list[Paired] = []
+
+
+def test_what_a_structs_own_check_says_comes_in_its_languages() -> None:
+    i18n = {"pt-BR": {"detail": "um nome aparece duas vezes"}}
+    for kind, values, pointer in (
+        (Paired, {"names": ["a", "a"]}, "#/config"),
+        (Nested, {"pairs": [{}, {"names": ["a", "a"]}]}, "#/config/pairs/1"),
+    ):
+        with pytest.raises(InvalidInput, match="a name stands there twice") as caught:
+            parse_config(kind, values)
+        assert caught.value.errors == [{"pointer": pointer, "code": "invalid", "i18n": i18n}]
 
 
 def test_whatever_a_structs_own_check_raises_is_told_by_its_type_alone() -> None:

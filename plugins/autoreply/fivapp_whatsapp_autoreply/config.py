@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo
 import msgspec
 from msgspec import Meta
 
+from fivapp_whatsapp import InvalidSetting
+
 from . import templates
 from .hours import HOLIDAY, INTERVAL, Week, read_holiday, read_interval
 from .matching import Match, compile_pattern, fold
@@ -117,7 +119,10 @@ def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (OSError, ValueError, LookupError):  # ZoneInfoNotFoundError is a KeyError; a folder's name an OSError
-        raise ValueError(f"there is no time zone {name!r}; zones are named like America/Sao_Paulo") from None
+        raise InvalidSetting(
+            f"there is no time zone {name!r}; zones are named like America/Sao_Paulo",
+            {"pt-BR": f"não há o fuso horário {name!r}; eles se chamam como America/Sao_Paulo"},
+        ) from None
 
 
 class Rule(Part, frozen=True, kw_only=True):
@@ -199,14 +204,20 @@ class Rule(Part, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if (self.match == "any") == bool(self.patterns):
-            raise ValueError("a rule has patterns, or matches any and has none")
+            raise InvalidSetting(
+                "a rule has patterns, or matches any and has none",
+                {"pt-BR": "uma regra tem padrões, ou vale para qualquer texto e não tem nenhum"},
+            )
         for pattern in self.patterns:
             if self.match == "regex":
                 compile_pattern(pattern)
             elif not fold(pattern):
-                raise ValueError(f"the pattern {pattern!r} has no letter that could be found")
+                raise InvalidSetting(
+                    f"the pattern {pattern!r} has no letter that could be found",
+                    {"pt-BR": f"o padrão {pattern!r} não tem nenhuma letra para procurar"},
+                )
         if len(set(self.choices)) < len(self.choices):
-            raise ValueError("a choice stands there twice")
+            raise InvalidSetting("a choice stands there twice", {"pt-BR": "uma opção aparece duas vezes"})
         for reply in self.replies:
             templates.check(reply)
 
@@ -331,9 +342,14 @@ class Autoreply(Part, frozen=True):
     def __post_init__(self) -> None:
         twice = [name for name, count in Counter(rule.name for rule in self.rules).items() if count > 1]
         if twice:
-            raise ValueError(f"two rules have the name {twice[0]!r}")
+            raise InvalidSetting(
+                f"two rules have the name {twice[0]!r}", {"pt-BR": f"duas regras têm o nome {twice[0]!r}"}
+            )
         needing = templates.check(self.greeting) | templates.check(self.away)
         for rule in self.rules:
             needing |= templates.check(" ".join(rule.replies))
         if week_of(self.hours).always and (self.away or "opens_at" in needing):
-            raise ValueError("an away text and {opens_at} need business hours")
+            raise InvalidSetting(
+                "an away text and {opens_at} need business hours",
+                {"pt-BR": "um texto de ausência e {opens_at} precisam de um horário de atendimento"},
+            )

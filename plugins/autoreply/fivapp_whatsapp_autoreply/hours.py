@@ -12,6 +12,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from fivapp_whatsapp import InvalidSetting
+
 INTERVAL = r"^([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24:00)$"
 HOLIDAY = r"^(\d{4}-)?(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$"
 
@@ -41,7 +43,10 @@ def read_interval(text: str) -> Interval:
     start = time.fromisoformat(opens)
     end = time.min if closes == "24:00" else time.fromisoformat(closes)
     if start == end and closes != "24:00":
-        raise ValueError(f"the interval {text} has no length; the whole day is 00:00-24:00")
+        raise InvalidSetting(
+            f"the interval {text} has no length; the whole day is 00:00-24:00",
+            {"pt-BR": f"o intervalo {text} não tem duração; o dia inteiro é 00:00-24:00"},
+        )
     return Interval(start, end, 1 if end <= start else 0)
 
 

@@ -16,6 +16,8 @@ from typing import Literal
 
 import regex
 
+from fivapp_whatsapp import InvalidSetting
+
 Match = Literal["exact", "contains", "regex", "any"]
 
 LONGEST_TEXT = 4096
@@ -41,13 +43,22 @@ def without_accents(text: str) -> str:
 def compile_pattern(pattern: str) -> regex.Pattern[str]:
     """Return a regular expression that finds plain letters in any case. Raises ValueError with what is wrong."""
     if _written_out(pattern) > MOST_COUNTED:
-        raise ValueError(f"the counts in braces of {pattern[:40]!r} make more than {MOST_COUNTED:,}, multiplied")
+        raise InvalidSetting(
+            f"the counts in braces of {pattern[:40]!r} make more than {MOST_COUNTED:,}, multiplied",
+            {"pt-BR": f"as contagens entre chaves de {pattern[:40]!r} multiplicadas passam de {MOST_COUNTED}"},
+        )
     try:
         return _compile(without_accents(pattern))
     except regex.error as exc:
-        raise ValueError(f"the regular expression {pattern!r} cannot be read: {exc}") from None
+        raise InvalidSetting(
+            f"the regular expression {pattern!r} cannot be read: {exc}",
+            {"pt-BR": f"a expressão regular {pattern!r} não pode ser lida: {exc}"},
+        ) from None
     except RecursionError:
-        raise ValueError(f"the regular expression {pattern[:40]!r} is nested too deeply") from None
+        raise InvalidSetting(
+            f"the regular expression {pattern[:40]!r} is nested too deeply",
+            {"pt-BR": f"a expressão regular {pattern[:40]!r} está aninhada fundo demais"},
+        ) from None
 
 
 def _written_out(pattern: str) -> int:

@@ -9,6 +9,8 @@ from functools import lru_cache
 
 import msgspec
 
+from fivapp_whatsapp import InvalidSetting
+
 from .hours import Week
 from .words import WORDS, Language, Words
 
@@ -71,10 +73,16 @@ def _part(match: re.Match[str]) -> tuple[bool, str]:
     name = match[1]
     if name is None:
         if len(match[0]) == 1:
-            raise ValueError(f"a single {match[0]} stands in the text; write it twice to mean the character")
+            raise InvalidSetting(
+                f"a single {match[0]} stands in the text; write it twice to mean the character",
+                {"pt-BR": f"há um {match[0]} sozinho no texto; escreva duas vezes para o próprio sinal"},
+            )
         return False, match[0][0]
     if name not in VARIABLES:
-        raise ValueError(f"there is no variable {{{name}}}; there are {_known()}")
+        raise InvalidSetting(
+            f"there is no variable {{{name}}}; there are {_known()}",
+            {"pt-BR": f"não há a variável {{{name}}}; há {_known()}"},
+        )
     return True, name
 
 

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from fivapp_whatsapp import InvalidSetting
+
 from .check import check_flow
 from .flow import Flow, Language, Problem
 
@@ -68,11 +70,15 @@ class Chatbot(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_
 
     def __post_init__(self) -> None:
         if self.flow and self.file:
-            raise ValueError("give the flow as a text or as a file, not both")
+            raise InvalidSetting(
+                "give the flow as a text or as a file, not both",
+                {"pt-BR": "dê o fluxo como texto ou como arquivo, não os dois"},
+            )
         if self.flow.strip():
             flow, problems = compiled(self.flow, self.language)
             if flow is None:
-                raise ValueError("this flow cannot be used. " + told(problems))
+                portuguese = "este fluxo não pode ser usado. " + told(problems, "pt-BR")
+                raise InvalidSetting("this flow cannot be used. " + told(problems), {"pt-BR": portuguese})
 
 
 @lru_cache(maxsize=256)
@@ -82,9 +88,11 @@ def compiled(text: str, language: Language) -> tuple[Flow | None, tuple[Problem,
     return flow, tuple(problems)
 
 
-def told(problems: tuple[Problem, ...]) -> str:
+def told(problems: tuple[Problem, ...], language: Language = "en") -> str:
     """Return the errors among problems as one line."""
     errors = [problem for problem in problems if problem.severity == "error"]
-    lines = [f"line {p.line}: {p.detail}" if p.line else p.detail for p in errors[:_MOST_TOLD]]
+    line, rest = ("line", "; and {} more") if language == "en" else ("linha", "; e mais {}")
+    said = [(p.line, p.i18n.get(language, {}).get("detail", p.detail)) for p in errors[:_MOST_TOLD]]
+    lines = [f"{line} {number}: {detail}" if number else detail for number, detail in said]
     more = len(errors) - len(lines)
-    return "; ".join(lines) + (f"; and {more} more" if more else "")
+    return "; ".join(lines) + (rest.format(more) if more else "")

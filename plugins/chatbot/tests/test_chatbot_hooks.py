@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from fivapp_whatsapp import Message
+from fivapp_whatsapp import InvalidSetting, Message
 from fivapp_whatsapp.testing import Chat
 from fivapp_whatsapp_chatbot import plugin
 from fivapp_whatsapp_chatbot.__main__ import EXAMPLES, example_flow
@@ -221,6 +221,9 @@ def test_a_file_outside_of_the_folder_cannot_be_named(name: str) -> None:
 def test_settings_with_a_broken_flow_are_refused_with_its_lines() -> None:
     with pytest.raises(msgspec.ValidationError, match=r"line 3: there is no step 'b'"):
         msgspec.convert({"flow": "[steps.a]\nkind = 'goto'\nto = 'b'"}, Chatbot)
+    with pytest.raises(InvalidSetting, match=r"line 3: there is no step 'b'") as refused:
+        Chatbot(flow="[steps.a]\nkind = 'goto'\nto = 'b'\n")
+    assert refused.value.i18n == {"pt-BR": "este fluxo não pode ser usado. linha 3: não há a etapa 'b'"}
     with pytest.raises(msgspec.ValidationError, match="not both"):
         msgspec.convert({"flow": FORM, "file": "a.toml"}, Chatbot)
 

@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import Literal
 
+from fivapp_whatsapp import InvalidSetting
+
 Language = Literal["pt-BR", "en"]
 
 VARIABLES = ("names", "group")
@@ -23,9 +25,15 @@ def check(template: str) -> None:
     """Raise ValueError for a variable that does not exist, and for a single brace."""
     for match in _PART.finditer(template):
         if match[1] is None and len(match[0]) == 1:
-            raise ValueError(f"a single {match[0]} stands in the text; write it twice to mean the character")
+            raise InvalidSetting(
+                f"a single {match[0]} stands in the text; write it twice to mean the character",
+                {"pt-BR": f"há um {match[0]} sozinho no texto; escreva duas vezes para o próprio sinal"},
+            )
         if match[1] is not None and match[1] not in VARIABLES:
-            raise ValueError(f"there is no variable {{{match[1]}}}; there are {{names}} and {{group}}")
+            raise InvalidSetting(
+                f"there is no variable {{{match[1]}}}; there are {{names}} and {{group}}",
+                {"pt-BR": f"não há a variável {{{match[1]}}}; há {{names}} e {{group}}"},
+            )
 
 
 def render(template: str, names: Sequence[str | None], group: str, language: Language) -> str:

@@ -6,7 +6,7 @@ export class Problem extends Error {
   readonly status: number;
   readonly reason: string | undefined;
   /** Where in the body it is wrong, as JSON pointers. */
-  readonly errors: readonly { pointer?: unknown; code?: unknown }[];
+  readonly errors: readonly { pointer?: unknown; code?: unknown; i18n?: unknown }[];
   /** The stored message that will not be sent as it is, where there is one. */
   readonly messageObject: Message | undefined;
 

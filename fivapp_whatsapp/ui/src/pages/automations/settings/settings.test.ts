@@ -2,7 +2,7 @@ import "../words";
 import { beforeAll, expect, it } from "vitest";
 import { Problem } from "../../../api/problem";
 import { loadLanguage, translate, type Key, type Words } from "../../../i18n";
-import { hasErrors, serverErrors, stepsOf } from "./errors";
+import { hasErrors, refusalOf, serverErrors, stepsOf } from "./errors";
 import { lineOf, previewOf } from "./played";
 import { formSchema, humanized } from "./schema";
 import { problemsOf, validatorFor } from "./validator";
@@ -149,16 +149,28 @@ it("no function is made out of text: the policy of the pages forbids it", () => 
   }
 });
 
+it("what a plugin refuses is said in the page's language where the plugin has it", () => {
+  const i18n = { "pt-BR": { detail: "duas regras têm o mesmo nome" } };
+  const refused = (pointer: string) =>
+    new Problem(400, { detail: "two rules have one name", errors: [{ pointer, code: "invalid", i18n }] });
+  expect(refusalOf(refused("#/config"), "pt-BR")).toBe("duas regras têm o mesmo nome");
+  expect(refusalOf(refused("#/config"), "en")).toBe("two rules have one name");
+  expect(refusalOf(new Problem(400, { detail: "no" }), "pt-BR")).toBe("no");
+  expect(serverErrors(refused("#/config/rules"), "pt-BR")).toEqual({
+    rules: { __errors: ["duas regras têm o mesmo nome"] },
+  });
+});
+
 it("a pointer of the server leads to its field", () => {
   expect(stepsOf("#/config")).toEqual([]);
   expect(stepsOf("#/config/rules/0/a~1b")).toEqual(["rules", "0", "a/b"]);
   expect(stepsOf("#/order")).toBeNull();
   const refused = (pointer: string) =>
     new Problem(400, { detail: "No such day.", errors: [{ pointer, code: "invalid" }] });
-  expect(serverErrors(refused("#/config/rules/0/name"))).toEqual({
+  expect(serverErrors(refused("#/config/rules/0/name"), "en")).toEqual({
     rules: { 0: { name: { __errors: ["No such day."] } } },
   });
-  expect(hasErrors(serverErrors(refused("#/config/rules/0/name")))).toBe(true);
-  expect(hasErrors(serverErrors(refused("#/config")))).toBe(false);
+  expect(hasErrors(serverErrors(refused("#/config/rules/0/name"), "en"))).toBe(true);
+  expect(hasErrors(serverErrors(refused("#/config"), "en"))).toBe(false);
   expect(hasErrors({ rules: { 0: { __errors: [] } } })).toBe(false);
 });

@@ -11,7 +11,7 @@ import { Loading } from "../../../parts/empty";
 import { useSaveConfig } from "../data";
 import { drafts, keep, sameJson } from "../drafts";
 import { titleOf } from "../plugin-words";
-import { hasErrors, serverErrors } from "./errors";
+import { hasErrors, refusalOf, serverErrors } from "./errors";
 import { LeaveGuard } from "./leave-guard";
 
 const SettingsForm = lazily(() => import("./form"));
@@ -62,7 +62,7 @@ export function PluginSettings({ plugin }: { plugin: Plugin }) {
           plugin={plugin.name}
           schema={plugin.schema ?? {}}
           values={values}
-          errors={refused === null ? {} : serverErrors(refused)}
+          errors={refused === null ? {} : serverErrors(refused, language)}
           disabled={save.isPending}
           onChange={change}
           onSubmit={() => submit({ ...values })}
@@ -101,11 +101,11 @@ export function PluginSettings({ plugin }: { plugin: Plugin }) {
 
 /** What the server refused: beside the field where it names one, here where it does not. */
 function Refused({ problem }: { problem: Problem }) {
-  const { t } = useSpeech();
-  const placed = hasErrors(serverErrors(problem));
+  const { t, language } = useSpeech();
+  const placed = hasErrors(serverErrors(problem, language));
   return (
     <p className="trouble" role="alert">
-      {placed ? t("form.refused") : t("plugin.problem", { detail: problem.message })}
+      {placed ? t("form.refused") : t("plugin.problem", { detail: refusalOf(problem, language) })}
     </p>
   );
 }
