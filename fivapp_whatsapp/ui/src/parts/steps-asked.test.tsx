@@ -1,8 +1,10 @@
-import { expect, it } from "vitest";
-import { translate, type Key, type Words } from "../i18n";
+import { beforeAll, expect, it } from "vitest";
+import { loadLanguage, translate, type Key, type Words } from "../i18n";
 import { reasonText } from "./steps-asked";
 
 const say = (language: "pt-BR" | "en") => (key: Key, words?: Words) => translate(language, key, words);
+
+beforeAll(() => loadLanguage("en"));
 
 it.each([
   [{ code: "late", what: "10.0", place: "bot.py:3" }, "levou mais de 10 s", "took longer than 10 s"],
