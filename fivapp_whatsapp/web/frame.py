@@ -18,6 +18,8 @@ from .problems import SCOPE_CODE, send_problem
 _log = get_logger(__name__)
 _POLICY = "default-src 'none'; frame-ancestors 'none'"
 _NO_ROUTE = "none"
+# The server's own send of a WebSocket: what is open needs none of the layers that the handshake went through.
+SERVER_SEND = "fivapp.send"
 _ERROR = "fivapp.error"
 # Asked all the time; a line for each success would bury the others.
 _WEBHOOKS = "/api/webhooks/"
@@ -80,6 +82,7 @@ class Handshake:
         self._send = send
         self._id = correlation_id
         self._open = False
+        scope[SERVER_SEND] = send  # type: ignore[literal-required]
 
     async def send(self, message: Any) -> None:
         """Pass a message on; where Litestar would close for an exception before it is open, the answer is a problem."""

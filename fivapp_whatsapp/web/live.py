@@ -29,6 +29,7 @@ from fivapp_whatsapp.settings import Settings
 
 from .auth import PUBLIC, Authenticator, Credential
 from .errors import OriginNotAllowed
+from .frame import SERVER_SEND
 from .openapi import problems
 from .origins import origin_allowed
 from .problems import send_problem
@@ -137,6 +138,7 @@ class _Socket:
     ) -> None:
         self._presence = presence
         self._socket = socket
+        self._write: Send = socket.scope.get(SERVER_SEND, socket.send)  # type: ignore[assignment]
         self._feed = feed
         self._sockets = sockets
         self._limits = limits
@@ -200,7 +202,7 @@ class _Socket:
 
     async def _say(self, text: str) -> None:
         try:
-            await self._socket.send({"type": "websocket.send", "bytes": None, "text": text})
+            await self._write({"type": "websocket.send", "bytes": None, "text": text})
         except WebSocketException as exc:
             raise ConnectionResetError from exc
 
