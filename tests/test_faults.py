@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import re
+import subprocess
+import sys
 from array import array
 
 import msgspec
@@ -20,7 +23,7 @@ from benchmarks.faults.mishaps import PLANTS
 from benchmarks.faults.scenarios import SCENARIOS, SHORT_SCENARIOS
 from benchmarks.faults.syncs import count
 
-from .processes import ROOT
+from .processes import ROOT, clean_environment
 
 WRITER = Place("webhook", "acme", "acme", "a@c.us")
 SENDER = Place("send", "acme", "acme", "b@c.us", "conversation-b")
@@ -232,3 +235,22 @@ async def test_a_line_carries_is_cut_and_loses_answers() -> None:
         caller.close()
         await line.cut()
         far.close()
+
+
+def test_a_scenario_runs_and_prints_a_line_of_json_and_nothing_else_on_stdout() -> None:
+    command = [sys.executable, "-m", "benchmarks.faults", "webhooks_again", "--json", "--operations", "100"]
+    done = subprocess.run(
+        [*command, "--databases", "sqlite"],
+        cwd=ROOT,
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+    (line,) = done.stdout.splitlines() or [done.stderr]
+    assert json.loads(line) == {
+        "results": [{"name": "webhooks_again_sqlite", "value": 0, "spread": 0, "budget": 0, "better": "lower"}]
+    }, done.stderr
+    assert "as promised" in done.stderr
+    assert done.returncode == 0
