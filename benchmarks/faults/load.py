@@ -1,6 +1,6 @@
 """The load: contacts that write and agents that send, each in a place of its own, one message after the other.
 
-Both do as services and browsers do: what was not answered, or with 503, is asked again until it is acknowledged.
+Both do as services and browsers do: what was not answered, or with 503, is asked again until it is acknowledged, or until its end is told.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from .world import World
 
 # What a gateway may answer under faults; it is asked again after all of these.
 AGAIN = frozenset({409, 429, 503})
+# Codes that tell a send's end, which asking again does not change.
+_ENDED = (b'"message_expired"', b'"outcome_unknown"')
 _PAUSE_SECONDS = 0.02
 _GENTLY_SECONDS = 0.2
 
@@ -99,6 +101,8 @@ class Load:
             if self._faulty_since is not None and began > self._faulty_since:
                 self.recoveries.append(time.monotonic() - self._faulty_since)
                 self._faulty_since = None
+            return True
+        if any(code in body for code in _ENDED):
             return True
         if status not in self.again:
             self.unexpected.append(f"{status} for {operation.text}: {body[:300].decode(errors='replace')}")

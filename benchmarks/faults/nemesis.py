@@ -23,7 +23,7 @@ from .syncs import Tracer, count
 from .world import World
 
 _LONGEST_WAIT = 30.0
-_STORM_SECONDS = 180.0
+_STORM_SECONDS = 300.0
 _SAMPLE_SECONDS = 2.0
 _BACKENDS = "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'fivapp%'"
 

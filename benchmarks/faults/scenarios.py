@@ -150,13 +150,13 @@ _ALL = (
         name="reconnect_storm",
         does="5,000 browsers listen, the gateway is killed, and all come back at once with their cursors",
         nemesis=nemesis.storm,
-        rounds=2,
+        rounds=1,
         # Each event goes to half of them: a load that looks small is not.
         writers=2,
         senders=0,
         listeners=0,
         pause=2.0,
-        operations=60,
+        operations=20,
     ),
     Scenario(
         name="syncs_before_answers",
