@@ -1,6 +1,7 @@
 """The load: contacts that write and agents that send, each in a place of its own, one message after the other.
 
-Both do as services and browsers do: what was not answered, or with 503, is asked again until it is acknowledged, or until its end is told.
+Both do as services and browsers do: what was not answered, or with 503, is asked again until it is acknowledged, or
+until its end is told.
 """
 
 from __future__ import annotations
