@@ -59,6 +59,7 @@ class Verdict(msgspec.Struct):
     disordered: int = 0
     phantom: int = 0
     missed: int = 0
+    gaps: int = 0
     stuck: int = 0
     unknown: int = 0
     details: list[str] = []
@@ -66,7 +67,7 @@ class Verdict(msgspec.Struct):
     @property
     def wrong(self) -> int:
         """Return how much is not as promised."""
-        return self.lost + self.duplicated + self.disordered + self.phantom + self.missed + self.stuck
+        return self.lost + self.duplicated + self.disordered + self.phantom + self.missed + self.gaps + self.stuck
 
     def add(self, what: str, about: Iterable[str]) -> None:
         """Count things of one sort."""
@@ -139,7 +140,7 @@ def _check_log(verdict: Verdict, found: Found) -> None:
     """The log of a tenant has every seq up to its head once, and an event for each message at its seq."""
     for tenant_id, seqs in found.events.items():
         expected = set(range(1, found.heads[tenant_id] + 1))
-        verdict.add("missed", (f"event {seq} of {tenant_id} in the log" for seq in sorted(expected - set(seqs))))
+        verdict.add("gaps", (f"event {seq} of {tenant_id} in the log" for seq in sorted(expected - set(seqs))))
         verdict.add("phantom", (f"event {seq} of {tenant_id}" for seq in sorted(set(seqs) - expected)))
 
 

@@ -42,6 +42,7 @@ class Row(msgspec.Struct, kw_only=True):
     disordered: int = 0
     phantom: int = 0
     missed: int = 0
+    gaps: int = 0
     stuck: int = 0
     unknown: int = 0
     recovery_p50: float | None = None
@@ -57,7 +58,7 @@ class Row(msgspec.Struct, kw_only=True):
         """Return how much was not as promised; where a bug is planted, whether it was not caught."""
         if self.catches is not None:
             return int(not getattr(self, self.catches))
-        counts = self.lost, self.duplicated, self.disordered, self.phantom, self.missed, self.stuck
+        counts = self.lost, self.duplicated, self.disordered, self.phantom, self.missed, self.gaps, self.stuck
         return sum(counts) + (self.error is not None)
 
 
@@ -176,7 +177,7 @@ async def _look(world: World) -> Found:
 def _fill(row: Row, run: Run, verdict: Verdict) -> None:
     row.operations, row.acknowledged = len(run.history.operations), run.history.acknowledged
     row.faults = run.faults
-    for name in ("lost", "duplicated", "disordered", "phantom", "missed", "stuck", "unknown"):
+    for name in ("lost", "duplicated", "disordered", "phantom", "missed", "gaps", "stuck", "unknown"):
         setattr(row, name, getattr(verdict, name))
     if recoveries := run.load.recoveries:
         row.recovery_p50 = round(statistics.median(recoveries), 2)

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from . import disk, nemesis, syncs
+from . import disk, measures, nemesis, syncs
 from .nemesis import Run
 
 BOTH = ("sqlite", "postgresql")
@@ -149,7 +149,7 @@ _ALL = (
     Scenario(
         name="reconnect_storm",
         does="5,000 browsers listen, the gateway is killed, and all come back at once with their cursors",
-        nemesis=nemesis.storm,
+        nemesis=measures.storm,
         rounds=1,
         # Each event goes to half of them: a load that looks small is not.
         writers=2,
@@ -161,7 +161,7 @@ _ALL = (
     Scenario(
         name="syncs_before_answers",
         does="nothing goes wrong: strace counts the answers to webhooks before which something was synced",
-        nemesis=nemesis.count_syncs,
+        nemesis=measures.count_syncs,
         writers=1,
         senders=0,
         listeners=0,
@@ -171,7 +171,7 @@ _ALL = (
     Scenario(
         name="soak",
         does="a steady load of some 50 messages a second for 20 minutes",
-        nemesis=nemesis.soak,
+        nemesis=measures.soak,
         pause=0.8,
         longer=1_200.0,
     ),
