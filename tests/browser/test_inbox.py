@@ -127,3 +127,57 @@ def test_a_connection_that_is_dead_but_open_is_replaced_and_nothing_is_missed(pa
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     expect(page.locator(".row", has_text="Durante o Silêncio")).to_be_visible()
     assert len(dead) == 2
+
+
+def test_what_comes_while_another_tab_is_in_front_is_there_once_and_unread_until_somebody_looks(
+    page: Page, paired: Site
+) -> None:
+    page.clock.install()
+    paired.log_in(page)
+    id = paired.conversation("Vera Oculta")
+    path = f"/api/conversations/{id}"
+    page.goto(f"{paired.url}/conversations/{id}")
+    expect(page.locator(".thread-row", has_text="Oi!")).to_be_visible()
+    page.clock.run_for(1_500)
+    eventually(lambda: paired.api.get(path).json()["unreadCount"] == 0)
+    show(page, False)
+    chat = paired.api.get(path).json()["chatId"].split("@")[0]
+    for text in ("Oculta um", "Oculta dois"):
+        paired.write(text, "Vera Oculta", chat)
+    for text in ("Oculta um", "Oculta dois"):
+        expect(page.locator(".thread-row", has_text=text)).to_have_count(1)
+    expect(page).to_have_title(re.compile(r"^\(\d+\) "))
+    # However long it stays behind: nobody has read them.
+    page.clock.run_for(30_000)
+    assert paired.api.get(path).json()["unreadCount"] == 2
+    show(page, True)
+    page.clock.run_for(1_500)
+    eventually(lambda: paired.api.get(path).json()["unreadCount"] == 0)
+
+
+def show(page: Page, visible: bool) -> None:
+    """Put the page behind another tab, or in front again; this browser, which has no window, shows all of its pages."""
+    page.evaluate(
+        """visible => {
+          const value = visible ? "visible" : "hidden";
+          Object.defineProperty(document, "visibilityState", {value, configurable: true});
+          document.hasFocus = () => visible;
+          document.dispatchEvent(new Event("visibilitychange"));
+          dispatchEvent(new Event(visible ? "focus" : "blur"));
+        }""",
+        visible,
+    )
+
+
+def test_a_page_that_nobody_touches_asks_for_nothing(page: Page, paired: Site) -> None:
+    page.clock.install()
+    paired.log_in(page)
+    id = paired.conversation("Ivo Parado")
+    page.goto(f"{paired.url}/conversations/{id}")
+    expect(page.locator(".thread-row", has_text="Oi!")).to_be_visible()
+    page.clock.run_for(3_000)
+    page.wait_for_load_state("networkidle")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.clock.run_for(30_000)
+    assert asked == []

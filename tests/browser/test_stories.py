@@ -227,7 +227,7 @@ def test_a_rule_that_is_changed_on_the_page_acts(inbox: Page, paired: Site) -> N
 def test_a_second_tenant_in_a_second_browser_sees_none_of_it(browser: Browser, page: Page, tmp_path: Path) -> None:
     with site(tmp_path) as running:
         running.pair()
-        running.conversation("Só do Demo")
+        foreign = running.conversation("Só do Demo")
         secret = json.loads((tmp_path / "demo.json").read_text())["jwt_secret"]
         settings = {"FIVAPP_JWT_SECRET": secret, "DATABASE_URL": f"sqlite:///{tmp_path / 'demo.db'}"}
         assert command("tenant", "add", "other", cwd=tmp_path, **settings).returncode == 0
@@ -241,8 +241,12 @@ def test_a_second_tenant_in_a_second_browser_sees_none_of_it(browser: Browser, p
         running.write("Alguém vê?", "Também só do Demo", "5511955550012")
         expect(page.locator(".row", has_text="Também só do Demo")).to_be_visible()
         expect(other.get_by_text("só do Demo")).to_have_count(0)
+        other.get_by_role("searchbox").fill("Alguém vê")
+        expect(other.get_by_text("Nada encontrado para “Alguém vê”.")).to_be_visible()
         other.get_by_role("link", name="WhatsApp").click()
         expect(other.get_by_text("Nenhum número conectado")).to_be_visible()
+        other.goto(f"{running.url}/conversations/{foreign}#token={token}")
+        expect(other.get_by_text("Esta conversa não existe, ou não é da sua empresa.")).to_be_visible()
         context.close()
 
 

@@ -78,6 +78,8 @@ function MoreActions({ conversation, onMarkUnread }: { conversation: Conversatio
   const { t } = useSpeech();
   const { me } = useLive();
   const change = useChange(conversation.id);
+  const close = useClose(conversation.id);
+  const closed = conversation.status === "closed";
   const snoozed = conversation.status === "snoozed";
   return (
     <>
@@ -88,6 +90,13 @@ function MoreActions({ conversation, onMarkUnread }: { conversation: Conversatio
       )}
       <MenuItem icon={<MailOpen size={18} aria-hidden />} onSelect={onMarkUnread}>
         {t("conv.markUnread")}
+      </MenuItem>
+      {/* Also here: a phone has no room for its button. */}
+      <MenuItem
+        icon={closed ? <RotateCcw size={18} aria-hidden /> : <CircleCheck size={18} aria-hidden />}
+        onSelect={close}
+      >
+        {closed ? t("conv.reopen") : t("conv.close")}
       </MenuItem>
       <MenuLine />
       {snoozed ? (

@@ -133,7 +133,8 @@ function useAtEnd(virtual: Virtual, scroller: RefObject<HTMLDivElement | null>, 
     const element = scroller.current;
     if (element === null) return;
     const now = { top: element.scrollTop, height: element.scrollHeight };
-    if (virtual.isAtEnd(NEAR_END)) setAtEnd(true);
+    // Asked of the element: the virtualizer hears of this very scrolling only afterwards.
+    if (now.height - now.top - element.clientHeight <= NEAR_END) setAtEnd(true);
     else if (hasScrolled(before.current, now)) setAtEnd(false);
     before.current = now;
   };
