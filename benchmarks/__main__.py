@@ -45,10 +45,11 @@ def main() -> int:
                 bench.row = name
                 found = ROWS[name](bench)
                 results += [found] if isinstance(found, Result) else found
+                # After each row: a run that is broken off leaves those that were measured.
+                if arguments.write:
+                    report.write(results, bench.seen, _facts(bench))
         for result in results:
             print(_line(result))
-        if arguments.write:
-            report.write(results, bench.seen, _facts(bench))
     print(msgspec.json.encode({"results": results}).decode())
     return int(any(result.met is False for result in results))
 
