@@ -47,16 +47,21 @@ def main() -> int:
                 results += [found] if isinstance(found, Result) else found
                 # After each row: a run that is broken off leaves those that were measured.
                 if arguments.write:
-                    report.write(results, bench.seen, _facts(bench))
+                    report.write(results, bench.seen, _facts(bench), counts=_foreign(bench) < _QUIET)
         for result in results:
             print(_line(result))
     print(msgspec.json.encode({"results": results}).decode())
     return int(any(result.met is False for result in results))
 
 
+def _foreign(bench: Bench) -> float:
+    """Return how many cores others used meanwhile."""
+    return statistics.median(each.foreign for found in bench.seen.values() for each in chain(*found.values()))
+
+
 def _facts(bench: Bench) -> str:
     """Say when, where and how it was measured, and whether alone."""
-    foreign = statistics.median(each.foreign for found in bench.seen.values() for each in chain(*found.values()))
+    foreign = _foreign(bench)
     when = datetime.now(UTC).date().isoformat()
     how = f"{bench.rounds} rounds, bursts × {bench.scale:g}"
     alone = (

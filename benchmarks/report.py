@@ -16,18 +16,21 @@ _ROW = re.compile(r"^\| `(\w+)` \|[^\n]*\| ([^|\n]*) \|$", re.MULTILINE)
 Seen = Mapping[str, Mapping[str, Sequence[Measure]]]
 
 
-def write(results: Sequence[Result], seen: Seen, facts: str) -> None:
-    """Write what was measured into the page; `facts` say on which machine, when and how."""
+def write(results: Sequence[Result], seen: Seen, facts: str, *, counts: bool = True) -> None:
+    """Write what was measured into the page; `facts` say on which machine, when and how.
+
+    Whether budgets are met is left out where the run does not count.
+    """
     text = PAGE.read_text(encoding="utf-8")
     before, _, rest = text.partition(_BEGIN)
     after = rest.partition(_END)[2]
-    PAGE.write_text(f"{before}{_BEGIN}{table(results, seen, facts)}{_END}{after}", encoding="utf-8")
+    PAGE.write_text(f"{before}{_BEGIN}{table(results, seen, facts, counts=counts)}{_END}{after}", encoding="utf-8")
 
 
-def table(results: Sequence[Result], seen: Seen, facts: str) -> str:
+def table(results: Sequence[Result], seen: Seen, facts: str, *, counts: bool) -> str:
     """Return the results, and what each variant of each row cost, as two tables."""
     lines = [facts, "", "| row | value | spread | budget | |", "|---|---|---|---|---|"]
-    lines += [_result(each) for each in results]
+    lines += [_result(each, counts) for each in results]
     lines += ["", "| row | variant | rate: least, median, most | p99 | CPU for each: server | database | foreign |"]
     lines += ["|---|---|---|---|---|---|---|"]
     lines += [_variant(row, name, rounds) for row, found in seen.items() for name, rounds in found.items()]
@@ -46,8 +49,8 @@ def budget(result: Result) -> str:
     return f"{'≥' if result.better == 'higher' else '≤'} {result.budget:g}"
 
 
-def _result(result: Result) -> str:
-    verdict = {None: "", True: "met", False: "**not met**"}[result.met]
+def _result(result: Result, counts: bool) -> str:
+    verdict = {None: "", True: "met", False: "**not met**"}[result.met if counts else None]
     return f"| `{result.name}` | {_short(result.value)} | {_short(result.spread)} | {budget(result)} | {verdict} |"
 
 
