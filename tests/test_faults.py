@@ -96,7 +96,7 @@ def test_two_rows_and_two_arrivals_are_duplicates() -> None:
     assert _wrong(check(operations, _found(operations, arrived=arrived))) == {"duplicated": 1}
 
 
-@pytest.mark.parametrize(("status", "wrong"), [("read", {"lost": 1}), ("pending", {"lost": 1}), ("unknown", {})])
+@pytest.mark.parametrize(("status", "wrong"), [("read", {"lost": 1}), ("pending", {"stuck": 1}), ("unknown", {})])
 def test_a_send_that_never_arrived_is_lost_unless_it_says_so(status: str, wrong: dict[str, int]) -> None:
     operations = _operations()
     rows = _rows(operations)

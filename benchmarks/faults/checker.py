@@ -87,7 +87,7 @@ def check(operations: dict[str, Operation], found: Found) -> Verdict:
     for heard in found.heard:
         _check_listener(verdict, heard, found.events[heard.tenant_id])
     if found.stuck:
-        verdict.add("stuck", [f"{found.stuck} sends wait although nothing holds them"] * found.stuck)
+        verdict.add("stuck", [f"{found.stuck} webhooks of the service wait"] * found.stuck)
     return verdict
 
 
@@ -115,11 +115,12 @@ def _check_phone(verdict: Verdict, operations: dict[str, Operation], found: Foun
     verdict.add("phantom", (text for text in arrived if text not in operations))
     outgoing = [row for row in found.stored if row.direction == "outgoing"]
     verdict.add("lost", (f"{row.text} ({row.status})" for row in outgoing if _silently_lost(row, arrived)))
+    verdict.add("stuck", (row.text for row in outgoing if row.status == "pending" and row.text not in arrived))
     verdict.unknown = sum(row.status == "unknown" for row in outgoing)
 
 
 def _silently_lost(row: Stored, arrived: Counter[str]) -> bool:
-    return row.text not in arrived and row.status not in _OPEN_ENDS
+    return row.text not in arrived and row.status not in _OPEN_ENDS and row.status != "pending"
 
 
 def _check_order(verdict: Verdict, operations: dict[str, Operation], found: Found) -> None:

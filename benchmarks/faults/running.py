@@ -170,7 +170,7 @@ async def _look(world: World) -> Found:
         heads=await world.heads(),
         events=await world.events(),
         heard=[listener.heard for listener in world.listeners],
-        stuck=await world.sends_left() + await world.webhooks_left(),
+        stuck=await world.webhooks_left(),
     )
 
 
