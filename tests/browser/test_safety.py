@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from .browsing import Site, axe, site
+from .browsing import Site, axe, eventually, new_context, site
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
@@ -15,6 +15,11 @@ SCRIPT = '<img src=x onerror="window.injected=1"><script>window.injected=1</scri
 # Shorter, where less fits.
 LABEL = "<img src=x onerror=window.injected=1>"
 NAME = "<script>window.injected=1</script>"
+# What stands out at the right.
+WIDE = """() => [...document.querySelectorAll("body *")]
+  .filter(each => each.getBoundingClientRect().right > innerWidth + 1)
+  .map(each => `${each.tagName}.${each.className}`).slice(0, 9)"""
+DOT = "data:image/gif;base64,R0lGODlhAQABAAAAACwAAAAAAQABAAA="
 
 
 def test_script_in_names_texts_and_subjects_is_shown_as_text(inbox: Page, paired: Site) -> None:
@@ -113,4 +118,50 @@ def test_axe_finds_nothing_on_any_page(page: Page, paired: Site, scheme: str) ->
         expect(page.get_by_role("heading", level=1)).to_be_visible()
         page.wait_for_load_state("networkidle")
         found[path] = axe(page)
+    assert {name: wrong for name, wrong in found.items() if wrong} == {}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_in_english_at_320_px_in_menus_dialogs_and_the_lightbox(
+    browser: Browser, paired: Site, scheme: str
+) -> None:
+    context = new_context(browser, locale="en-US", viewport={"width": 320, "height": 700}, color_scheme=scheme)
+    page = context.new_page()
+    page.goto(f"{paired.url}/conversations#token={paired.product.ready.token}")
+    paired.write("Look", f"Narrow {scheme}", f"55119555500{len(scheme)}", kind="image")
+    id = str(eventually(lambda: paired._find(f"Narrow {scheme}")))
+    page.locator(".row", has_text=f"Narrow {scheme}").click()
+    found: dict[str, list[str]] = {}
+
+    def look(name: str) -> None:
+        found[name] = axe(page)
+        # It reflows: nothing is wider than the window.
+        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+            found[name].append(f"it is wider than the window: {page.evaluate(WIDE)}")
+
+    expect(page.get_by_role("img", name="Look")).to_be_visible()
+    look("thread")
+    page.get_by_role("button", name="Conversation actions").click()
+    expect(page.get_by_role("menuitem", name="Close")).to_be_visible()
+    look("menu")
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Enlarge the image").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    look("lightbox")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.get_by_role("textbox", name="Message to").fill("/")
+    look("quick replies")
+    page.keyboard.press("Escape")
+    page.goto(f"{paired.url}/conversations/{id}#token={paired.product.ready.token}")
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    look("shortcuts")
+    waiting = {**paired.api.get("/api/sessions/demo").json(), "status": "qr_ready", "qrCode": DOT}
+    page.route("**/api/sessions/demo", lambda route: route.fulfill(json=waiting))
+    page.goto(f"{paired.url}/whatsapp-settings#token={paired.product.ready.token}")
+    expect(page.locator(".qr img")).to_be_visible()
+    look("pairing")
+    context.close()
     assert {name: wrong for name, wrong in found.items() if wrong} == {}
