@@ -41,6 +41,7 @@ from .rows import (
 from .search import phone_patterns, text_matches, title_matches
 from .statements import Lookup, Sql
 from .tables import bound
+from .waits import LONGEST_WAIT_MS
 
 R = TypeVar("R", bound=Row)
 Condition: TypeAlias = And | Or | Where | WhereRaw
@@ -298,7 +299,8 @@ class Queries:
 
         Each tenant's oldest come first, then their second ones: many of one do not hide another's.
         """
-        return [Due(**row) for row in await self._raw(_DUE, now, now, now, now, now, limit)]
+        far = now + LONGEST_WAIT_MS
+        return [Due(**row) for row in await self._raw(_DUE, *[now] * 3, far, now, far, now, far, limit)]
 
     async def snoozed(self, now: int, limit: int) -> list[tuple[str, str]]:
         """Read the tenant and id of snoozed conversations whose time has come."""
@@ -369,8 +371,9 @@ SELECT message_id, tenant_id, conversation_id, session_id, turn FROM (
   LEFT JOIN fivapp_send_gate AS g ON g.session_id = o.session_id
   WHERE ((o.state = 'sending' AND o.lease_until <= {})
     OR (o.state = 'queued' AND o.expires_at <= {})
-    OR (o.state = 'queued' AND o.not_before <= {} AND s.status = 'connected'
-      AND (g.session_id IS NULL OR (g.paced_until <= {} AND g.held_until <= {}))
+    OR (o.state = 'queued' AND (o.not_before <= {} OR o.not_before > {}) AND s.status = 'connected'
+      AND (g.session_id IS NULL
+        OR ((g.paced_until <= {} OR g.paced_until > {}) AND (g.held_until <= {} OR g.held_until > {})))
       AND NOT EXISTS (
         SELECT 1 FROM fivapp_outbox AS older WHERE older.conversation_id = o.conversation_id AND older.seq < o.seq
         AND older.state IN ('queued', 'sending'))))

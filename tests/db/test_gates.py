@@ -173,6 +173,35 @@ async def held_for(url: str) -> int:
     return int(held) - now_ms()
 
 
+# --- a clock that was wrong ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "ahead",
+    [
+        "UPDATE fivapp_outbox SET not_before = not_before + 3600000",
+        "UPDATE fivapp_send_gate SET held_until = {ahead}",
+        "UPDATE fivapp_send_gate SET paced_until = {ahead}",
+    ],
+)
+async def test_a_wait_that_was_set_by_a_clock_an_hour_ahead_is_over_once_it_is_right(
+    paced: DatabaseStore, database_url: str, ahead: str
+) -> None:
+    for number in range(3):
+        await queue(paced, number)
+    assert await claim(paced) == []
+    await run_sql(database_url, PACE_IS_OVER)
+    await run_sql(database_url, ahead.format(ahead=now_ms() + 3_600_000))
+    assert len(await claim(paced)) == 1
+
+
+async def test_a_pace_goes_on_after_a_clock_was_an_hour_ahead(paced: DatabaseStore, database_url: str) -> None:
+    await queue(paced, 0)
+    await run_sql(database_url, f"UPDATE fivapp_send_gate SET paced_until = {now_ms() + 3_600_000}")
+    sent_at_once = [await queue(paced, number) for number in (1, 2, 3)]
+    assert [item is not None for item in sent_at_once] == [True, True, False]
+
+
 # --- whose turn it is ----------------------------------------------------------------------------------
 
 

@@ -10,6 +10,7 @@ from fivapp_whatsapp.db.convert import choices
 from fivapp_whatsapp.db.needs import Needs
 from fivapp_whatsapp.db.rows import ConversationRow, MessageRow, OutboxRow, SessionRow
 from fivapp_whatsapp.db.unit import Unit
+from fivapp_whatsapp.db.waits import is_over
 from fivapp_whatsapp.models import (
     Media,
     MessageError,
@@ -117,7 +118,7 @@ class ClaimSends:
                 ended[status] += 1
                 continue
             first = next(iter(sends))
-            if first != send.message_id or send.state != "queued" or send.not_before > unit.now:
+            if first != send.message_id or send.state != "queued" or not is_over(send.not_before, unit.now):
                 continue
             if conversation is None or session is None or session.status != SessionStatus.CONNECTED:
                 continue

@@ -9,6 +9,7 @@ from __future__ import annotations
 from fivapp_whatsapp.db.needs import Needs
 from fivapp_whatsapp.db.rows import SendGateRow
 from fivapp_whatsapp.db.unit import Unit
+from fivapp_whatsapp.db.waits import LONGEST_WAIT_MS, is_over
 from fivapp_whatsapp.ports import Outcome, Pace
 
 FAULTS = 5
@@ -23,13 +24,13 @@ def needs_gate(needs: Needs, session_id: str) -> None:
 def is_open(unit: Unit, session_id: str) -> bool:
     """Tell whether a send of a session may be made now."""
     gate = unit.get(SendGateRow, session_id)
-    return gate is None or max(gate.paced_until, gate.held_until) <= unit.now
+    return gate is None or (is_over(gate.paced_until, unit.now) and is_over(gate.held_until, unit.now))
 
 
 def is_held(unit: Unit, session_id: str) -> bool:
     """Tell whether a session's sends wait for the connection service."""
     gate = unit.get(SendGateRow, session_id)
-    return gate is not None and gate.held_until > unit.now
+    return gate is not None and not is_over(gate.held_until, unit.now)
 
 
 def pass_through(unit: Unit, tenant_id: str, session_id: str, pace: Pace, lease_ms: int) -> None:
@@ -40,7 +41,8 @@ def pass_through(unit: Unit, tenant_id: str, session_id: str, pace: Pace, lease_
         return
     gate = gate or _new(tenant_id, session_id)
     if pace.rate > 0:
-        gate.paced_until = _next(gate.paced_until, unit.now, pace)
+        told = gate.paced_until if gate.paced_until <= unit.now + LONGEST_WAIT_MS else 0
+        gate.paced_until = _next(told, unit.now, pace)
     if alone:
         # The others wait for how this one goes, or for its lease to end.
         gate.held_until = unit.now + lease_ms

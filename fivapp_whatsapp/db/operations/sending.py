@@ -129,7 +129,7 @@ class Draft:
             seq=row.seq,
             state="queued",
             attempt=0,
-            not_before=unit.now,
+            not_before=0,  # due at once, whatever becomes of the clock
             expires_at=self._expires_at,
             lease_owner=None,
             lease_until=None,
