@@ -261,7 +261,9 @@ def test_what_the_form_or_the_server_refuses_is_said_at_its_field(bots: Page, sh
     name.fill("sem palavras")
     form.get_by_role("group", name="Respostas").get_by_role("textbox").fill("Oi")
     form.get_by_role("button", name="Salvar").click()
-    expect(form.get_by_text("a rule has patterns, or matches any and has none").first).to_be_visible()
+    expect(
+        form.get_by_text("uma regra tem padrões, ou vale para qualquer texto e não tem nenhum").first
+    ).to_be_visible()
     assert shop.plugin("autoreply")["configured"] is False
 
 

@@ -74,8 +74,9 @@ def test_a_code_counts_down_renews_itself_and_a_paired_phone_is_named(page: Page
     # Nobody renews it any more: it says so, and a new one is one click away.
     page.clock.fast_forward(41_000)
     expect(number.get_by_text("O código expirou.")).to_be_visible()
-    page.unroute("**/api/sessions/demo", renewed)
+    # Not before the click: what the service shows now would take the button away.
     number.get_by_role("button", name="Gerar um novo").click()
+    page.unroute("**/api/sessions/demo", renewed)
     expect(code).to_have_attribute("src", re.compile("^data:image/png;base64,iVBOR[^ ]"))
     expect(number.get_by_text("O código expirou.")).to_have_count(0)
     fresh.phone.post("/simulator/sessions/demo/scan").raise_for_status()
