@@ -18,6 +18,13 @@ describe("a message in a list", () => {
     expect(below?.id).toBe("a");
   });
 
+  it("that a conversation was read with is not counted again", () => {
+    const known = message({ conversationId: "b" });
+    const read = conversation({ id: "b", unreadCount: 1, lastMessage: known });
+    const [only] = applyToList(list(10, read), created(11, known), open).data.pages[0]?.items ?? [];
+    expect(only?.unreadCount).toBe(1);
+  });
+
   it("of ours ends the waiting and leaves unread what is unread", () => {
     const before = list(10, conversation({ unreadCount: 2, waitingSince: "2026-11-26T11:00:00Z" }));
     const after = applyToList(before, created(11, mine()), open).data.pages[0]?.items[0];

@@ -36,6 +36,8 @@ const SILENT = new Set<Message["kind"]>(["note", "system"]);
 export function withMessage(conversation: Conversation, message: Message): Conversation {
   if (SILENT.has(message.kind)) return conversation;
   if (message.direction === "incoming") {
+    // It was read together with this message, whose frame comes only now.
+    if (message.id === conversation.lastMessage?.id) return conversation;
     return {
       ...conversation,
       lastMessage: message,
