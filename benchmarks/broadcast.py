@@ -8,40 +8,25 @@ Each POST to the second port is one event for all its sockets, of so many bytes;
 from __future__ import annotations
 
 import asyncio
-import re
 import sys
-from typing import cast
 
 from websockets.asyncio.server import Server, ServerConnection, broadcast, serve
 
-_LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
-_ANSWER = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}"
+from .service import Service, answer
 
 
-class Events(asyncio.Protocol):
-    """One connection of the load generator."""
+class Events(Service):
+    """One connection of the load generator: each request is an event for all sockets."""
 
     def __init__(self, server: Server, event: str) -> None:
+        super().__init__()
         self._server = server
         self._event = event
-        self._received = b""
-        self._transport: asyncio.Transport | None = None
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the connection."""
-        self._transport = cast(asyncio.Transport, transport)
-
-    def data_received(self, data: bytes) -> None:
-        """Tell all sockets of the event once its request is there."""
-        assert self._transport is not None
-        self._received += data
-        head, found, body = self._received.partition(b"\r\n\r\n")
-        length = _LENGTH.search(head)
-        if not found or (length is not None and len(body) < int(length[1])):
-            return
-        self._received = b""
+    def reply(self, head: bytes) -> bytes:
+        """Tell all sockets of the event."""
         broadcast(self._server.connections, self._event)
-        self._transport.write(_ANSWER)
+        return answer(b"200 OK", b"{}")
 
 
 async def main(port: int, events_port: int, size: int) -> None:

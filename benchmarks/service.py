@@ -15,7 +15,8 @@ _LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
 _CONNECTED = b'{"status":"connected","connected":true,"phone":"5511999990000","name":"Bench"}'
 
 
-def _answer(status: bytes, body: bytes) -> bytes:
+def answer(status: bytes, body: bytes) -> bytes:
+    """Return the bytes of an answer with a JSON body."""
     return b"HTTP/1.1 %b\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b" % (status, len(body), body)
 
 
@@ -41,14 +42,15 @@ class Service(asyncio.Protocol):
         if not found or (length is not None and len(body) < int(length[1])):
             return
         self._received = b""
-        self._transport.write(self._reply(head))
+        self._transport.write(self.reply(head))
 
-    def _reply(self, head: bytes) -> bytes:
+    def reply(self, head: bytes) -> bytes:
+        """Return the whole answer to a request with this head."""
         if head.startswith(b"POST /message/send"):
-            return _answer(b"200 OK", b'{"success":true,"messageId":"S%d"}' % next(self._ids))
+            return answer(b"200 OK", b'{"success":true,"messageId":"S%d"}' % next(self._ids))
         if head.startswith(b"GET /capabilities"):
-            return _answer(b"404 Not Found", b"{}")
-        return _answer(b"200 OK", _CONNECTED)
+            return answer(b"404 Not Found", b"{}")
+        return answer(b"200 OK", _CONNECTED)
 
 
 async def main(port: int) -> None:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
 
 import pytest
-import structlog
 from click.testing import CliRunner, Result
 
 from fivapp_whatsapp.cli import cli
-from fivapp_whatsapp.db.store import DatabaseStore
+
+from .conftest import Work
 
 LATER = datetime.now(UTC) + timedelta(hours=1)
 FAILING = {"failures": 5, "reason": "failing", "pausedUntil": LATER.isoformat(), "pausedHooks": ["reply_to"]}
@@ -23,25 +19,10 @@ TOLD = {("acme", "shop"): FAILING, ("globex", "shop"): {"failures": 1}, ("", "cl
 
 
 @pytest.fixture
-def work(sqlite_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Any]:
-    """Does something with the store of the database that the commands read, where a server has told what it knows."""
-    structlog.reset_defaults()
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("DATABASE_URL", sqlite_url)
-
-    def run(do: Callable[[DatabaseStore], Awaitable[Any]]) -> Any:
-        async def visit() -> Any:
-            store = DatabaseStore(sqlite_url, server=False)
-            await store.start()
-            try:
-                return await do(store)
-            finally:
-                await store.close()
-
-        return asyncio.run(visit())
-
-    run(lambda store: store.tell_healths("p1", TOLD, LATER))
-    return run
+def work(with_store: Work) -> Work:
+    """Does something with the store, where a server has told what it knows."""
+    with_store(lambda store: store.tell_healths("p1", TOLD, LATER))
+    return with_store
 
 
 def invoke(*arguments: str) -> Result:
@@ -50,7 +31,7 @@ def invoke(*arguments: str) -> Result:
     return found
 
 
-def test_what_is_paused_is_listed_with_its_cause_and_the_next_step(work: Callable[..., Any]) -> None:
+def test_what_is_paused_is_listed_with_its_cause_and_the_next_step(work: Work) -> None:
     lines = invoke("paused").output.splitlines()
     assert [line.split()[:4] for line in lines[1:3]] == [
         ["clock", "(all)", "timer", "hanging"],
@@ -67,7 +48,7 @@ def test_what_is_paused_is_listed_with_its_cause_and_the_next_step(work: Callabl
     assert "shop" not in invoke("paused", "--tenant", "globex").output
 
 
-def test_a_word_to_go_on_reaches_one_tenants_pause_or_all(work: Callable[..., Any]) -> None:
+def test_a_word_to_go_on_reaches_one_tenants_pause_or_all(work: Work) -> None:
     invoke("resume", "shop", "--tenant", "globex")
     assert "failing" in invoke("paused").output
     invoke("resume", "shop")
@@ -75,6 +56,6 @@ def test_a_word_to_go_on_reaches_one_tenants_pause_or_all(work: Callable[..., An
     assert work(lambda store: store.tell_healths("p1", {}, LATER)) == {("acme", "shop"), ("globex", "shop")}
 
 
-def test_nothing_is_paused(work: Callable[..., Any]) -> None:
+def test_nothing_is_paused(work: Work) -> None:
     work(lambda store: store.tell_healths("p1", {}, LATER + timedelta(seconds=1)))
     assert invoke("paused").output == "No plugin is paused in a running server.\n"

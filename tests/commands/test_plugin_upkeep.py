@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-import structlog
 from click.testing import CliRunner, Result
 
 from fivapp_whatsapp.cli import cli
@@ -19,41 +16,24 @@ from fivapp_whatsapp.models import Author, ConversationPatch, IncomingMessage, n
 from fivapp_whatsapp.ports import ConversationFilter
 from fivapp_whatsapp.ports.plugins import PluginFailure, PluginSetting, Timer
 
+from .conftest import Work
+
 ANA, RUI, GROUP = "5511988887777@c.us", "5511977776666@c.us", "120363025246125486@g.us"
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 T = TypeVar("T")
 
 
-@pytest.fixture(autouse=True)
-def nobody_set_up_logs() -> None:
-    """A command runs in a process of its own; what another test set up would print here."""
-    structlog.reset_defaults()
-
-
 @pytest.fixture
-def work(sqlite_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[Callable[..., Any]], Any]:
-    """Does something with the store of the database that the commands read."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("DATABASE_URL", sqlite_url)
-
-    def run(do: Callable[[DatabaseStore], Awaitable[T]]) -> T:
-        async def visit() -> T:
-            store = DatabaseStore(sqlite_url, server=False)
-            await store.start()
-            try:
-                return await do(store)
-            finally:
-                await store.close()
-
-        return asyncio.run(visit())
+def work(with_store: Work) -> Work:
+    """Does something with the store, where two tenants have a session each."""
 
     async def add_tenants(store: DatabaseStore) -> None:
         for tenant in ("acme", "other"):
             await store.add_tenant(tenant, tenant)
             await store.add_session(tenant, tenant, tenant, "connection_service")
 
-    run(add_tenants)
-    return run
+    with_store(add_tenants)
+    return with_store
 
 
 def invoke(*arguments: str, **options: Any) -> Result:
