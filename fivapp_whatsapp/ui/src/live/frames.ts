@@ -18,10 +18,16 @@ export interface Notice {
   conversationId?: string;
 }
 
+/** A session that was taken off the list. */
+export interface Gone {
+  id: string;
+  deleted: true;
+}
+
 export type EventFrame =
   | Told<"message.created" | "message.updated", Message>
   | Told<"conversation.updated", Conversation>
-  | Told<"session.updated", Session>
+  | Told<"session.updated", Session | Gone>
   | Told<"notification", Notice>
   | Told<"group.updated", unknown>;
 

@@ -47,3 +47,14 @@ it("tells of a conversation that wrote while the list was on its way", () => {
   catchUpList(page, ALL, "ana", (id) => missing.push(id));
   expect(missing).toEqual(["new"]);
 });
+
+it("a number that was taken off the list leaves it, in every tab and whatever was told of it just before", () => {
+  const client = new QueryClient();
+  const told = (seq: number, data: object) =>
+    ({ seq, type: "session.updated", at: "2026-11-26T12:00:00Z", data }) as Parameters<typeof applyFrame>[1];
+  client.setQueryData(keys.sessions, [{ id: "acme" }]);
+  applyFrame(client, told(1, { id: "acme.filial", name: "Filial", status: "disconnected" }), "ana");
+  expect(client.getQueryData(keys.sessions)).toHaveLength(2);
+  applyFrame(client, told(2, { id: "acme.filial", deleted: true }), "ana");
+  expect(client.getQueryData(keys.sessions)).toEqual([{ id: "acme" }]);
+});

@@ -15,7 +15,7 @@ import {
   type ThreadData,
 } from "./apply";
 import { belongsTo, orderOf, type Filter } from "./belongs";
-import type { EventFrame } from "./frames";
+import type { EventFrame, Gone } from "./frames";
 import { Recent } from "./recent";
 
 export const recent = new Recent();
@@ -71,13 +71,16 @@ export function applyFrame(client: QueryClient, frame: EventFrame, userId: strin
   client.setQueryData<Conversation>(keys.conversation(id), (found) => found && applyToConversation(found, frame));
 }
 
-function applyToSessions(client: QueryClient, session: Session): void {
+function applyToSessions(client: QueryClient, session: Session | Gone): void {
   client.setQueryData<Session[]>(keys.sessions, (all) => {
     if (all === undefined) return all;
+    if ("deleted" in session) return all.filter((one) => one.id !== session.id);
     const known = all.some((one) => one.id === session.id);
     return known ? all.map((one) => (one.id === session.id ? { ...one, ...session } : one)) : [session, ...all];
   });
-  void client.invalidateQueries({ queryKey: keys.session(session.id) });
+  // What is gone cannot be read any more.
+  if ("deleted" in session) client.removeQueries({ queryKey: keys.session(session.id) });
+  else void client.invalidateQueries({ queryKey: keys.session(session.id) });
 }
 
 function applyToLists(client: QueryClient, frame: EventFrame, userId: string): void {
