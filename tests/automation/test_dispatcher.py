@@ -33,13 +33,6 @@ from .hearing import until
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> MovingClock:
-    clock = MovingClock()
-    clock.install(monkeypatch)
-    return clock
-
-
 async def test_each_change_is_told_to_the_hook_that_is_for_it(sqlite_url: str, clock: MovingClock) -> None:
     told: list[tuple[str, Any]] = []
 

@@ -21,13 +21,6 @@ from .hearing import Heard, failures, try_due
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> MovingClock:
-    clock = MovingClock()
-    clock.install(monkeypatch)
-    return clock
-
-
 async def test_a_poison_event_steps_aside_and_comes_again_until_it_is_dead(sqlite_url: str, clock: MovingClock) -> None:
     ear = Heard()
     ear.fail = {"veneno"}

@@ -19,13 +19,6 @@ from .hearing import Heard, failures, in_order, try_due, until
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> MovingClock:
-    clock = MovingClock()
-    clock.install(monkeypatch)
-    return clock
-
-
 async def test_lanes_that_are_too_many_for_a_process_take_turns(
     sqlite_url: str, clock: MovingClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

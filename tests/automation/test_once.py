@@ -23,13 +23,6 @@ pytestmark = pytest.mark.anyio
 AGENT = Author(kind="agent", id="u1", name="Bea")
 
 
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> MovingClock:
-    clock = MovingClock()
-    clock.install(monkeypatch)
-    return clock
-
-
 def doer(do: Callable[..., Any]) -> ModuleType:
     """Make a plugin that does something with each message it hears of."""
 

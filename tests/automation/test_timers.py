@@ -20,13 +20,6 @@ pytestmark = pytest.mark.anyio
 Rang = list[tuple[str, Any, str | None]]
 
 
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> MovingClock:
-    clock = MovingClock()
-    clock.install(monkeypatch)
-    return clock
-
-
 def alarm(rang: Rang, *, fail: list[Exception] | None = None) -> ModuleType:
     """Make a plugin that reminds a contact of what they wrote, after a minute."""
 
