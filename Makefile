@@ -13,7 +13,7 @@ DIST := $(UI)/dist/index.html
 NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix $(UI)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv ui api screenshots pictures demo test bench faults check format
+.PHONY: help venv ui api screenshots pictures figures demo test bench faults check format
 .DELETE_ON_ERROR:
 
 help: ## Say what can be made
@@ -54,6 +54,9 @@ screenshots: $(STAMP) $(DIST) ## Make pictures of the pages into .screenshots (n
 
 pictures: $(STAMP) $(DIST) ## Make the pictures of the README and the docs anew (needs a chromium)
 	@$(BIN)/python -m tests.browser.pictures docs/pictures
+
+figures: $(STAMP) $(DIST) ## Measure how fast the pages answer, into docs/performance.md (needs a chromium)
+	@$(BIN)/python -m tests.browser.figures
 
 demo: $(STAMP) $(DIST) ## Run a gateway with a simulated connection service; ARGS='--port 0 --json'
 	@exec $(BIN)/fivapp-whatsapp demo $(ARGS)

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
-import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 
-import httpx
 import pytest
 from playwright.sync_api import CDPSession, Locator, Page, expect
 
@@ -21,7 +16,6 @@ CONVERSATIONS, DEEP = 10_000, 20_000
 FRAMES = 60
 # One each second.
 HOUR = 3_600
-CONTACTS = 40
 # How many of three places of a scroller hold a row, in each frame that has moved.
 SAMPLING = """(scroller, [row, frames]) => {
   const seen = window.sampled = [];
@@ -77,37 +71,6 @@ def test_each_frame_shows_rows_while_a_list_of_ten_thousand_and_a_thread_of_twen
     assert thread.locator(".thread-row").count() < 60
 
 
-class Traffic:
-    """Contacts who write, by webhooks as the connection service sends them: a quarter of all in one conversation."""
-
-    def __init__(self, running: Site, busy: str) -> None:
-        self._url = running.url
-        self._headers = {"X-API-KEY": running.product.ready.api_key}
-        self._busy = busy
-        self._numbers = itertools.count()
-
-    def write(self, messages: int) -> str:
-        """Let them write so many messages; return the text of the last one in the busy conversation."""
-        numbers = list(itertools.islice(self._numbers, messages))
-        last = next(number for number in reversed(numbers) if number % 4 == 0)
-        with httpx.Client(base_url=self._url, headers=self._headers, timeout=60) as gateway:
-            with ThreadPoolExecutor(8) as senders:
-                list(senders.map(partial(self._post, gateway), (number for number in numbers if number != last)))
-            self._post(gateway, last)
-        return f"Trânsito {last}"
-
-    def _post(self, gateway: httpx.Client, number: int) -> None:
-        contact = self._busy if number % 4 == 0 else f"55118{number * 7 % CONTACTS:08d}@c.us"
-        body = {
-            "tenantId": "demo",
-            "from": contact,
-            "message": f"Trânsito {number}",
-            "timestamp": int(time.time() * 1000),
-            "messageId": f"false_{contact}_t{number}",
-        }
-        gateway.post("/api/webhooks/whatsapp", json=body).raise_for_status()
-
-
 def heap(cdp: CDPSession) -> float:
     """Return how many bytes the page's own objects take, after all garbage is gone."""
     # What V8 compiled and does not use goes after a few collections only.
@@ -125,7 +88,7 @@ def test_the_heap_after_an_hour_of_traffic_is_that_of_its_first_minutes(page: Pa
     expect(thread.get_by_text(f"Mensagem {DEEP - 1}.")).to_be_visible()
     cdp = page.context.new_cdp_session(page)
     cdp.send("Performance.enable")
-    traffic = Traffic(running, running.api.get(f"/api/conversations/{deep}").json()["chatId"])
+    traffic = many.Traffic(running, running.api.get(f"/api/conversations/{deep}").json()["chatId"])
     sizes = []
     for messages in (HOUR // 10, HOUR - HOUR // 10):
         last = traffic.write(messages)

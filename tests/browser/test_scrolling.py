@@ -168,3 +168,23 @@ def test_the_list_stays_under_the_pointer_and_says_how_many_have_moved(page: Pag
     assert names.all_inner_texts()[:6] == before
     page.get_by_role("button", name="1 atualizada").click()
     expect(names.first).to_have_text(moving)
+
+
+def test_a_conversation_that_was_read_before_is_shown_without_asking_for_it(page: Page, long: tuple[Site, str]) -> None:
+    running, _ = long
+    running.log_in(page)
+    rows = page.get_by_role("list", name="Lista de conversas").locator(".row")
+    expect(rows.nth(3)).to_be_visible()
+    names = rows.locator(".row-name").all_inner_texts()[1:3]
+    texts = page.locator(".thread-row .bubble-text")
+    for name in names:
+        rows.filter(has_text=name).click()
+        expect(page.get_by_role("heading", name=name, level=2)).to_be_visible()
+        expect(texts.first).to_be_visible()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "/messages" in request.url else None)
+    page.route("**/api/conversations/**", lambda route: route.abort())
+    rows.filter(has_text=names[0]).click()
+    expect(page.get_by_role("heading", name=names[0], level=2)).to_be_visible()
+    expect(texts.first).to_be_visible()
+    assert asked == []
