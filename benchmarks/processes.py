@@ -54,11 +54,13 @@ def free_port() -> int:
 
 
 def environment(keys: Secrets, service_port: int, database_url: str) -> dict[str, str]:
-    """Return the environment of a server of ours: the settings of an operator, whose rates let one user load it."""
+    """Return the environment of a server of ours: an operator's settings, whose rates let one user load one session."""
     ours = ("FIVAPP_", "DATABASE_URL", "CONNECTION_SERVICE_", "PICCOLO_CONF")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     unlimited = {f"FIVAPP_RATE_{name}": "10000000" for name in ("USER", "USER_BURST", "TENANT")}
     unlimited |= {f"FIVAPP_SOCKETS_PER_{name}": "10000" for name in ("USER", "TENANT")}
+    # Else a session's pace is measured: ten sends a second, whatever a send costs.
+    unlimited["FIVAPP_SEND_RATE"] = "0"
     return {
         **kept,
         **unlimited,
