@@ -276,7 +276,10 @@ class Gateway:
             await self.store.change_session(tenant_id, session.id, desired="stopped")
             await self.connector(session).stop_session(session.id)
             stopped = SessionUpdate(session_id=session.id, status=SessionStatus.DISCONNECTED)
-            return await self.store.change_session(tenant_id, session.id, update=stopped, problem=None)
+            # Who connected it again meanwhile made a new start, which this did not stop.
+            return await self.store.change_session(
+                tenant_id, session.id, update=stopped, problem=None, epoch=session.epoch
+            )
 
     async def sessions(self, tenant_id: str) -> list[Session]:
         """List a tenant's sessions."""

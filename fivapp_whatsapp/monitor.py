@@ -129,7 +129,9 @@ class Monitor:
             _log.warning(
                 "session_problem", session_id=session.id, problem=problem.value, error=error.code, detail=error.detail
             )
-            await self._store.change_session(session.tenant_id, session.id, problem=problem, error=error.detail)
+            await self._store.change_session(
+                session.tenant_id, session.id, problem=problem, error=error.detail, epoch=session.epoch
+            )
 
     async def report(self, session: Session, update: SessionUpdate) -> Session:
         """Store what the connection service answered; a new connection is told to `on_connected`."""
@@ -140,7 +142,9 @@ class Monitor:
             self._troubled.add(session.id)
         elif session.problem is not None:
             facts = {"problem": None, "error": None}
-        after = await self._store.change_session(session.tenant_id, session.id, update=update, **facts)
+        after = await self._store.change_session(
+            session.tenant_id, session.id, update=update, epoch=session.epoch, **facts
+        )
         if ailing is not None and session.problem is not SessionProblem.DEGRADED:
             _log.warning("session_problem", session_id=session.id, problem=after.problem, error="ailing", detail=ailing)
         if after.status is SessionStatus.CONNECTED:

@@ -162,6 +162,23 @@ async def test_disconnect_holds_although_the_service_is_away(gateway: Gateway, c
     assert (await gateway.disconnect("acme")).status is SessionStatus.DISCONNECTED
 
 
+async def test_who_connects_while_another_disconnects_is_not_stopped_by_the_late_answer(
+    gateway: Gateway, connector: FakeConnector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await connected(gateway, connector)
+    stop_session = connector.stop_session
+
+    async def stopped_and_connected_again(session_id: str) -> None:
+        await stop_session(session_id)
+        connector.report("acme", SessionStatus.CONNECTED)
+        await gateway.connect("acme")
+
+    monkeypatch.setattr(connector, "stop_session", stopped_and_connected_again)
+    session = await gateway.disconnect("acme")
+    assert (session.desired, session.epoch) == ("running", 2)
+    assert session.status is not SessionStatus.DISCONNECTED
+
+
 async def test_pairing_by_code_needs_a_service_that_can(gateway: Gateway, connector: FakeConnector) -> None:
     await gateway.connect("acme")
     with pytest.raises(CapabilityMissing):

@@ -61,6 +61,7 @@ class SessionTables(Part):
         error: str | msgspec.UnsetType | None = msgspec.UNSET,
         new_epoch: bool = False,
         deleted: bool = False,
+        epoch: int | None = None,
     ) -> Session:
         """Change a session. Raises SessionNotFound."""
         operation = session_ops.ChangeSession(
@@ -73,6 +74,7 @@ class SessionTables(Part):
             error=error,
             new_epoch=new_epoch,
             deleted=deleted,
+            epoch=epoch,
         )
         return await self._writer.submit(operation)
 

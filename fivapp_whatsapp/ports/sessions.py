@@ -113,11 +113,13 @@ class SessionStore(Protocol):
         error: str | msgspec.UnsetType | None = msgspec.UNSET,
         new_epoch: bool = False,
         deleted: bool = False,
+        epoch: int | None = None,
     ) -> Session:
         """Change a session; emits session.updated only when something that a browser sees changed.
 
-        `update` of a session whose desired state is stopped cannot bring it back to life. Raises
-        SessionNotFound.
+        `update` of a session whose desired state is stopped cannot bring it back to life. `epoch` is the start in
+        which update, problem and error were asked for: after a later one they are no longer true, and change nothing.
+        Raises SessionNotFound.
         """
         ...
 

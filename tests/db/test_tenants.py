@@ -160,6 +160,18 @@ async def test_a_new_start_of_a_session_has_a_new_epoch(store: DatabaseStore) ->
     assert (again.epoch, again.status) == (2, SessionStatus.CONNECTED)
 
 
+async def test_what_was_asked_in_an_earlier_start_changes_nothing(store: DatabaseStore) -> None:
+    await store.change_session("acme", "acme", desired="stopped", update=news(SessionStatus.DISCONNECTED))
+    started, after = await store.change_session("acme", "acme", desired="running", new_epoch=True), await head(store)
+    late = await store.change_session(
+        "acme", "acme", update=news(SessionStatus.CONNECTED), problem="degraded", error="old", epoch=started.epoch - 1
+    )
+    assert late == started
+    assert await head(store) == after
+    now = await store.change_session("acme", "acme", update=news(SessionStatus.CONNECTED), epoch=started.epoch)
+    assert now.status is SessionStatus.CONNECTED
+
+
 async def test_a_stopped_session_is_not_brought_back_by_late_news(store: DatabaseStore) -> None:
     await store.change_session("acme", "acme", desired="stopped", update=news(SessionStatus.DISCONNECTED))
     for status in (SessionStatus.CONNECTED, SessionStatus.QR_READY, SessionStatus.FAILED):

@@ -88,6 +88,7 @@ class ChangeSession:
         error: str | msgspec.UnsetType | None,
         new_epoch: bool,
         deleted: bool,
+        epoch: int | None = None,
     ) -> None:
         self._tenant_id = tenant_id
         self._session_id = session_id
@@ -97,6 +98,7 @@ class ChangeSession:
         self._error = error
         self._new_epoch = new_epoch
         self._deleted = deleted
+        self._epoch = epoch
 
     def needs(self, needs: Needs) -> None:
         """Need the session with its gate."""
@@ -129,6 +131,9 @@ class ChangeSession:
             changes |= {"epoch": before.epoch + 1, "error": None}
             if before.status is not SessionStatus.CONNECTED:
                 changes |= {"status": SessionStatus.CONNECTING, "status_at": to_datetime(unit.now)}
+        if self._epoch not in (None, before.epoch):
+            # It was asked for in an earlier start, of which nothing is true any more.
+            return msgspec.structs.replace(before, **changes)
         if self._problem is not msgspec.UNSET:
             changes["problem"] = None if self._problem is None else SessionProblem(self._problem)
         if self._error is not msgspec.UNSET:
