@@ -1,12 +1,16 @@
-"""Stories of files: chosen or dropped, they go out in their order, and their bytes are those that were chosen."""
+"""Stories of files: chosen, pasted or dropped, they go out in their order, and their bytes are those chosen."""
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import re
+import secrets
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from .browsing import Site, eventually
 
@@ -66,6 +70,108 @@ def test_a_pasted_picture_gets_a_name_and_a_file_that_is_too_big_is_refused_befo
     expect(inbox.locator(".attachment")).to_have_count(0)
     field.evaluate(PASTE, [64])
     expect(inbox.locator(".attachment .file-name")).to_contain_text(re.compile(r"imagem-[\d-]+\.png"))
+
+
+def test_files_are_dropped_shown_on_their_way_stopped_and_what_is_left_is_sent(
+    inbox: Page, paired: Site, tmp_path: Path
+) -> None:
+    id = paired.conversation("Dora Arrasta")
+    inbox.goto(f"{paired.url}/conversations/{id}")
+    wanted, stray = tmp_path / "contrato.pdf", tmp_path / "engano.pdf"
+    wanted.write_bytes(PDF)
+    stray.write_bytes(PDF + secrets.token_bytes(400_000))
+    picture = tmp_path / "ponto.png"
+    picture.write_bytes(DOT)
+    thread = inbox.get_by_role("region", name="Dora Arrasta")
+    drag = Drag(inbox, thread)
+    drag.over(stray, picture)
+    expect(inbox.get_by_text("Solte aqui para anexar")).to_be_visible()
+    drag.away(stray, picture)
+    expect(inbox.get_by_text("Solte aqui para anexar")).to_have_count(0)
+    slow = inbox.context.new_cdp_session(inbox)
+    speed = {"offline": False, "latency": 0, "downloadThroughput": -1}
+    slow.send("Network.enable")
+    slow.send("Network.emulateNetworkConditions", {**speed, "uploadThroughput": 100_000})
+    drag.drop(stray, picture)
+    expect(inbox.get_by_text("Solte aqui para anexar")).to_have_count(0)
+    going = inbox.locator(".attachment[data-state=uploading]", has_text="engano.pdf")
+    bar = going.get_by_role("progressbar", name="engano.pdf")
+    eventually(lambda: 0 < bar.evaluate("bar => bar.value") < 1)
+    expect(going).to_contain_text(re.compile(r"\b\d?\d%"))
+    with inbox.expect_event("requestfailed", lambda request: "engano.pdf" in request.url):
+        inbox.get_by_role("button", name="Tirar engano.pdf").click()
+    expect(inbox.locator(".attachment", has_text="engano.pdf")).to_have_count(0)
+    slow.send("Network.emulateNetworkConditions", {**speed, "uploadThroughput": -1})
+    drag.drop(wanted)
+    expect(inbox.locator(".attachment[data-state=ready]")).to_have_count(2)
+    # Neither here after a reload nor on the server is anything of what was stopped.
+    inbox.reload()
+    expect(inbox.locator(".attachment[data-state=ready] .file-name > span:first-child")).to_have_text(
+        ["ponto.png", "contrato.pdf"]
+    )
+    assert hashlib.sha256(stray.read_bytes()).hexdigest() not in kept(paired)
+    assert hashlib.sha256(PDF).hexdigest() in kept(paired)
+    inbox.get_by_role("textbox", name="Mensagem para Dora Arrasta").press("Enter")
+    expect(inbox.locator(".bubble[data-kind=image] img")).to_be_visible()
+    expect(inbox.locator(".bubble[data-kind=document]")).to_contain_text("contrato.pdf")
+    eventually(lambda: [one["kind"] for one in _reached(paired, id)] == ["image", "document"])
+
+
+def test_an_upload_that_fails_is_tried_again_and_goes_where_it_was_meant_to(inbox: Page, paired: Site) -> None:
+    here, there = paired.conversation("Vai Aqui"), paired.conversation("Não Vai")
+    inbox.goto(f"{paired.url}/conversations/{here}")
+    field = inbox.get_by_role("textbox", name="Mensagem para Vai Aqui")
+    inbox.route("**/api/media?*", lambda route: route.abort(), times=1)
+    field.evaluate(PASTE, [64])
+    expect(inbox.locator(".attachment[data-state=failed]")).to_be_visible()
+    held: list[Route] = []
+    inbox.route("**/api/media?*", lambda route: held.append(route), times=1)
+    inbox.get_by_role("button", name=re.compile("Tentar de novo: imagem-")).click()
+    expect(inbox.locator(".attachment[data-state=uploading]").get_by_role("progressbar")).to_be_visible()
+    eventually(lambda: inbox.wait_for_timeout(10) or held)
+    # Who goes elsewhere meanwhile takes no file along.
+    inbox.locator(".row", has_text="Não Vai").click()
+    expect(inbox.get_by_role("textbox", name="Mensagem para Não Vai")).to_be_visible()
+    expect(inbox.locator(".attachment")).to_have_count(0)
+    held[0].continue_()
+    inbox.locator(".row", has_text="Vai Aqui").click()
+    expect(inbox.locator(".attachment[data-state=ready]")).to_be_visible()
+    field.press("Enter")
+    eventually(lambda: len(_reached(paired, here)) == 1)
+    assert _reached(paired, there) == []
+
+
+class Drag:
+    """Files that are dragged from outside over an element, as the browser's own protocol has it."""
+
+    def __init__(self, page: Page, target: Locator) -> None:
+        self._cdp = page.context.new_cdp_session(page)
+        box = target.bounding_box()
+        assert box is not None
+        self._place = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
+
+    def over(self, *files: Path) -> None:
+        """Hold files over it."""
+        for kind in ("dragEnter", "dragOver"):
+            self._tell(kind, files)
+
+    def away(self, *files: Path) -> None:
+        """Hold files beside it."""
+        self._tell("dragOver", files, {"x": 5, "y": 5})
+
+    def drop(self, *files: Path) -> None:
+        """Let files go there."""
+        self.over(*files)
+        self._tell("drop", files)
+
+    def _tell(self, kind: str, files: Iterable[Path], place: Mapping[str, float] | None = None) -> None:
+        data = {"items": [], "files": [str(file) for file in files], "dragOperationsMask": 1}
+        self._cdp.send("Input.dispatchDragEvent", {"type": kind, **(place or self._place), "data": data})
+
+
+def kept(paired: Site) -> set[str]:
+    """Return the hashes of the files that the gateway keeps."""
+    return {path.name for path in paired.data.rglob("*") if path.is_file()}
 
 
 def _reached(paired: Site, id: str) -> list[dict[str, str]]:
