@@ -17,7 +17,7 @@ from fivapp_whatsapp.db.engine import make_engine
 from fivapp_whatsapp.db.store import DatabaseStore
 from fivapp_whatsapp.models import to_datetime
 from fivapp_whatsapp.ports import Pace
-from tests.db.world import add_connected
+from tests.db.world import add_connected, run_sql
 
 T = TypeVar("T")
 _NORMAL = 100  # examples in Hypothesis's own profile
@@ -33,6 +33,7 @@ class Ground:
         self.now = 1_800_000_000_000
         more: dict[str, Any] = {"pace": pace or Pace(rate=0), "look_seconds": 0.02}
         self.stores = DatabaseStore(url, **more), DatabaseStore(url, server=False, **more)
+        self._url = url
         self._runner = runner
         self._engine = make_engine(url)
         self._tenants = 0
@@ -62,6 +63,10 @@ class Ground:
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Run one statement from outside of the store."""
         return self.run(self._rows(sql))
+
+    def write(self, sql: str) -> None:
+        """Change rows from outside of the store."""
+        self.run(run_sql(self._url, sql))
 
     async def _rows(self, sql: str) -> list[tuple[Any, ...]]:
         return [tuple(row.values()) for row in await self._engine.run_querystring(QueryString(sql))]
