@@ -248,7 +248,11 @@ class Contact(Model, frozen=True, kw_only=True):
 
 
 class Conversation(Model, frozen=True, kw_only=True, omit_defaults=True):
-    """What is kept about one chat in one session; what it does not have is absent from its JSON."""
+    """What is kept about one chat in one session; what it does not have is absent from its JSON.
+
+    `activity_seq` is the seq of the newest message that is counted in it: an event that is not newer is not counted
+    again.
+    """
 
     id: str
     session_id: str
@@ -260,6 +264,7 @@ class Conversation(Model, frozen=True, kw_only=True, omit_defaults=True):
     last_message: Message | None
     answered_by: AnsweredBy
     labels: Sequence[str]
+    activity_seq: int = 0
     contact_id: str | None = None
     read_up_to: str | None = None
     paused_until: datetime | None = None

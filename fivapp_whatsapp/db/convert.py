@@ -181,6 +181,7 @@ def conversation(row: ConversationRow, last: MessageRow | None) -> Conversation:
         paused_until=_time(row.paused_until),
         assignee_id=row.assignee_id,
         labels=_labels(row.labels),
+        activity_seq=row.activity_seq,
         waiting_since=_time(row.waiting_since),
         snoozed_until=_time(row.snoozed_until),
         group_bots=cast(Any, row.group_bots),

@@ -166,6 +166,20 @@ async def test_a_quote_of_another_sessions_message_names_nothing(store: Database
     assert message.quoted_message_id is None
 
 
+async def test_a_conversation_says_up_to_which_event_its_messages_are_counted(store: DatabaseStore) -> None:
+    await receive(store, incoming("n0"))
+    [first] = await chats(store)
+    arriving = asyncio.gather(*(receive(store, incoming(f"n{number}")) for number in range(1, 40)))
+    seen = [first]
+    while not arriving.done():
+        seen += await chats(store)
+    counted = [event.seq for event in await log(store) if event.type == "message.created"]
+    [last] = await chats(store)
+    assert (last.unread_count, last.activity_seq) == (40, counted[-1])
+    for each in (*seen, last):
+        assert each.unread_count == sum(seq <= each.activity_seq for seq in counted)
+
+
 # --- whose chat it is ------------------------------------------------------------------------------
 
 

@@ -9,6 +9,7 @@ export const keys = {
   lists: ["conversations"] as const,
   list: (filter: Filter) => ["conversations", filter] as const,
   found: (query: string) => ["found", query] as const,
+  conversations: ["conversation"] as const,
   conversation: (id: string) => ["conversation", id] as const,
   threads: ["messages"] as const,
   thread: (id: string) => ["messages", id] as const,

@@ -10,7 +10,7 @@ import { useCallback } from "react";
 import type { Filter } from "../live/belongs";
 import { lengthOf, LONG } from "../live/apply";
 import { ALL, listQuery } from "../live/belongs";
-import { catchUpList, catchUpThread, readCurrent, readMissing } from "../live/news";
+import { catchUpList, catchUpThread, readConversation, readCurrent, readMissing } from "../live/news";
 import { api, ask } from "./client";
 import { keys } from "./keys";
 import { problemOf } from "./problem";
@@ -98,7 +98,7 @@ export function useFoundMessages(text: string) {
 export function useConversation(id: string) {
   return useQuery({
     queryKey: keys.conversation(id),
-    queryFn: () => ask(api.GET("/api/conversations/{conversationId}", { params: { path: { conversationId: id } } })),
+    queryFn: () => readConversation(id),
   });
 }
 

@@ -858,6 +858,8 @@ export interface components {
         };
         /** Conversation */
         Conversation: {
+            /** @default 0 */
+            activitySeq: number;
             /** @enum {string} */
             answeredBy: "bot" | "human";
             assigneeId?: string | null;

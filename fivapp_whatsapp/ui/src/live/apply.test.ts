@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { changed, conversation, created, list, message, mine, thread, updated } from "../testing/make";
 import { applyToConversation, applyToList, applyToThread, byWait, insert, upsert } from "./apply";
+import type { Message } from "../api/types";
 import { ALL, belongsTo } from "./belongs";
 
 const always = () => true;
@@ -18,11 +19,30 @@ describe("a message in a list", () => {
     expect(below?.id).toBe("a");
   });
 
-  it("that a conversation was read with is not counted again", () => {
-    const known = message({ conversationId: "b" });
-    const read = conversation({ id: "b", unreadCount: 1, lastMessage: known });
-    const [only] = applyToList(list(10, read), created(11, known), open).data.pages[0]?.items ?? [];
-    expect(only?.unreadCount).toBe(1);
+  it("that a conversation was read with is not counted again, however many came meanwhile", () => {
+    const [first, second, third, fourth] = [1, 2, 3, 4].map(() => message({ conversationId: "b" })) as [
+      Message,
+      Message,
+      Message,
+      Message,
+    ];
+    const read = conversation({ id: "b", unreadCount: 3, lastMessage: third, activitySeq: 13 });
+    let data = list(10, read);
+    for (const [index, one] of [first, second, third].entries())
+      data = applyToList(data, created(11 + index, one), open).data;
+    expect(data.pages[0]?.items[0]).toEqual(read);
+    // Of ours, too: who waits by the newest still waits.
+    expect(applyToConversation(read, created(12, mine({ conversationId: "b" })))).toEqual(read);
+    data = applyToList(data, created(14, fourth), open).data;
+    expect(data.pages[0]?.items[0]).toMatchObject({ unreadCount: 4, activitySeq: 14, lastMessage: { id: fourth.id } });
+  });
+
+  it("that a frame of its conversation was made with already is not counted again", () => {
+    const news = message();
+    const now = conversation({ unreadCount: 1, lastMessage: news, activitySeq: 12 });
+    let data = applyToList(list(10, conversation()), changed(11, now), open).data;
+    data = applyToList(data, created(12, news), open).data;
+    expect(data.pages[0]?.items[0]?.unreadCount).toBe(1);
   });
 
   it("of ours ends the waiting and leaves unread what is unread", () => {

@@ -32,21 +32,22 @@ export function lengthOf(data: InfiniteData<{ items: readonly unknown[] }, unkno
 
 const SILENT = new Set<Message["kind"]>(["note", "system"]);
 
-/** Returns a conversation after one of its messages was created: the rules of docs/api.md. */
-export function withMessage(conversation: Conversation, message: Message): Conversation {
+/** Returns a conversation after one of its messages was created at a seq: the rules of docs/api.md. */
+function withMessage(conversation: Conversation, message: Message, seq: number): Conversation {
   if (SILENT.has(message.kind)) return conversation;
+  // It was read together with this message, whose frame comes only now.
+  if (seq <= (conversation.activitySeq ?? 0)) return conversation;
   if (message.direction === "incoming") {
-    // It was read together with this message, whose frame comes only now.
-    if (message.id === conversation.lastMessage?.id) return conversation;
     return {
       ...conversation,
+      activitySeq: seq,
       lastMessage: message,
       unreadCount: conversation.unreadCount + 1,
       waitingSince: conversation.waitingSince ?? message.at,
     };
   }
   const { waitingSince: _, ...rest } = conversation;
-  return { ...rest, lastMessage: message };
+  return { ...rest, activitySeq: seq, lastMessage: message };
 }
 
 /** Returns a conversation as a frame leaves it; the same object where the frame is not about it. */
@@ -56,7 +57,7 @@ export function applyToConversation(conversation: Conversation, frame: EventFram
     case "conversation.updated":
       return frame.data;
     case "message.created":
-      return withMessage(conversation, frame.data);
+      return withMessage(conversation, frame.data, frame.seq);
     case "message.updated":
       return conversation.lastMessage?.id === frame.data.id
         ? { ...conversation, lastMessage: frame.data }

@@ -1,9 +1,13 @@
 import { InfiniteQueryObserver, QueryClient } from "@tanstack/react-query";
-import { expect, it, vi } from "vitest";
+import { afterEach, expect, it, vi } from "vitest";
 import { keys } from "../api/keys";
-import { conversation, created, list, message, thread } from "../testing/make";
+import type { Message } from "../api/types";
+import { changed, conversation, created, list, message, thread } from "../testing/make";
 import { ALL } from "./belongs";
-import { applyFrame, catchUpList, readCurrent, recent } from "./news";
+import type { EventFrame } from "./frames";
+import { applyFrame, catchUpList, readConversation, readCurrent, recent } from "./news";
+
+afterEach(() => vi.unstubAllGlobals());
 
 const many = (count: number) => Array.from({ length: count }, () => message());
 
@@ -57,4 +61,41 @@ it("a number that was taken off the list leaves it, in every tab and whatever wa
   expect(client.getQueryData(keys.sessions)).toHaveLength(2);
   applyFrame(client, told(2, { id: "acme.filial", deleted: true }), "ana");
   expect(client.getQueryData(keys.sessions)).toEqual([{ id: "acme" }]);
+});
+
+/** Answers what is asked with a conversation, while whose answer is on its way frames come. */
+function answerWith(answer: object, ...meanwhile: EventFrame[]): void {
+  vi.stubGlobal("location", { origin: "http://localhost" });
+  vi.stubGlobal("fetch", () => {
+    for (const frame of meanwhile) recent.add(frame);
+    return Promise.resolve(Response.json(answer));
+  });
+}
+
+it("brings a conversation up to what came while it was on its way, and counts nothing twice", async () => {
+  recent.begin(10);
+  const news = [11, 12, 13, 14].map((seq) => created(seq, message()));
+  const [, second, , fourth] = news.map((frame) => frame.data as Message);
+  // The first two are counted in it, the others came after it was read.
+  answerWith(conversation({ unreadCount: 2, activitySeq: 12, lastMessage: second }), ...news);
+  const found = await readConversation("c1");
+  expect(found).toMatchObject({ unreadCount: 4, activitySeq: 14, lastMessage: { id: fourth?.id } });
+  // What came before it was asked for is no news, even where it says something else.
+  recent.add(changed(15, conversation({ title: "Before" })));
+  answerWith(conversation({ title: "After", activitySeq: 14 }));
+  expect((await readConversation("c1")).title).toBe("After");
+});
+
+it("three messages of a conversation that is not listed yet are three unread ones", async () => {
+  recent.begin(20);
+  const client = new QueryClient();
+  const key = keys.list(ALL);
+  client.setQueryData(key, list(20));
+  const news = [21, 22, 23].map((seq) => created(seq, message()));
+  answerWith(conversation({ unreadCount: 2, activitySeq: 22, lastMessage: news[1]?.data as Message }));
+  for (const frame of news) applyFrame(client, frame, "ana");
+  await vi.waitFor(() =>
+    expect(client.getQueryData<ReturnType<typeof list>>(key)?.pages[0]?.items[0]).toMatchObject({ unreadCount: 3 }),
+  );
+  expect(client.getQueryData(keys.conversation("c1"))).toMatchObject({ unreadCount: 3 });
 });

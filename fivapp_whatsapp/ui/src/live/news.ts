@@ -104,13 +104,25 @@ function forgetLong(client: QueryClient, queryKey: QueryKey): boolean {
   return true;
 }
 
+/** Reads a conversation, and brings it up to the frames that came while it was on its way. */
+export async function readConversation(id: string): Promise<Conversation> {
+  for (let tries = 1; ; tries += 1) {
+    const before = recent.head;
+    const params = { path: { conversationId: id } };
+    const found = await ask(api.GET("/api/conversations/{conversationId}", { params }));
+    const missed = recent.after(before);
+    // More came than are known still: a moment later it is true, or their number tells that it never is for long.
+    if (missed !== null || tries === TRIES) return (missed ?? []).reduce(applyToConversation, found);
+  }
+}
+
 const reading = new Set<string>();
 
 /** Reads a conversation that lists should show but do not know, once for all of them. */
 export function readMissing(client: QueryClient, id: string, userId: string): void {
   if (reading.has(id)) return;
   reading.add(id);
-  void ask(api.GET("/api/conversations/{conversationId}", { params: { path: { conversationId: id } } }))
+  void readConversation(id)
     .then((conversation) => insertEverywhere(client, conversation, userId))
     .catch(() => client.invalidateQueries({ queryKey: keys.lists }))
     .finally(() => reading.delete(id));

@@ -81,8 +81,8 @@ export function LiveProvider({ me, children }: { me: Me; children: ReactNode }) 
       onBegin: (seq) => {
         recent.begin(seq);
         refreshOlderThan(client, seq);
-        // Sessions that were read before carry no seq: what became of them meanwhile was told to nobody.
-        void client.invalidateQueries({ queryKey: keys.sessions });
+        // What was read before and carries no seq: what became of it meanwhile was told to nobody.
+        for (const queryKey of [keys.sessions, keys.conversations]) void client.invalidateQueries({ queryKey });
       },
       onEvent: (frame) => {
         if (frame.type === "message.created") outgoing.remove(frame.data.idempotencyKey ?? "");
@@ -90,7 +90,7 @@ export function LiveProvider({ me, children }: { me: Me; children: ReactNode }) 
         for (const listener of listeners) listener(frame);
       },
       onResync: () => {
-        for (const queryKey of [keys.lists, keys.threads, keys.sessions, ["conversation"]])
+        for (const queryKey of [keys.lists, keys.threads, keys.sessions, keys.conversations])
           void client.invalidateQueries({ queryKey });
       },
       onWriting: (writing) => hearWriting(writing, me.id),

@@ -25,6 +25,11 @@ export class Recent {
     this.start = (this.frames[0]?.seq ?? this.start + 1) - 1;
   }
 
+  /** The seq of the newest frame. */
+  get head(): number {
+    return this.frames.at(-1)?.seq ?? this.start ?? 0;
+  }
+
   /** Returns the frames after a seq, oldest first; null when some of them are not known. */
   after(seq: number): readonly EventFrame[] | null {
     if (this.start === null) return [];
