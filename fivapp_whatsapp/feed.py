@@ -153,6 +153,10 @@ class Subscription:
                 self.place += 1
                 # The replay may have read further than the channel had.
                 if seq > self._cursor:
+                    if seq > self._cursor + 1:
+                        # What lay between was dropped before it could be read.
+                        self._cursor = seq - 1
+                        yield self._resync("retention")
                     self._cursor = seq
                     yield frame
                 elif frame.seq is None:

@@ -168,6 +168,20 @@ async def test_events_dropped_during_the_replay_are_not_passed_over_in_silence()
             assert live.type == "live"
 
 
+async def test_events_dropped_before_who_listens_heard_them_are_not_passed_over_in_silence() -> None:
+    log = FakeLog()
+    log.commit(count=3)
+    async with Running(log) as running:
+        with running.feed.subscribe("acme") as subscription:
+            frames = aiter(subscription)
+            await take(frames, 2)
+            log.dropped = 5
+            log.commit(count=4)
+            resync, *events = await take(frames, 3)
+            assert data(resync) == {"reason": "retention", "epoch": "e1", "seq": 5}
+            assert [event.seq for event in events] == [6, 7]
+
+
 async def test_an_event_committed_before_the_first_wake_up_is_heard() -> None:
     log = FakeLog()
     async with Running(log) as running:
