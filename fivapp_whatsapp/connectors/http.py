@@ -7,7 +7,9 @@ any other may have taken effect, and that is OutcomeUnknown.
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Mapping
+from functools import lru_cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
@@ -32,6 +34,9 @@ _IDLE_SECONDS = 4.0
 # whole deadline is over, the request was written, and when one of these is over, it was not.
 _SHARE = 0.25
 _PORTS = {"http": 80, "https": 443}
+_JSON = (b"Content-Type", b"application/json")
+# Addresses that are kept as they were parsed: most calls go to a handful.
+_URLS = 256
 _BAD_ADDRESS = "CONNECTION_SERVICE_URL must be http:// or https://, a host, and no query."
 _NOT_WRITTEN = (
     httpx.ConnectError,
@@ -42,6 +47,17 @@ _NOT_WRITTEN = (
     httpx.LocalProtocolError,
     httpx.InvalidURL,
 )
+
+
+def _transport(connections: int) -> httpx.AsyncBaseTransport:
+    if sys.platform != "win32" and sys.implementation.name == "cpython":
+        from .pool import KeptConnections  # where httptools is installed, and the kernel has poll
+
+        return KeptConnections(connections=connections, idle_seconds=_IDLE_SECONDS)
+    limits = httpx.Limits(
+        max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=_IDLE_SECONDS
+    )
+    return httpx.AsyncHTTPTransport(limits=limits, trust_env=False)
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
@@ -95,25 +111,23 @@ class ServiceClient:
         if not all(value.isascii() and value.isprintable() for value in headers.values()):
             raise SettingsError("CONNECTION_SERVICE_API_KEY must be printable ASCII.")
         self._timeout = timeout
+        self._transport = transport or _transport(connections)
         try:
             self._base = httpx.URL(base_url.rstrip("/"))
             self._client = httpx.AsyncClient(
                 # Identity: what is not inflated cannot be a bomb.
                 headers={"Accept": "application/json", "Accept-Encoding": "identity", **headers},
-                limits=httpx.Limits(
-                    max_connections=connections,
-                    max_keepalive_connections=connections,
-                    keepalive_expiry=_IDLE_SECONDS,
-                ),
                 cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
                 follow_redirects=False,
                 trust_env=False,
-                transport=transport,
+                transport=self._transport,
             )
         except httpx.InvalidURL as exc:
             raise SettingsError(_BAD_ADDRESS) from exc
         if self._base.scheme not in ("http", "https") or not self._base.host or self._base.query or self._base.fragment:
             raise SettingsError(_BAD_ADDRESS)
+        self._headers = [*self._client.headers.raw, (b"Host", self._base.netloc)]
+        self._url = lru_cache(_URLS)(lambda path: httpx.URL(f"{self._base}{path}"))
 
     @property
     def client(self) -> httpx.AsyncClient:
@@ -172,21 +186,26 @@ class ServiceClient:
     def _request(self, method: str, path: str, json: Any, total: float) -> httpx.Request:
         if self._client.is_closed:
             raise ConnectorUnavailable("The connection to the service was closed.")
-        content = None if json is None else msgspec.json.encode(json)
-        return self._client.build_request(
+        timeouts = {"connect": total * _SHARE, "pool": total * _SHARE, "read": total, "write": total}
+        if json is None:
+            return httpx.Request(method, self._url(path), headers=self._headers, extensions={"timeout": timeouts})
+        return httpx.Request(
             method,
-            f"{self._base}{path}",
-            content=content,
-            headers=None if content is None else {"Content-Type": "application/json"},
-            timeout=httpx.Timeout(total, connect=total * _SHARE, pool=total * _SHARE),
+            self._url(path),
+            headers=[*self._headers, _JSON],
+            content=msgspec.json.encode(json),
+            extensions={"timeout": timeouts},
         )
 
     async def _exchange(self, request: httpx.Request, repeatable: bool, max_answer: int) -> Answer:
-        response = await self._client.send(request, stream=True)
+        # The transport itself: what the client does around a call (redirects, cookies, authentication) is nothing
+        # here, and took longer than the call.
+        response = await self._transport.handle_async_request(request)
         try:
             body = await self._read(response, repeatable, max_answer)
         finally:
-            await response.aclose()
+            if isinstance(response.stream, httpx.AsyncByteStream):
+                await response.stream.aclose()
         return Answer(
             status=response.status_code,
             body=body,
