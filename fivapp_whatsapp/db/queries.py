@@ -136,7 +136,7 @@ class Queries:
 
     async def tenant(self, tenant_id: str) -> TenantRow | None:
         """Read a tenant."""
-        return await self.row(TenantRow, self.equal(TenantRow, id=tenant_id))
+        return await self.by_key(TenantRow, tenant_id)
 
     async def heads(self) -> dict[str, int]:
         """Read the heads of all logs."""

@@ -43,8 +43,11 @@ _DECODERS: dict[Any, msgspec.json.Decoder[Any]] = {}
 class ApiRequest(Request[User, Credential | None, State]):
     """A request whose body is read within a deadline and decoded straight into the type that its route declares."""
 
+    _whole = False
+
     async def body(self) -> bytes:
         """Return the body. Raises BodyTooSlow, and Litestar's error when it is too large."""
+        self._whole = True
         try:
             async with asyncio.timeout(BODY_SECONDS):
                 return await super().body()
@@ -54,6 +57,10 @@ class ApiRequest(Request[User, Credential | None, State]):
     async def stream(self) -> AsyncGenerator[bytes, None]:
         """Give the body in pieces. Raises BodyTooSlow when the next one is too long in coming."""
         pieces = super().stream()
+        if self._whole:  # all of them have one deadline
+            async for part in pieces:
+                yield part
+            return
         while (piece := await _next(pieces)) is not None:
             yield piece
 

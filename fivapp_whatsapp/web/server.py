@@ -41,6 +41,7 @@ from .plugin_routes import plugin_routers
 from .problems import answer, send_problem
 from .requests import ApiRequest, check_request
 from .routes.accounts import account_router
+from .routes.common import TheGateway
 from .routes.conversations import conversation_router
 from .routes.health import LIVE, health_router, package_version
 from .routes.messages import message_router
@@ -188,7 +189,9 @@ def _dependencies(gateway: Gateway) -> dict[str, Provide]:
     def provide_passwords() -> Passwords:
         return passwords
 
-    def provide_user(request: ApiRequest) -> User:
+    # It takes the gateway so that the two are provided one after the other: what can be provided at the same time
+    # gets a task each, and the tasks took longer than all that is provided.
+    def provide_user(request: ApiRequest, gateway: TheGateway) -> User:
         return request.user
 
     return {
