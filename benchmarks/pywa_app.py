@@ -19,7 +19,10 @@ from pathlib import Path
 import asyncpg
 import uvicorn
 from fastapi import FastAPI
-from pywa_async import WhatsApp, filters, types
+from pywa_async import filters
+from pywa_async.client import WhatsApp
+from pywa_async.handlers import MessageHandler
+from pywa_async.types.message import Message
 
 from . import slots
 from .databases import TENANT
@@ -63,8 +66,7 @@ def pywa_app(slot: Path, database_url: str | None) -> FastAPI:
     )
     told, handled = slots.opened(slot), 0
 
-    @client.on_message(filters.text)
-    async def store(_: WhatsApp, message: types.Message) -> None:
+    async def store(_: object, message: Message) -> None:
         nonlocal handled
         if pool is not None:
             chat = message.from_user.wa_id
@@ -74,6 +76,7 @@ def pywa_app(slot: Path, database_url: str | None) -> FastAPI:
         handled += 1
         struct.pack_into(slots.LAYOUT, told, 0, handled, time.perf_counter())
 
+    client.add_handlers(MessageHandler(store, filters.text))
     return app
 
 
