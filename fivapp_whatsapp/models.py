@@ -142,6 +142,15 @@ class Account(Model, frozen=True, kw_only=True):
     disabled: bool = False
 
 
+class Assignee(Model, frozen=True, kw_only=True, omit_defaults=True):
+    """Whom a conversation may be assigned to: a local account, by its `login`, or a user of the main application."""
+
+    id: str
+    name: str
+    role: Role
+    login: str | None = None
+
+
 class User(Model, frozen=True, kw_only=True):
     """Who makes a request: from a token or a local account; `program` when the token says that nobody sits there."""
 

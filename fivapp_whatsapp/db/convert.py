@@ -10,6 +10,7 @@ import msgspec
 
 from fivapp_whatsapp.models import (
     Account,
+    Assignee,
     Author,
     Choice,
     Contact,
@@ -29,7 +30,16 @@ from fivapp_whatsapp.models import (
 from fivapp_whatsapp.ports.plugins import AutomationSettings
 
 from .plugin_rows import AutomationRow
-from .rows import AccountRow, ContactRow, ConversationRow, MessageRow, MessageStatusRow, SessionRow, TenantRow
+from .rows import (
+    AccountRow,
+    ContactRow,
+    ConversationRow,
+    MessageRow,
+    MessageStatusRow,
+    SeenUserRow,
+    SessionRow,
+    TenantRow,
+)
 
 _encode = msgspec.json.Encoder().encode
 _media = msgspec.json.Decoder(Media).decode
@@ -162,6 +172,16 @@ def message(row: MessageRow) -> Message:
         idempotency_key=row.idempotency_key,
         at=to_datetime(row.at),
     )
+
+
+def seen_user(row: SeenUserRow) -> Assignee:
+    """Make of a user of the main application whom one may assign to."""
+    return Assignee(id=row.user_id, name=row.name, role=cast(Any, row.role))
+
+
+def assignee(account: Account) -> Assignee:
+    """Make of a local account whom one may assign to."""
+    return Assignee(id=account.id, name=account.name, role=account.role, login=account.login)
 
 
 def conversation(row: ConversationRow, last: MessageRow | None) -> Conversation:

@@ -336,6 +336,19 @@ class QuickRepliesRow(Row):
     updated_at: int
 
 
+class SeenUserRow(Row):
+    """A user of the main application who came by."""
+
+    table: ClassVar[str] = "fivapp_seen_user"
+    primary_key: ClassVar[tuple[str, ...]] = ("tenant_id", "user_id")
+
+    tenant_id: str
+    user_id: str
+    name: str
+    role: str
+    seen_at: int
+
+
 ROWS: tuple[type[Row], ...] = (
     TenantRow,
     CursorRow,
@@ -357,5 +370,6 @@ ROWS: tuple[type[Row], ...] = (
     SpentTokenRow,
     FailedLoginRow,
     QuickRepliesRow,
+    SeenUserRow,
     *PLUGIN_ROWS,
 )

@@ -287,6 +287,16 @@ class QuickReplies(Table, tablename="fivapp_quick_replies"):
     updated_at = time_column()
 
 
+class SeenUsers(Table, tablename="fivapp_seen_user"):
+    """Users of the main application who came by."""
+
+    tenant_id = key_column()
+    user_id = text_column()
+    name = text_column()
+    role = text_column()
+    seen_at = time_column()
+
+
 class Migrations(Table, tablename="fivapp_migration"):
     """Migrations that were applied."""
 
@@ -315,6 +325,7 @@ TABLES: tuple[type[Table], ...] = (
     SpentTokens,
     FailedLogins,
     QuickReplies,
+    SeenUsers,
     *PLUGIN_TABLES,
     Migrations,
 )

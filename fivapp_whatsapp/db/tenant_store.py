@@ -8,13 +8,13 @@ from functools import partial
 
 import msgspec
 
-from fivapp_whatsapp.models import Account, QuickReply, Role, Tenant, to_datetime
+from fivapp_whatsapp.models import Account, Assignee, QuickReply, Role, Tenant, User, now_ms, to_datetime
 
 from . import convert
-from .operations import logins, tenants
+from .operations import logins, people, tenants
 from .operations.quick_replies import SetQuickReplies
 from .part import Part
-from .rows import FailedLoginRow, QuickRepliesRow, SpentTokenRow
+from .rows import FailedLoginRow, QuickRepliesRow, SeenUserRow, SpentTokenRow
 
 
 class TenantTables(Part):
@@ -78,6 +78,20 @@ class TenantTables(Part):
     async def accounts(self, tenant_id: str) -> list[Account]:
         """List a tenant's accounts by login."""
         return [convert.account(row) for row in await self._read.accounts(tenant_id)]
+
+    async def see_user(self, user: User) -> None:
+        """Remember a user of the main application who came by. Raises TenantNotFound."""
+        row = await self._read.by_key(SeenUserRow, user.tenant_id, user.id)
+        if people.is_news(row, user, now_ms()):
+            await self._writer.submit(people.SeeUser(user))
+
+    async def assignees(self, tenant_id: str) -> list[Assignee]:
+        """List whom a tenant's conversations may be assigned to, by name."""
+        seen = await self._read.rows(SeenUserRow, self._read.equal(SeenUserRow, tenant_id=tenant_id))
+        since = now_ms() - people.SEEN_MS
+        found = {row.user_id: convert.seen_user(row) for row in seen if row.seen_at > since}
+        found |= {each.id: convert.assignee(each) for each in await self.accounts(tenant_id) if not each.disabled}
+        return sorted(found.values(), key=lambda each: (each.name.casefold(), each.id))
 
     # --- logins ----------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from fivapp_whatsapp.models import Account, QuickReply, Role, Tenant
+from fivapp_whatsapp.models import Account, Assignee, QuickReply, Role, Tenant, User
 
 
 class TenantStore(Protocol):
@@ -54,6 +54,17 @@ class TenantStore(Protocol):
 
     async def accounts(self, tenant_id: str) -> list[Account]:
         """List a tenant's accounts by login."""
+        ...
+
+    async def see_user(self, user: User) -> None:
+        """Remember a user of the main application who came by. Raises TenantNotFound."""
+        ...
+
+    async def assignees(self, tenant_id: str) -> list[Assignee]:
+        """List whom a tenant's conversations may be assigned to, by name.
+
+        These are the local accounts that may log in, and the users of the main application who came by lately.
+        """
         ...
 
     # logins, for all processes

@@ -16,8 +16,8 @@ from fivapp_whatsapp.errors import InvalidInput
 from fivapp_whatsapp.models import (
     MAX_TEXT,
     SESSION_NAME,
-    Account,
     AnsweredBy,
+    Assignee,
     Conversation,
     ConversationStatus,
     GroupBots,
@@ -248,9 +248,9 @@ class QuickReplyList(Reply, frozen=True, kw_only=True):
 
 
 class AccountPage(Reply, frozen=True, kw_only=True):
-    """The tenant's local accounts: whom a conversation may be assigned to."""
+    """Whom the tenant's conversations may be assigned to, by name."""
 
-    items: Sequence[Account]
+    items: Sequence[Assignee]
 
 
 class Login(Body, frozen=True, kw_only=True):

@@ -44,7 +44,8 @@ def test_each_filter_shows_what_belongs_to_it(inbox: Page, paired: Site) -> None
     ids = {name: paired.conversation(name) for name in names.values() if name != "Filtro Grupo"}
     group = {"groupId": "120363041112229001@g.us", "groupName": "Filtro Grupo"}
     paired.write("Oi, grupo", "Alguém", "5511955550501", **group)
-    me = paired.api.get("/api/accounts").json()["items"][0]["id"]
+    people = paired.api.get("/api/accounts").json()["items"]
+    me = next(each["id"] for each in people if each.get("login") == "demo")
 
     def change(name: str, **values: object) -> None:
         paired.api.patch(f"/api/conversations/{ids[name]}", json=values).raise_for_status()
@@ -132,6 +133,20 @@ def test_one_takes_a_conversation_puts_it_off_and_brings_it_back(inbox: Page, pa
     expect(closed).to_have_count(0)
     act("Marcar como não lida")
     expect(row(inbox, "Adiada Um").get_by_text("1 não lida")).to_be_attached()
+
+
+def test_a_colleague_who_logs_in_elsewhere_is_assigned_to(inbox: Page, paired: Site) -> None:
+    id = paired.conversation("Entregue Um")
+    path = f"/api/conversations/{id}"
+    inbox.goto(f"{paired.url}/conversations/{id}")
+    with paired.colleague("Beatriz") as beatriz:
+        # As her page does when she opens it.
+        beatriz.get("/api/me").raise_for_status()
+        inbox.get_by_role("button", name="Ações da conversa").click()
+        inbox.get_by_role("menuitemradio", name="Beatriz", exact=True).click()
+        eventually(lambda: paired.api.get(path).json().get("assigneeId") == "beatriz")
+        mine = beatriz.get("/api/conversations", params={"filter": "mine"}).json()["items"]
+    assert [each["id"] for each in mine] == [id]
 
 
 def test_two_agents_meet_in_one_conversation(inbox: Page, paired: Site) -> None:

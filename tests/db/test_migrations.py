@@ -45,6 +45,7 @@ KEYS = {
     ("fivapp_webhook_batch", ("id",)),
     ("fivapp_idempotency_key", ("tenant_id", "principal", "route", "key")),
     ("fivapp_quick_replies", ("tenant_id",)),
+    ("fivapp_seen_user", ("tenant_id", "user_id")),
     ("fivapp_plugin_lane", ("tenant_id", "plugin")),
     ("fivapp_plugin_answer", ("message_id",)),
     ("fivapp_plugin_failure", ("id",)),

@@ -9,9 +9,9 @@ import pytest
 
 from fivapp_whatsapp.db.store import DatabaseStore
 from fivapp_whatsapp.errors import AccountNotFound, AlreadyExists, SessionNotFound, TenantNotFound
-from fivapp_whatsapp.models import Account, QuickReply, SessionStatus
+from fivapp_whatsapp.models import Account, Assignee, QuickReply, SessionStatus, User, now_ms
 
-from .world import add_connected, chats, head, incoming, log, news, receive
+from .world import AT, add_connected, chats, head, incoming, log, news, receive, run_sql
 
 pytestmark = pytest.mark.anyio
 
@@ -49,6 +49,59 @@ async def test_a_tenant_is_suspended_and_lifted(store: DatabaseStore) -> None:
     assert not (await store.suspend_tenant("acme", False)).suspended
     with pytest.raises(TenantNotFound):
         await store.suspend_tenant("nope", True)
+
+
+# --- people ----------------------------------------------------------------------------------------
+
+
+def person(id: str = "7", name: str = "Rui", tenant: str = "acme") -> User:
+    return User(id=id, tenant_id=tenant, role="agent", name=name)
+
+
+async def test_people_who_came_by_and_accounts_are_whom_one_may_assign_to(
+    store: DatabaseStore, other_store: DatabaseStore
+) -> None:
+    await store.add_tenant("globex", "Globex")
+    ana = await store.add_account("acme", "ana", "Ana", "admin", "hash")
+    await store.add_account("acme", "eva", "Eva", "agent", "hash")
+    await store.change_account("acme", "eva", disabled=True)
+    await asyncio.gather(*(each.see_user(person()) for each in (store, other_store) * 5))
+    await other_store.see_user(person(tenant="globex", id="8"))
+    expected = [Assignee(id=ana.id, name="Ana", role="admin", login="ana"), Assignee(id="7", name="Rui", role="agent")]
+    assert await store.assignees("acme") == expected
+    assert [each.id for each in await store.assignees("globex")] == ["8"]
+    await other_store.see_user(person(name="Bob"))
+    assert [each.name for each in await store.assignees("acme")] == ["Ana", "Bob"]
+    with pytest.raises(TenantNotFound):
+        await store.see_user(person(tenant="nope"))
+
+
+async def test_who_comes_by_is_written_once_a_day_and_forgotten_after_ninety(
+    store: DatabaseStore, database_url: str
+) -> None:
+    await store.see_user(person())
+
+    async def seen() -> list[int]:
+        return [row[0] for row in await run_sql(database_url, "SELECT seen_at FROM fivapp_seen_user")]
+
+    async def age(days: int) -> int:
+        at = now_ms() - days * 24 * 3600 * 1000
+        await run_sql(database_url, f"UPDATE fivapp_seen_user SET seen_at = {at}")
+        return at
+
+    [first] = await seen()
+    await store.see_user(person())
+    assert await seen() == [first]
+    old = await age(2)
+    await store.see_user(person())
+    assert (await seen())[0] > old
+    await age(89)
+    await store.forget_old(AT)
+    assert len(await store.assignees("acme")) == 1
+    await age(91)
+    assert await store.assignees("acme") == []
+    await store.forget_old(AT)
+    assert await seen() == []
 
 
 # --- accounts --------------------------------------------------------------------------------------

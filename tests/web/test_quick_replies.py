@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from fivapp_whatsapp.errors import ConnectorUnavailable
 
-from .tools import TestServer
+from .tools import TestServer, bearer, make_token
 
 pytestmark = pytest.mark.anyio
 
@@ -28,6 +30,31 @@ async def test_accounts_are_those_of_the_tenant_that_may_log_in(server: TestServ
     items = (await server.call("GET", "/api/accounts", role="agent")).json()["items"]
     assert [item["login"] for item in items] == ["ana"]
     assert "password" not in str(items)
+
+
+async def test_people_of_the_main_application_may_be_assigned_to_once_they_came_by(server: TestServer) -> None:
+    ana = await server.account("ana")
+
+    async def come_by(tenant: str = "acme", **claims: Any) -> None:
+        reply = await server.client.get("/api/me", headers=bearer(make_token(tenant, **claims)))
+        assert reply.status_code == 200
+
+    await come_by(sub="7", name="Rui", role="agent")
+    await come_by(sub="7", name="Rui Braga", role="admin")
+    await come_by(sub="robot", name="A script", program=True)
+    await come_by("other", sub="eve", name="Eve")
+    items = (await server.call("GET", "/api/accounts", role="agent")).json()["items"]
+    assert items == [
+        {"id": ana.id, "name": "Ana", "role": "admin", "login": "ana"},
+        {"id": "7", "name": "Rui Braga", "role": "admin"},
+    ]
+    [only] = (await server.call("GET", "/api/accounts", tenant="other")).json()["items"]
+    assert only["id"] == "eve"
+    # Who logs in here is a local account already, and no second person.
+    login = {"tenantId": "acme", "login": "ana", "password": "a long password"}
+    assert (await server.client.post("/api/auth/login", json=login)).status_code == 200
+    assert (await server.client.get("/api/me")).status_code == 200
+    assert (await server.call("GET", "/api/accounts")).json()["items"] == items
 
 
 async def test_a_session_says_what_its_connection_service_can_do(server: TestServer) -> None:

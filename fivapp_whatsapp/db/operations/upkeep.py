@@ -13,6 +13,7 @@ from fivapp_whatsapp.errors import TenantNotFound
 from fivapp_whatsapp.models import now_ms
 
 from .arrivals import ECHO_MS
+from .people import SEEN_MS
 from .statuses import UNBOUND
 
 _PARKED_MS = 7 * 24 * 3600 * 1000
@@ -59,9 +60,9 @@ class Forget:
     def rest(self) -> Work[bool]:
         """Drop a part of what else is old, and return whether there may be more.
 
-        Expired keys and tokens, failed logins, statuses whose message never came, sends that wait for no echo, settled
-        quarantine, webhooks as they came; and of plugins: marks as old as events, expired state, presence and health
-        whose time is over, failures that nobody tried again.
+        Expired keys and tokens, failed logins, users who come no more, statuses whose message never came, sends that
+        wait for no echo, settled quarantine, webhooks as they came; and of plugins: marks as old as events, expired
+        state, presence and health whose time is over, failures that nobody tried again.
         """
         now = now_ms()
         more = False
@@ -69,6 +70,7 @@ class Forget:
             (_OLD_KEYS, now),
             (_OLD_TOKENS, now),
             (_OLD_FAILED_LOGINS, now),
+            (_OLD_USERS, now - SEEN_MS),
             (_OLD_PARKED, now - _PARKED_MS),
             (_OLD_SENDS, now - ECHO_MS),
             (_OLD_QUARANTINE, self._events_before),
@@ -93,6 +95,7 @@ def _old(table: str, key: str, condition: str) -> str:
 _OLD_KEYS = _old("fivapp_idempotency_key", "tenant_id, principal, route, key", "expires_at")
 _OLD_TOKENS = _old("fivapp_spent_token", "mark", "until")
 _OLD_FAILED_LOGINS = _old("fivapp_failed_login", "address", "full_at")
+_OLD_USERS = _old("fivapp_seen_user", "tenant_id, user_id", "seen_at")
 _OLD_PARKED = _old("fivapp_parked_status", "session_id, native_id, status", "received_at")
 _OLD_SENDS = _old("fivapp_outbox", "message_id", f"state = '{UNBOUND}' AND not_before")
 _OLD_QUARANTINE = _old("fivapp_quarantine", "id", "state = 'processed' AND received_at")

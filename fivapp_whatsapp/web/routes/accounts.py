@@ -107,16 +107,21 @@ async def logout(request: Request[User, Credential | None, State]) -> Response[N
 
 
 @get("/api/me", operation_id="me", summary="Who asks")
-async def me(request: Request[User, Credential, State], user: CurrentUser) -> Me:
-    """Return the user of the token or the cookie."""
+async def me(request: Request[User, Credential, State], gateway: TheGateway, user: CurrentUser) -> Me:
+    """Return the user of the token or the cookie; a person of the main application may be assigned to from now on."""
+    if request.auth.kind != "account" and not user.program:
+        await gateway.store.see_user(user)
     return await _me(authenticator_of(request), user, request.auth.kind, request.auth.expires_at)
 
 
-@get("/api/accounts", operation_id="listAccounts", summary="List the local accounts")
+@get("/api/accounts", operation_id="listAccounts", summary="List whom one may assign to")
 async def list_accounts(gateway: TheGateway, user: CurrentUser) -> AccountPage:
-    """List the tenant's local accounts that may log in: whom a conversation may be assigned to."""
-    accounts = await gateway.store.accounts(user.tenant_id)
-    return AccountPage(items=[account for account in accounts if not account.disabled])
+    """List whom a conversation may be assigned to.
+
+    These are the local accounts that may log in, and the people of the main application who asked for `/api/me`
+    within 90 days: whoever opens the pages does.
+    """
+    return AccountPage(items=await gateway.store.assignees(user.tenant_id))
 
 
 def account_router() -> Router:

@@ -12,8 +12,11 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List the local accounts
-         * @description List the tenant's local accounts that may log in: whom a conversation may be assigned to.
+         * List whom one may assign to
+         * @description List whom a conversation may be assigned to.
+         *
+         *     These are the local accounts that may log in, and the people of the main application who asked for `/api/me`
+         *     within 90 days: whoever opens the pages does.
          */
         get: operations["listAccounts"];
         put?: never;
@@ -275,7 +278,7 @@ export interface paths {
         };
         /**
          * Who asks
-         * @description Return the user of the token or the cookie.
+         * @description Return the user of the token or the cookie; a person of the main application may be assigned to from now on.
          */
         get: operations["me"];
         put?: never;
@@ -772,20 +775,9 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /** Account */
-        Account: {
-            /** @default false */
-            disabled: boolean;
-            id: string;
-            login: string;
-            name: string;
-            /** @enum {string} */
-            role: "agent" | "admin";
-            tenantId: string;
-        };
         /** AccountPage */
         AccountPage: {
-            items: components["schemas"]["Account"][];
+            items: components["schemas"]["Assignee"][];
         };
         /** AnswerStep */
         AnswerStep: {
@@ -808,6 +800,14 @@ export interface components {
             rule?: string | null;
             /** @default [] */
             steps: components["schemas"]["AnswerStep"][];
+        };
+        /** Assignee */
+        Assignee: {
+            id: string;
+            login?: string | null;
+            name: string;
+            /** @enum {string} */
+            role: "agent" | "admin";
         };
         /** Author */
         Author: {

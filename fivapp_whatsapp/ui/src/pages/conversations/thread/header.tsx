@@ -127,7 +127,7 @@ function Assignees({ conversation }: { conversation: Conversation }) {
   const change = useChange(conversation.id);
   const people = new Map<string, string>([["", t("conv.unassign")]]);
   people.set(me.id, me.name || t("common.you"));
-  for (const account of accounts.data ?? []) people.set(account.id, account.name || account.login);
+  for (const one of accounts.data ?? []) people.set(one.id, one.name || (one.login ?? one.id));
   const assignee = conversation.assigneeId ?? "";
   if (!people.has(assignee)) people.set(assignee, assignee);
   return (
