@@ -47,7 +47,7 @@ def phone_router(options: SimulatorOptions) -> Router:
         if not is_local(connection.headers, options.allowed_hosts):
             raise PermissionDeniedException("The phone answers on this machine only.")
 
-    handlers = [page, page_file, scan, log_out, drop, restore, write, set_status, chaos, set_chaos, ledger]
+    handlers = [page, page_file, scan, expire, log_out, drop, restore, write, set_status, chaos, set_chaos, ledger]
     handlers += [sessions, session, set_group, set_webhook, media_file, upload]
     return Router(path="/", route_handlers=handlers, guards=[from_here])
 
@@ -69,6 +69,12 @@ async def scan(request: Request[Any, Any, Any], session_id: FromPath[str], simul
     """Scan the QR code that is shown."""
     simulator.seen_at(str(request.base_url))
     return wire.session_reply(simulator.scan(session_id))
+
+
+@post("/simulator/sessions/{session_id:str}/expire", status_code=200)
+async def expire(session_id: FromPath[str], simulator: Service) -> dict[str, Any]:
+    """Let the QR code that is shown run out."""
+    return wire.session_reply(simulator.expire(session_id))
 
 
 @post("/simulator/sessions/{session_id:str}/logout", status_code=200)

@@ -146,6 +146,12 @@ class Simulator:
             self._contacts.start(session.id)
         return session
 
+    def expire(self, session_id: str) -> Session:
+        """Let the QR code that is shown run out: the next one is shown. Raises Refusal 404, 409."""
+        session = self.sessions.get(session_id)
+        session.expire()
+        return session
+
     def log_out(self, session_id: str) -> Session:
         """Unpair on the phone. Raises Refusal 404, 409."""
         session = self.sessions.get(session_id)

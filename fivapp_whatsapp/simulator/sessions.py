@@ -93,8 +93,16 @@ class Session:
     def scan(self) -> None:
         """Pair the phone. Raises Refusal 409 when no QR code is shown."""
         if self.status != "qr_ready":
-            raise Refusal(409, "No QR code is shown.", "NO_QR")
+            raise _no_qr()
         self._become("connected")
+
+    def expire(self) -> None:
+        """Let the QR code that is shown run out now: the next one is shown. Raises Refusal 409 when none is."""
+        shown = self.qr
+        if shown is None:
+            raise _no_qr()
+        # A little more, for what is lost to rounding.
+        self._pairing_since -= shown.expires_in + 0.001
 
     def log_out(self) -> None:
         """Unpair the phone, by its owner. Raises Refusal 409 when none is paired."""
@@ -170,6 +178,10 @@ class Sessions:
 
 
 @lru_cache(maxsize=64)
+def _no_qr() -> Refusal:
+    return Refusal(409, "No QR code is shown.", "NO_QR")
+
+
 def qr_data_url(text: str) -> str:
     """Return a QR code as a PNG data URL."""
     # Kept because a page asks for the same code every second, and drawing it takes a few hundredths of one.

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import Locator, Page, expect
 
 from .browsing import Site, eventually, site
 
@@ -61,23 +61,19 @@ def test_a_code_counts_down_renews_itself_and_a_paired_phone_is_named(page: Page
     for step in ("Abra o WhatsApp no celular", "Dispositivos conectados", "aponte a câmera"):
         expect(number.get_by_role("listitem").filter(has_text=step)).to_be_visible()
     first = str(code.get_attribute("src"))
-    # What the service shows a minute later, now: nobody here waits so long.
-    later = {**fresh.api.get("/api/sessions/demo").json(), "qrCode": first.replace("iVBOR", "iVBOR ", 1)}
-
-    def renewed(route: Route) -> None:
-        route.fulfill(json=later)
-
-    page.route("**/api/sessions/demo", renewed)
+    # A minute is over at once, here and on the phone.
+    fresh.phone.post("/simulator/sessions/demo/expire").raise_for_status()
     page.clock.fast_forward(61_000)
     expect(code).not_to_have_attribute("src", first)
+    second = str(code.get_attribute("src"))
     expect(number.get_by_text(re.compile("Expira em 0:(20|1[0-9])"))).to_be_visible()
     # Nobody renews it any more: it says so, and a new one is one click away.
     page.clock.fast_forward(41_000)
     expect(number.get_by_text("O código expirou.")).to_be_visible()
-    # Not before the click: what the service shows now would take the button away.
     number.get_by_role("button", name="Gerar um novo").click()
-    page.unroute("**/api/sessions/demo", renewed)
-    expect(code).to_have_attribute("src", re.compile("^data:image/png;base64,iVBOR[^ ]"))
+    fresh.phone.post("/simulator/sessions/demo/expire").raise_for_status()
+    expect(code).not_to_have_attribute("src", second)
+    expect(number.get_by_text(re.compile("Expira em 0:(20|1[0-9])"))).to_be_visible()
     expect(number.get_by_text("O código expirou.")).to_have_count(0)
     fresh.phone.post("/simulator/sessions/demo/scan").raise_for_status()
     expect(number.get_by_text("Conectado", exact=True)).to_be_visible()

@@ -93,6 +93,18 @@ async def test_codes_change_after_60_then_each_20_seconds_and_end_after_six(star
     assert read_qr(again["qrCode"]) not in codes
 
 
+async def test_a_code_runs_out_at_once_when_it_is_told_to(running: Running) -> None:
+    await running.api.post("/sessions/start", json={"tenantId": "acme"})
+    codes = [(await status(running))["qrCode"]]
+    for _ in range(5):
+        codes.append((await running.phone.post("/simulator/sessions/acme/expire")).json()["qrCode"])
+        assert (await status(running))["qrCode"] == codes[-1]
+    assert len(set(codes)) == 6
+    last = (await running.phone.post("/simulator/sessions/acme/expire")).json()
+    assert (last["status"], last["reason"]) == ("failed", "qr_timeout")
+    assert (await running.phone.post("/simulator/sessions/acme/expire")).status_code == 409
+
+
 async def test_a_scan_works_only_while_a_code_is_shown(running: Running) -> None:
     await running.pair()
     assert (await running.phone.post("/simulator/sessions/acme/scan")).status_code == 409

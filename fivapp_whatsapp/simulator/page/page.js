@@ -226,7 +226,7 @@ function fromDialog() {
 }
 
 function wire() {
-  for (const deed of ["scan", "drop", "restore", "logout"]) {
+  for (const deed of ["scan", "expire", "drop", "restore", "logout"]) {
     $(deed).addEventListener("click", () => act(() => call("POST", sessionPath(`/${deed}`))));
   }
   $("back").addEventListener("click", () => { state.chatId = null; show(); });
