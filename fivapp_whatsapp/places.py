@@ -6,7 +6,7 @@ import contextlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-PLACES = 64
+PLACES = 80
 # The last eighth stays free for others: one tenant's slow connection service never holds up another tenant.
 SHARE = PLACES - PLACES // 8
 

@@ -75,7 +75,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     connector: str = "connection_service"
     connector_timeout: Seconds = 10.0
-    connector_connections: Count = 64
+    connector_connections: Count = 80
     http_allow: list[str] = []
     cloud_api_app_secret: Secret = Secret("")
     cloud_api_verify_token: Secret = Secret("")

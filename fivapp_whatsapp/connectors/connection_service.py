@@ -53,7 +53,7 @@ class ConnectionServiceConnector:
         webhook_keys: Sequence[str] = (),
         timeout: float = 10.0,
         media_timeout: float = MEDIA_SECONDS,
-        connections: int = 64,
+        connections: int = 80,
         outside: httpx.AsyncClient | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         clock: Clock | None = None,

@@ -210,11 +210,11 @@ class ServiceClient:
             status=response.status_code,
             body=body,
             repeatable=repeatable,
-            retry_after=response.headers.get("retry-after"),
+            retry_after=_header(response, b"retry-after"),
         )
 
     async def _read(self, response: httpx.Response, repeatable: bool, max_answer: int) -> bytes:
-        if response.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+        if (_header(response, b"content-encoding") or "").strip().lower() not in ("", "identity"):
             raise garbled(
                 "The connection service compressed its answer although it was asked not to.", repeatable=repeatable
             )
@@ -228,3 +228,9 @@ class ServiceClient:
             if len(body) > max_answer:
                 raise garbled(f"The connection service answered more than {max_answer} bytes.", repeatable=repeatable)
         return bytes(body)
+
+
+def _header(response: httpx.Response, name: bytes) -> str | None:
+    # httpx guesses the encoding of all headers for each that is asked for.
+    values = [value for key, value in response.headers.raw if key.lower() == name]
+    return b", ".join(values).decode("latin-1") if values else None
