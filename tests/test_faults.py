@@ -20,7 +20,7 @@ from benchmarks.faults.history import Operation, Place
 from benchmarks.faults.line import Line
 from benchmarks.faults.listeners import Listener, frame
 from benchmarks.faults.mishaps import PLANTS
-from benchmarks.faults.scenarios import SCENARIOS, SHORT_SCENARIOS
+from benchmarks.faults.scenarios import SCENARIOS, SHORT
 from benchmarks.faults.syncs import count
 
 from .processes import ROOT, clean_environment
@@ -196,7 +196,8 @@ def test_frames_are_found_whole_and_in_parts() -> None:
 
 def test_the_short_form_is_a_part_of_the_scenarios_with_every_planted_bug() -> None:
     planted = {name for name, each in SCENARIOS.items() if each.catches is not None}
-    assert planted <= set(SHORT_SCENARIOS) <= set(SCENARIOS)
+    assert planted <= SHORT.keys() <= SCENARIOS.keys()
+    assert all(set(databases) <= set(SCENARIOS[name].databases) for name, databases in SHORT.items())
     assert {each.mishaps[0].split(":")[1] for each in SCENARIOS.values() if each.catches} == PLANTS.keys()
 
 

@@ -21,10 +21,10 @@ from fivapp_whatsapp.testing.postgres import PostgresServer, create_database, po
 
 from . import disk, evidence
 from .running import Form, Place, Row, run_scenario
-from .scenarios import BOTH, SCENARIOS, SHORT_SCENARIOS, Scenario
+from .scenarios import BOTH, SCENARIOS, SHORT, Scenario
 
-LONG = Form(operations=10_000, share=1.0, limit=600)
-SHORT = Form(operations=1_000, share=0.2, limit=180)
+LONG_FORM = Form(operations=10_000, share=1.0, seconds=480, limit=900)
+SHORT_FORM = Form(operations=500, share=0.35, seconds=20, limit=600)
 
 
 def main() -> int:
@@ -32,7 +32,7 @@ def main() -> int:
     arguments = _arguments()
     # So that the processes of a run end with it, however it is ended.
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
-    form = SHORT if arguments.short else LONG
+    form = SHORT_FORM if arguments.short else LONG_FORM
     if arguments.operations:
         form = msgspec.structs.replace(form, operations=arguments.operations)
     with contextlib.redirect_stdout(sys.stderr if arguments.json else sys.stdout), contextlib.ExitStack() as stack:
@@ -40,8 +40,9 @@ def main() -> int:
         folder = Path(arguments.keep or stack.enter_context(tempfile.TemporaryDirectory(prefix="fivapp-faults-")))
         places = Places(stack, folder)
         kept = []
-        for name in arguments.scenarios or (SHORT_SCENARIOS if arguments.short else SCENARIOS):
-            for database in SCENARIOS[name].databases:
+        for name in arguments.scenarios or (SHORT if arguments.short else SCENARIOS):
+            whole = arguments.scenarios or not arguments.short
+            for database in SCENARIOS[name].databases if whole else SHORT[name]:
                 if database in arguments.databases:
                     row = _run(SCENARIOS[name], database, places, arguments.seed, form)
                     kept.append(evidence.kept(row, places.postgres_version))
@@ -112,7 +113,9 @@ def _result(row: Row) -> dict[str, object]:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make faults", description=__doc__)
     parser.add_argument("scenarios", nargs="*", help=f"only these: {', '.join(SCENARIOS)}", metavar="SCENARIO")
-    parser.add_argument("--short", action="store_true", help="some scenarios, with a tenth of the operations")
+    parser.add_argument(
+        "--short", action="store_true", help="each kind of fault once, and every planted bug, in some minutes"
+    )
     parser.add_argument("--json", action="store_true", help="stdout carries the last line alone")
     parser.add_argument("--seed", type=int, help="repeat what went wrong with this seed")
     parser.add_argument("--operations", type=int, help="acknowledged operations of each scenario at least")

@@ -27,10 +27,16 @@ _GENTLY_SECONDS = 0.2
 
 
 class Load:
-    """Runs all places of a world; `pause` seconds lie between two operations of one place."""
+    """Runs all places of a world until `goal` operations are acknowledged, or for `seconds`.
 
-    def __init__(self, world: World, history: History, rng: random.Random, *, goal: int, pause: float = 0.0) -> None:
+    `pause` seconds lie between two operations of one place.
+    """
+
+    def __init__(
+        self, world: World, history: History, rng: random.Random, *, goal: int, seconds: float, pause: float = 0.0
+    ) -> None:
         self.goal = goal
+        self.seconds = seconds
         self.again = AGAIN
         self.unexpected: list[str] = []
         self.recoveries: list[float] = []
@@ -43,12 +49,13 @@ class Load:
         self._pause = pause
         self._copying: set[asyncio.Task[None]] = set()
         self._over = False
+        self._until = time.monotonic() + seconds
         self._faulty_since: float | None = None
 
     @property
     def reached(self) -> bool:
-        """Tell whether enough is acknowledged."""
-        return self._history.acknowledged >= self.goal
+        """Tell whether enough is acknowledged, or no more is to be expected of this machine."""
+        return self._history.acknowledged >= self.goal or time.monotonic() > self._until
 
     def end(self) -> None:
         """Begin no more operations; those that were begun are brought to their end."""

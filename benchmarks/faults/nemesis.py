@@ -54,7 +54,7 @@ class Run:
         share = self.load.goal / self.rounds * self.rng.uniform(0.1, 1.5)
         until = self.history.acknowledged + share
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_LONGEST_WAIT):
+            async with asyncio.timeout(min(_LONGEST_WAIT, self.load.seconds / self.rounds)):
                 while self.history.acknowledged < until:
                     await asyncio.sleep(0.01)
         await asyncio.sleep(self.rng.uniform(0, 0.1))

@@ -22,7 +22,7 @@ from .nemesis import Run
 from .scenarios import Scenario
 from .world import World
 
-_REST_SECONDS = 90.0
+_REST_SECONDS = 180.0
 _TOLD_EVERY = 5.0
 # The phones say "delivered" and "read" a little after a message has come.
 _ACKS_SECONDS = 1.5
@@ -63,10 +63,15 @@ class Row(msgspec.Struct, kw_only=True):
 
 
 class Form(msgspec.Struct, frozen=True, kw_only=True):
-    """How much of everything: acknowledged operations, the share of a scenario's rounds, seconds in which it ends."""
+    """How much of everything: acknowledged operations, and the share of a scenario's rounds.
+
+    After `seconds` the load ends once its rounds are over, with fewer operations than it should have had: a machine
+    may be slow. One that has not ended within `limit` seconds hangs.
+    """
 
     operations: int
     share: float
+    seconds: float
     limit: float
 
 
@@ -104,7 +109,7 @@ async def _run(scenario: Scenario, row: Row, place: Place, form: Form) -> None:
         async with _world(scenario, place) as world:
             with History(place.folder / "history.jsonl") as history:
                 goal = min(form.operations, scenario.operations or form.operations)
-                load = Load(world, history, load_rng, goal=goal, pause=scenario.pause)
+                load = Load(world, history, load_rng, goal=goal, seconds=form.seconds, pause=scenario.pause)
                 if not scenario.unavailable:
                     load.again = frozenset()
                 rounds = max(1, round(scenario.rounds * form.share))

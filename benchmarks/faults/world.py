@@ -127,7 +127,7 @@ class World:
         await asyncio.gather(*(gateway.start() for gateway in self.gateways))
         await self.listen(listeners)
 
-    async def listen(self, count: int, *, seconds: float = 60.0) -> None:
+    async def listen(self, count: int, *, seconds: float = 120.0) -> None:
         """Add listeners, spread over the tenants, and wait until they are live. Raises TimeoutError."""
         rng = random.Random(1)
         for number in range(count):
