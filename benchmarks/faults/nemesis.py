@@ -83,10 +83,12 @@ async def kill_gateways(run: Run) -> None:
 async def crash_at_points(run: Run) -> None:
     """Let a gateway die at each named point in turn, when it passed it some times."""
     [gateway, *_] = run.world.gateways
+    # As the load's goal grows each life lasts longer: most of the time would go into starts.
+    most = max(40, run.load.goal // run.rounds // 3)
     while run.goes_on or run.faults < len(CRASH_POINTS):
         point = list(CRASH_POINTS)[run.faults % len(CRASH_POINTS)]
         await gateway.kill()
-        await gateway.start(f"crash:{point}:{run.rng.randint(5, 40)}")
+        await gateway.start(f"crash:{point}:{run.rng.randint(5, most)}")
         await run.world.bring_webhooks()
         await gateway.ended(60)
         gateway.ready = False
