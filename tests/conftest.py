@@ -10,7 +10,7 @@ import pytest
 from hypothesis import settings
 
 # Many more examples of each property, and others each time: pytest --hypothesis-profile deep --timeout 0.
-settings.register_profile("deep", max_examples=2_000)
+settings.register_profile("deep", max_examples=1_000)
 
 pytest_plugins = ("pytester", "tests.databases")
 
