@@ -365,7 +365,11 @@ class Gateway:
         SessionNotConnected, IdempotencyMismatch, Hold, OverBudget.
         """
         with operation("send", tenant_id=tenant_id, conversation_id=conversation_id) as op:
-            conversation = await self.conversation(tenant_id, conversation_id)
+            # Its last message is for plugins that look at this one.
+            looked_at = ask_plugins and not prepared and bool(self.plugins.hooks("outgoing_message"))
+            conversation = await self.store.conversation(tenant_id, conversation_id, last_message=looked_at)
+            if conversation is None:
+                raise ConversationNotFound
             session = await self.session(tenant_id, conversation.session_id)
             fingerprint = fingerprint or _fingerprint(conversation_id, message)
             queued = await self._known(tenant_id, idempotency_key, fingerprint)

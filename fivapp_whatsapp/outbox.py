@@ -19,7 +19,7 @@ from .errors import ConnectorError, StoreError
 from .models import Message, MessageStatus, SendResult, new_id
 from .observe import get_logger
 from .places import Places
-from .ports import Clock, Connector, Metrics, OutboxItem, Outcome, Queued, Store
+from .ports import Clock, Connector, Metrics, OutboxItem, Outcome, Queued, Recorded, Store
 from .reconciler import Reconciler
 from .repeats import Repeats
 from .tries import COUNTERS, ENDED, IN_DOUBT, WAITING_FOR, WaitingFor, backoff, outcome_of, repeated
@@ -74,6 +74,8 @@ class Outbox:
         self._tasks: set[asyncio.Task[None]] = set()
         self._claiming = asyncio.Lock()
         self._draining = False
+        # Whether sends may wait for a place: then each that ends lets others be looked for.
+        self._crowded = False
         # Weak: an entry lasts as long as somebody waits, however that ends.
         self._waiting: WeakValueDictionary[str, asyncio.Future[Sent]] = WeakValueDictionary()
 
@@ -81,6 +83,7 @@ class Outbox:
     def place(self, tenant_id: str) -> Iterator[str | None]:
         """Hold a place for a send that is being committed: gives who may make it at once, or None to let it wait."""
         if self._draining or not self._places.has_room(tenant_id):
+            self._crowded = True
             yield None
             return
         with self._places.held(tenant_id):
@@ -166,6 +169,8 @@ class Outbox:
             if self._draining:
                 return 0
             await self._repeats.learn()
+            # Before and after: a place that was given back meanwhile was perhaps what a send waited for.
+            self._crowded |= self._places.crowded
             claimed = await self._store.claim_sends(
                 self.owner,
                 self._places.free,
@@ -177,6 +182,7 @@ class Outbox:
             )
             for item in claimed.items:
                 self._start(item)
+            self._crowded = self._places.crowded
         for name, ended in (("messages_failed_total", claimed.expired), ("messages_unknown_total", claimed.unknown)):
             if ended:
                 self._metrics.count(name, ended)
@@ -213,7 +219,8 @@ class Outbox:
         started = self._clock.monotonic()
         outcome, raw, error = await self._call(item)
         self._metrics.observe("send_seconds", self._clock.monotonic() - started, outcome=outcome.kind)
-        message = await self._record(item, outcome)
+        recorded = await self._record(item, outcome)
+        message = recorded.message
         if outcome.kind == "accepted" or error is not None:
             await self._on_call(item, error)
         pending = message.status is MessageStatus.PENDING
@@ -221,7 +228,8 @@ class Outbox:
         ended = not pending or waiting_for is not None
         if ended and (future := self._waiting.get(item.message_id)) and not future.done():
             future.set_result(Sent(message, raw, waiting_for))
-        self.wake()
+        if recorded.frees or self._crowded or outcome.kind != "accepted":
+            self.wake()
 
     async def _call(self, item: OutboxItem) -> tuple[Outcome, Any, ConnectorError | None]:
         if item.in_doubt and (refused := await self._refuse_repeat(item)) is not None:
@@ -259,18 +267,18 @@ class Outbox:
         await self._repeats.ask(item.connector)
         return repeated(outcome, item.attempt) if item.connector in self._repeats.known else outcome
 
-    async def _record(self, item: OutboxItem, outcome: Outcome) -> Message:
+    async def _record(self, item: OutboxItem, outcome: Outcome) -> Recorded:
         """Store the outcome; while the database is away this waits, for forgetting it would be a second send."""
         while True:
             try:
-                message = await self._store.record_outcome(item, self.owner, outcome)
+                recorded = await self._store.record_outcome(item, self.owner, outcome)
             except StoreError as exc:
                 _log.warning("outcome_not_stored", error=exc.code, message_id=item.message_id)
                 await asyncio.sleep(1)
             else:
-                ended = ENDED.get(message.status) if outcome.kind == "retry" else None
+                ended = ENDED.get(recorded.message.status) if outcome.kind == "retry" else None
                 self._metrics.count(ended or COUNTERS[outcome.kind])
-                return message
+                return recorded
 
 
 def _accepted(result: SendResult) -> Outcome:

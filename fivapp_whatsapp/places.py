@@ -33,6 +33,11 @@ class Places:
         """Tell whether one more send of a tenant may be begun."""
         return self._taken[tenant_id] < self.share and self.free > 0
 
+    @property
+    def crowded(self) -> bool:
+        """Tell whether a send may have to wait for a place."""
+        return not self.free or any(count >= self.share for count in self._taken.values())
+
     def take(self, tenant_id: str) -> None:
         """Take a place, also where there is none left: what was claimed is made."""
         self._taken[tenant_id] += 1

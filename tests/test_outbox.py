@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from fivapp_whatsapp.db.store import DatabaseStore
 from fivapp_whatsapp.errors import ConnectorUnavailable, OutcomeUnknown
 from fivapp_whatsapp.gateway import Gateway
-from fivapp_whatsapp.models import Message, MessageStatus, OutgoingMessage, SendResult, SessionStatus
+from fivapp_whatsapp.models import Author, Message, MessageStatus, OutgoingMessage, SendResult, SessionStatus
 from fivapp_whatsapp.places import SHARE
-from fivapp_whatsapp.ports import NoMetrics, OutgoingSend
+from fivapp_whatsapp.ports import Claimed, NoMetrics, OutgoingSend, Queued
 from fivapp_whatsapp.settings import Settings
 from fivapp_whatsapp.testing.connector import FakeConnector
 
@@ -39,6 +42,42 @@ async def test_what_one_tenant_sends_beyond_its_places_waits_in_the_store_and_is
         for message in sent:
             await _until_accepted(gateway, message)
         assert len({send.client_message_id for send in connector.sends}) == len(connector.sends) == SHARE + 4
+
+
+class Asked(DatabaseStore):
+    """Counts how often it was asked for sends that are due."""
+
+    times = 0
+
+    async def claim_sends(self, *args: Any, **more: Any) -> Claimed:
+        self.times += 1
+        return await super().claim_sends(*args, **more)
+
+
+async def test_sends_that_others_do_not_wait_for_are_not_followed_by_a_look_for_others(sqlite_url: str) -> None:
+    connector, store = FakeConnector(), Asked(sqlite_url)
+    async with Gateway(store, {connector.name: connector}, Settings()) as gateway:
+        await gateway.store.add_tenant("acme", "Acme")
+        connector.report("acme", SessionStatus.CONNECTED)
+        await gateway.connect("acme")
+        before, began = store.times, time.monotonic()
+        for number in range(30):
+            await gateway.outbox.finish(await _queue(gateway, number), 8.0)
+        # It looks once a second, whatever happens.
+        assert store.times - before <= time.monotonic() - began + 2
+
+
+async def test_what_stands_behind_in_a_conversation_goes_out_as_soon_as_its_turn_comes(sqlite_url: str) -> None:
+    connector = FakeConnector()
+    async with Gateway(DatabaseStore(sqlite_url), {connector.name: connector}, Settings()) as gateway:
+        await gateway.store.add_tenant("acme", "Acme")
+        connector.report("acme", SessionStatus.CONNECTED)
+        await gateway.connect("acme")
+        began = time.monotonic()
+        for message in [await _send(gateway, 1) for _ in range(8)]:
+            await _until_accepted(gateway, message)
+        # With one look a second it would take seven.
+        assert time.monotonic() - began < 6
 
 
 class SlowToTwo(FakeConnector):
@@ -156,6 +195,21 @@ async def test_a_service_that_wants_us_to_wait_is_left_alone_by_the_whole_sessio
     assert len(connector.sends) == 1
     for message in (first, second):
         await _until_accepted(gateway, message)
+
+
+async def _queue(gateway: Gateway, number: int) -> Queued:
+    """Queue a message as a request does, to be made at once."""
+    conversation = await gateway.open_conversation("acme", f"55119888{number:05d}")
+    with gateway.outbox.place("acme") as owner:
+        return await gateway.store.queue_message(
+            "acme",
+            conversation,
+            OutgoingMessage(text="oi"),
+            Author(kind="api"),
+            owner=owner,
+            lease_seconds=30.0,
+            expires_at=gateway.clock.now() + timedelta(seconds=60),
+        )
 
 
 async def _send(gateway: Gateway, number: int, tenant_id: str = "acme") -> Message:

@@ -24,6 +24,18 @@ def test_there_are_no_more_places_than_there_are() -> None:
     assert places.free == 0
 
 
+def test_it_is_crowded_once_somebody_may_have_to_wait() -> None:
+    places = Places(total=3, share=2)
+    places.take("acme")
+    assert not places.crowded
+    places.take("acme")
+    assert places.crowded
+    places.give_back("acme")
+    for tenant_id in ("beta", "gama"):
+        places.take(tenant_id)
+    assert places.crowded
+
+
 def test_a_place_that_was_held_or_given_back_is_free_again() -> None:
     places = Places(total=2, share=1)
     with places.held("acme"):

@@ -41,10 +41,14 @@ class ConversationTables(LogTables):
             operation = conversation_ops.OpenConversation(tenant_id, session_id, chat_id, title)
         return await self._required_conversation(tenant_id, await self._writer.submit(operation))
 
-    async def conversation(self, tenant_id: str, conversation_id: str) -> Conversation | None:
-        """Return a conversation, or None."""
+    async def conversation(
+        self, tenant_id: str, conversation_id: str, *, last_message: bool = True
+    ) -> Conversation | None:
+        """Return a conversation, or None; without its last message where nobody looks at that."""
         row = await self._read.conversation(tenant_id, conversation_id)
-        return None if row is None else (await self._conversations([row]))[0]
+        if row is None:
+            return None
+        return (await self._conversations([row]))[0] if last_message else convert.conversation(row, None)
 
     async def conversations(self, tenant_id: str, where: ConversationFilter, before: str | None, limit: int) -> Page:
         """List conversations by their last activity, newest first; those to answer by their wait, the longest first."""

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from fivapp_whatsapp.errors import MessageNotFound
 from fivapp_whatsapp.models import Author, Conversation, Message, OutgoingMessage, SendResult, now_ms, to_datetime
-from fivapp_whatsapp.ports import Claimed, KeptAnswer, OutboxItem, Outcome, Queued, UnknownSend
+from fivapp_whatsapp.ports import Claimed, KeptAnswer, OutboxItem, Outcome, Queued, Recorded, UnknownSend
 from fivapp_whatsapp.ports.plugins import Limits
 
 from .conversation_store import ConversationTables
@@ -93,7 +93,7 @@ class SendTables(ConversationTables):
             return Claimed()
         return await self._writer.submit(ClaimSends(due, owner, lease_seconds, resend=resend, pace=self._pace))
 
-    async def record_outcome(self, item: OutboxItem, owner: str, outcome: Outcome) -> Message:
+    async def record_outcome(self, item: OutboxItem, owner: str, outcome: Outcome) -> Recorded:
         """Store how a send went."""
         return await self._writer.submit(outcomes.RecordOutcome(item, owner, outcome))
 

@@ -11,7 +11,7 @@ from .connector import Connector, MediaStream, OutgoingSend
 from .conversations import ConversationFilter
 from .log import EventPage, LogState
 from .metrics import Metrics, NoMetrics
-from .sends import Claimed, KeptAnswer, OutboxItem, Outcome, Pace, Queued, UnknownSend
+from .sends import Claimed, KeptAnswer, OutboxItem, Outcome, Pace, Queued, Recorded, UnknownSend
 from .sessions import KeptWebhook, KeptWebhooks, PulseNote, Quarantined, Receipt, SessionHealth, VaultState
 from .store import Store, StoreCheck
 
@@ -36,6 +36,7 @@ __all__ = [
     "Quarantined",
     "Queued",
     "Receipt",
+    "Recorded",
     "SessionHealth",
     "Store",
     "StoreCheck",

@@ -43,8 +43,10 @@ class ConversationStore(Protocol):
         """Return the conversation with a chat, made when it is not there. Raises SessionNotFound."""
         ...
 
-    async def conversation(self, tenant_id: str, conversation_id: str) -> Conversation | None:
-        """Return a conversation, or None."""
+    async def conversation(
+        self, tenant_id: str, conversation_id: str, *, last_message: bool = True
+    ) -> Conversation | None:
+        """Return a conversation, or None; without its last message where nobody looks at that."""
         ...
 
     async def conversations(self, tenant_id: str, where: ConversationFilter, before: str | None, limit: int) -> Page:

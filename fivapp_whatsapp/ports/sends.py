@@ -90,6 +90,13 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     hold: float | None = None
 
 
+class Recorded(msgspec.Struct, frozen=True):
+    """A message after the outcome of its send was stored; `frees` tells that other sends may have waited for it."""
+
+    message: Message
+    frees: bool
+
+
 class KeptAnswer(msgspec.Struct, frozen=True):
     """How a request with an Idempotency-Key was answered: its HTTP status, headers that matter, and body."""
 
@@ -151,10 +158,10 @@ class SendStore(Protocol):
         """
         ...
 
-    async def record_outcome(self, item: OutboxItem, owner: str, outcome: Outcome) -> Message:
+    async def record_outcome(self, item: OutboxItem, owner: str, outcome: Outcome) -> Recorded:
         """Store how a send went: the status moves up only, parked statuses of its native id are applied.
 
-        Does nothing but return the message when the lease is no longer `owner`'s. What it says of the service
+        Does nothing but read the message when the lease is no longer `owner`'s. What it says of the service
         pauses the session's sends, or opens them again.
         """
         ...

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
 from fivapp_whatsapp.db.store import DatabaseStore
 from fivapp_whatsapp.models import MessageStatus, SendResult, SessionStatus, now_ms
-from fivapp_whatsapp.ports import OutboxItem, Pace, UnknownSend
+from fivapp_whatsapp.ports import OutboxItem, Outcome, Pace, UnknownSend
 
 from .world import (
+    OWNER,
     add_connected,
     chat,
     claim,
@@ -268,3 +270,26 @@ async def test_a_look_up_that_found_it_without_its_id_still_knows_its_echo(store
     await receive(store, incoming("N7", "Olá", from_me=True, sender="5511900000000@c.us"))
     assert len(await thread(store, await chat(store))) == 1
     assert (await sent(store, await chat(store), "N8")).status is MessageStatus.ACCEPTED
+
+
+async def test_an_outcome_tells_whether_others_may_have_waited_for_it(store: DatabaseStore) -> None:
+    conversation = await chat(store, "5511988880001")
+    first, second = await send(store, conversation), await send(store, conversation)
+    assert await frees(store, first.item)
+    [item] = await claim(store)
+    assert item.message_id == second.message.id
+    assert not await frees(store, item)
+
+
+async def test_an_outcome_that_ends_a_pause_tells_that_others_may_have_waited(
+    store: DatabaseStore, database_url: str
+) -> None:
+    await fail(store, 5)
+    await run_sql(database_url, PAUSE_IS_OVER)
+    assert await frees(store, await queue(store, 1), fault=False)
+
+
+async def frees(store: DatabaseStore, item: OutboxItem | None, **facts: Any) -> bool:
+    """Let the connection service accept a send; returns whether others may go now."""
+    assert item is not None
+    return (await store.record_outcome(item, OWNER, Outcome(kind="accepted", native_id=item.message_id, **facts))).frees

@@ -133,7 +133,7 @@ async def accept(store: DatabaseStore, item: OutboxItem | None, native_id: str |
 async def outcome(store: DatabaseStore, item: OutboxItem | None, kind: str, **more: Any) -> Message:
     """Let a send end."""
     assert item is not None
-    return await store.record_outcome(item, OWNER, Outcome(kind=kind, **more))
+    return (await store.record_outcome(item, OWNER, Outcome(kind=kind, **more))).message
 
 
 async def claim(

@@ -49,10 +49,11 @@ def pass_through(unit: Unit, tenant_id: str, session_id: str, pace: Pace, lease_
     unit.put(gate)
 
 
-def learn(unit: Unit, tenant_id: str, session_id: str, outcome: Outcome) -> None:
-    """Close or open a gate by what a send told of the connection service."""
+def learn(unit: Unit, tenant_id: str, session_id: str, outcome: Outcome) -> bool:
+    """Close or open a gate by what a send told of the connection service; tells whether it was opened."""
     gate = unit.get(SendGateRow, session_id)
-    if outcome.fault is False and gate is not None and gate.failures:
+    opened = outcome.fault is False and gate is not None and gate.failures > 0
+    if opened:
         open_gate(unit, session_id)
     elif outcome.fault:
         gate = gate or _new(tenant_id, session_id)
@@ -66,6 +67,7 @@ def learn(unit: Unit, tenant_id: str, session_id: str, outcome: Outcome) -> None
         gate = gate or _new(tenant_id, session_id)
         gate.held_until = max(gate.held_until, unit.now + round(outcome.hold * 1000))
         unit.put(gate)
+    return opened
 
 
 def open_gate(unit: Unit, session_id: str) -> None:

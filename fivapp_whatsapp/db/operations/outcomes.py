@@ -10,7 +10,7 @@ from fivapp_whatsapp.db.rows import MessageRow, OutboxRow
 from fivapp_whatsapp.db.unit import Unit
 from fivapp_whatsapp.errors import Conflict, MessageNotFound
 from fivapp_whatsapp.models import Message, MessageError, MessageStatus, SendResult
-from fivapp_whatsapp.ports import OutboxItem, Outcome, UnknownSend
+from fivapp_whatsapp.ports import OutboxItem, Outcome, Recorded, UnknownSend
 
 from . import gates
 from .statuses import LOST, UNBOUND, bind, log_update, report, rest, settle
@@ -25,17 +25,17 @@ class RecordOutcome:
         self._outcome = outcome
 
     def needs(self, needs: Needs) -> None:
-        """Need the message, its outbox row, and what waits for its native id."""
+        """Need the message, the sends of its conversation, and what waits for its native id."""
         item, native_id = self._item, self._outcome.native_id
         needs.tenant(item.tenant_id)
         needs.row(MessageRow, item.message_id)
-        needs.row(OutboxRow, item.message_id)
+        needs.sends(item.conversation_id)
         gates.needs_gate(needs, item.send.session_id)
         if native_id is not None:
             needs.native(item.send.session_id, native_id)
             needs.parked_statuses(item.send.session_id, native_id)
 
-    def apply(self, unit: Unit) -> Message:
+    def apply(self, unit: Unit) -> Recorded:
         """Raise the status; without the lease only a proof that it went out counts. Raises MessageNotFound."""
         row = unit.get(MessageRow, self._item.message_id)
         if row is None:
@@ -46,8 +46,9 @@ class RecordOutcome:
             _accept(unit, row, send, self._outcome.native_id, self._outcome.at)
         elif send is not None and mine:
             self._end(unit, send, row)
-        gates.learn(unit, row.tenant_id, row.session_id, self._outcome)
-        return message(row)
+        opened = gates.learn(unit, row.tenant_id, row.session_id, self._outcome)
+        behind = any(other.state == "queued" for other in unit.sends_of(row.conversation_id))
+        return Recorded(message(row), opened or behind)
 
     def _end(self, unit: Unit, send: OutboxRow, row: MessageRow) -> None:
         outcome = self._outcome
