@@ -274,6 +274,7 @@ class Me(Reply, frozen=True, kw_only=True):
     """Who asks; `expiresAt` is when the token or the login ends, and `login` what it is.
 
     With a `cookie` of the main application only that application can log out; `logoutUrl` is where it does.
+    `sendExpiry` is how many seconds a message waits at most until it can go out.
     """
 
     id: str
@@ -284,6 +285,7 @@ class Me(Reply, frozen=True, kw_only=True):
     expires_at: datetime
     login: LoginKind
     logout_url: str | None = None
+    send_expiry: float
 
 
 class Health(Reply, frozen=True, kw_only=True, omit_defaults=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -135,12 +136,16 @@ def test_what_went_unsent_while_the_number_was_away_is_one_bar_sent_again_or_dro
 def test_while_the_number_is_away_one_writes_on_and_what_waits_may_be_taken_back(page: Page, forgetful: Site) -> None:
     id = opened(page, forgetful, "Queda Curta")
     forgetful.phone.post("/simulator/sessions/demo/drop").raise_for_status()
-    expect(page.get_by_role("status").filter(has_text="sai quando reconectar")).to_be_visible()
+    # Ten minutes from now, as this browser's time zone has it; the minute may be over meanwhile.
+    ends = datetime.now(UTC) - timedelta(hours=3) + timedelta(minutes=10)
+    said = "|".join(f"{ends + timedelta(minutes=later):%H:%M}" for later in (-1, 0, 1))
+    notice = page.get_by_role("status").filter(has_text=re.compile(f"sai quando reconectar; expira às ({said})"))
+    expect(notice).to_be_visible()
     gone, kept = write(page, "Deixa para lá"), write(page, "Espera comigo")
     gone.get_by_role("button", name="Cancelar").click()
     expect(gone.locator("[data-status=cancelled]")).to_be_visible()
     forgetful.phone.post("/simulator/sessions/demo/restore").raise_for_status()
     expect(kept.locator("[data-status=read]")).to_be_visible()
-    expect(page.get_by_role("status").filter(has_text="sai quando reconectar")).to_have_count(0)
+    expect(notice).to_have_count(0)
     assert "Deixa para lá" not in forgetful.sent()
     assert statuses(forgetful, id, "Deixa para lá") == ["cancelled"]

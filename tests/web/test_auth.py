@@ -113,6 +113,7 @@ async def test_a_good_token_tells_who_asks(server: TestServer) -> None:
     me = reply.json()
     assert me.pop("expiresAt").endswith("Z")
     assert (me.pop("login"), me.pop("logoutUrl")) == ("bearer", None)
+    assert me.pop("sendExpiry") == server.gateway.settings.send_expiry
     assert me == {"id": "ana", "tenantId": "acme", "tenantName": "Acme", "role": "admin", "name": "Ana"}
 
 

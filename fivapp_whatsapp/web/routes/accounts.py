@@ -38,6 +38,7 @@ async def _me(authenticator: Authenticator, user: User, login: LoginKind, expire
         expires_at=to_datetime(int(expires_at * 1000)),
         login=login,
         logout_url=logout_url,
+        send_expiry=authenticator.settings.send_expiry,
     )
 
 

@@ -1007,6 +1007,7 @@ export interface components {
             name: string;
             /** @enum {string} */
             role: "agent" | "admin";
+            sendExpiry: number;
             tenantId: string;
             tenantName: string;
         };

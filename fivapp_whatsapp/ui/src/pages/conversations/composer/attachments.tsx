@@ -33,7 +33,7 @@ function One({ conversationId, one }: { conversationId: string; one: Attached })
   const limit = fileSize(LIMITS[kindOf(one.file.type)], language);
   const text = {
     kept: fileSize(one.file.size, language),
-    uploading: t("composer.uploading", { name: one.name, percent }),
+    uploading: t("composer.uploading", { percent }),
     ready: fileSize(one.file.size, language),
     tooBig: t("composer.tooBig", { name: one.name, limit }),
     failed:
@@ -45,7 +45,9 @@ function One({ conversationId, one }: { conversationId: string; one: Attached })
     <li className="attachment" data-state={one.state}>
       {url === null ? <FileText size={26} strokeWidth={1.4} aria-hidden /> : <img src={url} alt="" />}
       <span className="file-name">
-        <span dir="auto">{one.name}</span>
+        <span className="two-lines" dir="auto" title={one.name}>
+          {one.name}
+        </span>
         <span className="small soft" role={one.state === "uploading" ? undefined : "status"}>
           {text}
         </span>

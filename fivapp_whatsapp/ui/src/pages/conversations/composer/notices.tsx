@@ -3,8 +3,9 @@ import { Link } from "wouter";
 import { useSessions } from "../../../api/queries";
 import type { Conversation, Message } from "../../../api/types";
 import { useSpeech } from "../../../i18n";
+import { useMinute } from "../../../lib/clock";
 import { lazily } from "../../../lib/lazily";
-import { elapsed } from "../../../lib/time";
+import { clock, elapsed } from "../../../lib/time";
 import { useWatched } from "../../../lib/external";
 import { writers } from "../../../live/typing";
 import { useLive } from "../../../live/provider";
@@ -96,16 +97,23 @@ function Writers({ conversationId }: { conversationId: string }) {
 }
 
 function SessionNotice({ conversation }: { conversation: Conversation }) {
-  const { t } = useSpeech();
+  const { t, language } = useSpeech();
   const { me } = useLive();
+  const now = useMinute();
   const sessions = useSessions();
   const session = sessions.data?.find((one) => one.id === conversation.sessionId);
   if (session === undefined || (session.desired === "running" && session.status === "connected" && !session.problem))
     return null;
-  const stopped = session.desired !== "running";
+  const time = clock(new Date(now + me.sendExpiry * 1000), language);
+  const word =
+    session.desired !== "running"
+      ? "composer.stopped"
+      : session.status === "restricted"
+        ? "composer.limited"
+        : "composer.down";
   return (
     <div className="notice" role="status">
-      <span>{t(stopped ? "composer.stopped" : "composer.down", { name: session.name })}</span>
+      <span>{t(word, { name: session.name, time })}</span>
       {me.role === "admin" && (
         <Link to="/whatsapp-settings" className="button slim">
           {t("error.reconnect")}
