@@ -25,6 +25,9 @@ READ_TIMEOUT_MS = 2_000
 WRITE_TIMEOUT_MS = 10_000
 CONNECT_SECONDS = 5.0
 ACQUIRE_SECONDS = 5.0
+# Writes find rows by their keys. A statement's plan is kept, and one that was made while a table was empty would
+# read it whole for as long as nothing analyses it: a batch then cost the more the more messages there were.
+_BY_INDEX = {"enable_seqscan": "off"}
 _DRIFT = "SELECT extract(epoch FROM clock_timestamp())::float8 - $1::float8"
 
 
@@ -60,7 +63,7 @@ class PostgresEngine(piccolo_postgres.PostgresEngine):
         if self.pool is not None:
             return
         with translate_errors():
-            write_pool = await self._make_pool(WRITE_POOL, WRITE_TIMEOUT_MS)
+            write_pool = await self._make_pool(WRITE_POOL, WRITE_TIMEOUT_MS, **_BY_INDEX)
             try:
                 self.pool = await self._make_pool(READ_POOL, READ_TIMEOUT_MS)
             except BaseException:
@@ -68,8 +71,8 @@ class PostgresEngine(piccolo_postgres.PostgresEngine):
                 raise
             self.write_pool = write_pool
 
-    async def _make_pool(self, sizes: tuple[int, int], timeout_ms: int) -> asyncpg.Pool[asyncpg.Record]:
-        settings = {"application_name": "fivapp_whatsapp", "statement_timeout": str(timeout_ms), "jit": "off"}
+    async def _make_pool(self, sizes: tuple[int, int], timeout_ms: int, **more: str) -> asyncpg.Pool[asyncpg.Record]:
+        settings = {"application_name": "fivapp_whatsapp", "statement_timeout": str(timeout_ms), "jit": "off", **more}
         pool = asyncpg.create_pool(
             **self.config, min_size=sizes[0], max_size=sizes[1], reset=_no_reset, server_settings=settings
         )

@@ -162,11 +162,12 @@ def _arrays(rows: Any, width: int) -> list[list[Any]]:
 
 @lru_cache
 def _select(row: type[Row], by: tuple[str, ...], lock: bool, first: int = 1) -> str:
-    columns = ", ".join(f't."{name}"' for name in row.__struct_fields__)
+    columns = ", ".join(f'"{name}"' for name in row.__struct_fields__)
     same = " AND ".join(f't."{name}" = k."{name}"' for name in by)
-    order = ", ".join(f't."{name}"' for name in by)
-    tail = f" ORDER BY {order} FOR UPDATE OF t" if lock else ""
-    return f"SELECT {columns} FROM {row.table} AS t JOIN {_keys(row, by, first)} ON {same}{tail}"  # noqa: S608  # our names
+    # OFFSET 0 keeps the planner from joining otherwise than key by key, whatever it thinks of an empty table.
+    tail = f"OFFSET 0{' FOR UPDATE' if lock else ''}"
+    found = f"SELECT {columns} FROM {row.table} AS t WHERE {same} {tail}"  # noqa: S608  # our names
+    return f"SELECT t.* FROM {_keys(row, by, first)} CROSS JOIN LATERAL ({found}) AS t"  # noqa: S608  # our names
 
 
 @lru_cache
@@ -182,6 +183,9 @@ def _insert(row: type[Row], conflict: str, first: int = 1) -> str:
 
 @lru_cache
 def _delete(row: type[Row], first: int = 1) -> str:
+    if len(row.primary_key) == 1:
+        one = f'"{row.primary_key[0]}" = ANY({_parameters(row, row.primary_key, first)})'
+        return f"DELETE FROM {row.table} WHERE {one}"  # noqa: S608  # our names
     same = " AND ".join(f't."{name}" = k."{name}"' for name in row.primary_key)
     return f"DELETE FROM {row.table} AS t USING {_keys(row, row.primary_key, first)} WHERE {same}"  # noqa: S608  # our names
 
