@@ -127,18 +127,10 @@ class Intake:
             self._line = _Line()
             asyncio.get_running_loop().call_soon(self._write_line)
         self._line.add(receipt, started)
-        count = self._metrics.count
-        if receipt.stored:
-            count("messages_received_total", receipt.stored)
-        if receipt.duplicates:
-            count("messages_duplicated_total", receipt.duplicates)
-        if receipt.quarantined:
-            count("webhooks_quarantined_total", receipt.quarantined)
-        count("webhooks_total", answer="quarantined" if receipt.quarantined else "stored")
 
     def _write_line(self) -> None:
         if self._line is not None:
-            self._line.write()
+            self._line.write(self._metrics)
             self._line = None
 
     def _look_for_connected(self, events: list[WebhookEvent]) -> None:
@@ -198,10 +190,10 @@ class Replayed(msgspec.Struct, frozen=True):
 
 
 class _Line:
-    """The log's line about the webhooks that shared a commit: what they brought, and the longest time of them."""
+    """What is told of the webhooks that shared a commit: counts, and a line with the longest time of them."""
 
     def __init__(self) -> None:
-        self._count = self._stored = self._duplicates = self._quarantined = self._statuses = 0
+        self._count = self._stored = self._duplicates = self._quarantined = self._aside = self._statuses = 0
         self._started = math.inf
 
     def add(self, receipt: Receipt, started: float) -> None:
@@ -209,10 +201,21 @@ class _Line:
         self._stored += receipt.stored
         self._duplicates += receipt.duplicates
         self._quarantined += receipt.quarantined
+        self._aside += receipt.quarantined > 0
         self._statuses += receipt.statuses
         self._started = min(self._started, started)
 
-    def write(self) -> None:
+    def write(self, metrics: Metrics) -> None:
+        for name, amount in (
+            ("messages_received_total", self._stored),
+            ("messages_duplicated_total", self._duplicates),
+            ("webhooks_quarantined_total", self._quarantined),
+        ):
+            if amount:
+                metrics.count(name, amount)
+        for answer, amount in (("quarantined", self._aside), ("stored", self._count - self._aside)):
+            if amount:
+                metrics.count("webhooks_total", amount, answer=answer)
         _log.info(
             "webhook",
             outcome="quarantined" if self._quarantined else "ok",

@@ -5,7 +5,6 @@ Words are those of docs/words.md. A struct here never carries a secret.
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -13,6 +12,8 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 import msgspec
+
+from .randoms import random_hex
 
 TENANT_ID = r"^[A-Za-z0-9_-]{1,64}$"
 SESSION_ID = r"^[A-Za-z0-9_-]{1,64}(\.[a-z0-9-]{1,32})?$"
@@ -32,7 +33,7 @@ _time_ns = time.time_ns
 
 def new_id() -> str:
     """Return a new id of 32 hex digits that sorts by time (UUIDv7's layout without its version bits)."""
-    return f"{now_ms():012x}{secrets.token_hex(10)}"
+    return f"{now_ms():012x}{random_hex(20)}"
 
 
 def now_ms() -> int:

@@ -8,7 +8,6 @@ the lines go to the stdlib's logging.
 from __future__ import annotations
 
 import logging
-import secrets
 import time
 from contextvars import ContextVar
 from types import TracebackType
@@ -18,6 +17,7 @@ import structlog
 from structlog.typing import EventDict
 
 from .errors import ConnectorError, GatewayError, Overloaded, SettingsError, StoreError
+from .randoms import random_hex
 
 # Ids, codes and numbers: shown as they are, when they look like one.
 _SAFE = (
@@ -41,7 +41,7 @@ _TROUBLE = (ConnectorError, StoreError, Overloaded, SettingsError)
 
 def new_correlation_id() -> str:
     """Make an id of 16 hex digits, the current one of this task and the tasks it starts, and return it."""
-    new = secrets.token_hex(8)
+    new = random_hex(16)
     correlation_id.set(new)
     return new
 
@@ -111,10 +111,12 @@ def error_code(error: BaseException) -> str:
 class Logger:
     """Logs to structlog once somebody set it up, else to the stdlib's logging: a library prints nothing by itself."""
 
-    __slots__ = ("_host", "_name")
+    __slots__ = ("_bound", "_host", "_name", "_processors")
 
     def __init__(self, name: str) -> None:
         self._name = name
+        self._processors: Any = None
+        self._bound: Any = None
         self._host = structlog.wrap_logger(
             logging.getLogger(name),
             processors=[structlog.stdlib.filter_by_level, _for_host],
@@ -122,7 +124,14 @@ class Logger:
         )
 
     def __getattr__(self, level: str) -> Any:
-        return getattr(structlog.get_logger(self._name) if structlog.is_configured() else self._host, level)
+        if not structlog.is_configured():
+            return getattr(self._host, level)
+        # structlog would make a logger for each line, also for one that nobody sees; a new set-up has a new list.
+        processors = structlog.get_config()["processors"]
+        if processors is not self._processors:
+            self._bound = structlog.get_logger(self._name).bind()
+            self._processors = processors
+        return getattr(self._bound, level)
 
 
 def get_logger(name: str) -> Logger:

@@ -7,7 +7,7 @@ database behind. All writers of a tenant hold the lock of its cursor first, so w
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol, TypeVar, cast
 
 import msgspec
@@ -58,6 +58,13 @@ class Unit:
         self._bodies: list[KeptWebhook] = []
         self._vault: Vault | None = None
         self._automatic: defaultdict[str, list[int]] = defaultdict(list)
+        # By what rows of a kind are found beside their primary key.
+        self._indexes: dict[type[Row], Callable[[Any], None]] = {
+            MessageRow: self._index_message,
+            OutboxRow: self._index_send,
+            ParkedStatusRow: self._index_parked,
+            AccountRow: self._index_account,
+        }
 
     # --- reading and changing rows, by operations ----------------------------------------------
 
@@ -84,15 +91,21 @@ class Unit:
             self._deleted[kind][key] = None
 
     def _index(self, row: Row) -> None:
-        if isinstance(row, MessageRow):
-            if row.native_id is not None:
-                self._natives[row.session_id, row.native_id] = row
-        elif isinstance(row, OutboxRow):
-            self._sends[row.conversation_id][row.message_id] = row
-        elif isinstance(row, ParkedStatusRow):
-            self._parked[row.session_id, row.native_id][row.status] = row
-        elif isinstance(row, AccountRow):
-            self._accounts[row.tenant_id, row.login] = row
+        if (index := self._indexes.get(type(row))) is not None:
+            index(row)
+
+    def _index_message(self, row: MessageRow) -> None:
+        if row.native_id is not None:
+            self._natives[row.session_id, row.native_id] = row
+
+    def _index_send(self, row: OutboxRow) -> None:
+        self._sends[row.conversation_id][row.message_id] = row
+
+    def _index_parked(self, row: ParkedStatusRow) -> None:
+        self._parked[row.session_id, row.native_id][row.status] = row
+
+    def _index_account(self, row: AccountRow) -> None:
+        self._accounts[row.tenant_id, row.login] = row
 
     def by_native(self, session_id: str, native_id: str) -> MessageRow | None:
         """Return the message with WhatsApp's id, or None."""

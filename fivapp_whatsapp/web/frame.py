@@ -17,6 +17,12 @@ from .problems import SCOPE_CODE, send_problem
 
 _log = get_logger(__name__)
 _POLICY = "default-src 'none'; frame-ancestors 'none'"
+_ALWAYS = (
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+)
+_CSP = b"content-security-policy"
 _NO_ROUTE = "none"
 # The server's own send of a WebSocket: what is open needs none of the layers that the handshake went through.
 SERVER_SEND = "fivapp.send"
@@ -115,11 +121,8 @@ def _with_headers(message: Any, scope: Scope, correlation_id: str) -> Any:
     headers = list(message.get("headers", ()))
     names = {name for name, _ in headers}
     policy: str = scope.get("fivapp.policy", _POLICY)  # type: ignore[assignment]
-    always = (
-        (b"cache-control", b"no-store"),
-        (b"x-content-type-options", b"nosniff"),
-        (b"referrer-policy", b"no-referrer"),
-        (b"content-security-policy", policy.encode()),
-        (b"x-request-id", correlation_id.encode()),
-    )
-    return {**message, "headers": headers + [(name, value) for name, value in always if name not in names]}
+    headers += [header for header in _ALWAYS if header[0] not in names]
+    if _CSP not in names:
+        headers.append((_CSP, policy.encode()))
+    headers.append((b"x-request-id", correlation_id.encode()))
+    return {**message, "headers": headers}

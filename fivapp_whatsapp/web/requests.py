@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -205,17 +206,48 @@ async def read_body(scope: Scope, receive: Receive, limit: int, seconds: float =
     for name, value in scope["headers"]:
         if name == b"content-length" and (not value.isdigit() or int(value[:20]) > limit):
             raise BodyTooLarge
+    first = _Begun(receive())
+    if first.ended and _is_whole(message := await first, limit):
+        # Most bodies have come with their head: a limit of time would cost them more than all else here.
+        body: bytes = message.get("body", b"")
+        return body
     try:
         async with asyncio.timeout(seconds):
-            message = await receive()
-            if message["type"] == "http.request" and not message.get("more_body"):
-                body = message.get("body", b"")
-                if len(body) > limit:
-                    raise BodyTooLarge
-                return body
-            return await _rest(message, receive, limit)
+            return await _rest(await first, receive, limit)
     except TimeoutError:
         raise BodyTooSlow from None
+
+
+def _is_whole(message: Any, limit: int) -> bool:
+    return message["type"] == "http.request" and not message.get("more_body") and len(message.get("body", b"")) <= limit
+
+
+class _Begun:
+    """A coroutine that has run until it had to wait, which may be never; awaiting it goes on."""
+
+    __slots__ = ("_result", "_steps", "_waits_for", "ended")
+
+    def __init__(self, coroutine: Awaitable[Any]) -> None:
+        self._steps = coroutine.__await__()
+        self._waits_for = self._result = None
+        self.ended = False
+        self._step(self._steps.__next__)
+
+    def _step(self, step: Callable[[], Any]) -> None:
+        try:
+            self._waits_for = step()
+        except StopIteration as end:
+            self._result, self.ended = end.value, True
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        while not self.ended:
+            try:
+                yield self._waits_for
+            except BaseException as error:  # it is for the coroutine, which may go on
+                self._step(partial(self._steps.throw, error))
+            else:
+                self._step(self._steps.__next__)
+        return self._result
 
 
 async def _rest(message: Any, receive: Receive, limit: int) -> bytes | None:
