@@ -30,6 +30,17 @@ from fivapp_whatsapp.db.engine import (
     translate_errors,
 )
 from fivapp_whatsapp.db.postgres import WRITE_POOL
+from fivapp_whatsapp.db.postgres_writer import _select
+from fivapp_whatsapp.db.row import Row
+from fivapp_whatsapp.db.rows import (
+    ContactRow,
+    ConversationRow,
+    CursorRow,
+    MessageRow,
+    OutboxRow,
+    ParkedStatusRow,
+    SessionRow,
+)
 from fivapp_whatsapp.db.tables import Tenants, bound, column_names
 from fivapp_whatsapp.errors import SettingsError, StoreError, StoreLocked, StoreUnavailable
 
@@ -508,3 +519,21 @@ def test_a_database_file_is_for_its_owner_alone(tmp_path: Path) -> None:
         connection.close()
     assert set(modes) >= {"new.db", "new.db-wal"}
     assert set(modes.values()) == {"0o600"}
+
+
+async def test_what_a_batch_reads_is_found_key_by_key_however_the_plan_was_made(
+    postgres_engine: PostgresEngine,
+) -> None:
+    # A plan that was made while a table was empty is kept: it must not read the whole table when it has a million rows.
+    kinds: list[type[Row]] = [CursorRow, SessionRow, ContactRow, ConversationRow, MessageRow, OutboxRow]
+    by = [(kind, kind.primary_key) for kind in kinds]
+    by += [(kind, ("session_id", "native_id")) for kind in (MessageRow, ParkedStatusRow)]
+    async with pg_connection(postgres_engine) as connection:
+        await connection.execute("SET plan_cache_mode = force_generic_plan")
+        for kind, names in by:
+            plan = await connection.fetch(
+                f"EXPLAIN {_select(kind, names, lock=kind is CursorRow)}", *([] for _ in names)
+            )
+            lines = [line for (line,) in plan]
+            assert any(f"using {kind.table}_" in line for line in lines), (kind, names, lines)
+            assert not any("Seq Scan" in line for line in lines), (kind, names, lines)
