@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 from playwright.sync_api import Page, WebSocketRoute, expect
@@ -181,3 +182,45 @@ def test_a_page_that_nobody_touches_asks_for_nothing(page: Page, paired: Site) -
     page.on("request", lambda request: asked.append(request.url))
     page.clock.run_for(30_000)
     assert asked == []
+
+
+def test_a_thread_speaks_only_what_is_new_counts_its_rows_and_says_what_came_late(inbox: Page, paired: Site) -> None:
+    id = paired.conversation("Clara Fala")
+    inbox.goto(f"{paired.url}/conversations/{id}")
+    rows = inbox.locator(".thread-row")
+    expect(rows.filter(has_text="Oi!")).to_be_visible()
+    spoken = inbox.get_by_role("log", name="Mensagens da conversa com Clara Fala")
+    expect(spoken).to_be_empty()
+    chat = paired.api.get(f"/api/conversations/{id}").json()["chatId"].split("@")[0]
+    paired.write("Veio tarde", "Clara Fala", chat, timestamp=int((time.time() - 12 * 60) * 1000))
+    late = rows.filter(has_text="Veio tarde")
+    expect(late.get_by_text("chegou 12 min depois")).to_be_visible()
+    expect(spoken.locator("p")).to_have_text(["Clara Fala disse: Veio tarde"])
+    # What we write ourselves is no news to us.
+    field = inbox.get_by_role("textbox", name="Mensagem para Clara Fala")
+    field.fill("Digo eu")
+    field.press("Enter")
+    expect(rows.filter(has_text="Digo eu").locator("[data-status=read]")).to_be_visible()
+    expect(spoken.locator("p")).to_have_count(1)
+    places = rows.evaluate_all("rows => rows.map(row => [row.ariaPosInSet, row.ariaSetSize])")
+    assert places == [[str(number), str(len(places))] for number in range(1, len(places) + 1)]
+    assert len(places) >= 3
+
+
+def test_a_part_that_a_deploy_took_away_asks_for_a_reload_and_what_was_written_stays(page: Page, paired: Site) -> None:
+    paired.log_in(page)
+    id = paired.conversation("Nova Versão")
+    page.goto(f"{paired.url}/conversations/{id}")
+    field = page.get_by_role("textbox", name="Mensagem para Nova Versão")
+    field.fill("Ainda não mandei")
+    page.route("**/assets/emoji-*.js", lambda route: route.fulfill(status=404))
+    page.get_by_role("button", name="Emojis").click()
+    asked = page.get_by_role("alert").filter(has=page.get_by_role("button", name="Recarregar"))
+    expect(asked).to_be_visible()
+    expect(field).to_have_value("Ainda não mandei")
+    page.unroute_all()
+    asked.get_by_role("button").click()
+    expect(asked).to_have_count(0)
+    expect(field).to_have_value("Ainda não mandei")
+    page.get_by_role("button", name="Emojis").click()
+    expect(page.locator(".emoji")).to_be_visible()
