@@ -25,6 +25,7 @@ PASTE = """(field, [size]) => {
   clipboardData.items.add(new File([new Uint8Array(size)], "image.png", {type: "image/png"}));
   field.dispatchEvent(new ClipboardEvent("paste", {clipboardData, bubbles: true, cancelable: true}));
 }"""
+HEIGHTS = "boxes => boxes.map(box => Math.round(box.getBoundingClientRect().height))"
 PDF = b"%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n"
 
 
@@ -140,6 +141,44 @@ def test_an_upload_that_fails_is_tried_again_and_goes_where_it_was_meant_to(inbo
     field.press("Enter")
     eventually(lambda: len(_reached(paired, here)) == 1)
     assert _reached(paired, there) == []
+
+
+def test_pictures_keep_their_place_and_are_walked_with_the_arrows(inbox: Page, paired: Site) -> None:
+    id = paired.conversation("Galeria Lins")
+    chat = paired.api.get(f"/api/conversations/{id}").json()["chatId"].split("@")[0]
+    for text in ("Foto um", "Foto dois"):
+        paired.write(text, "Galeria Lins", chat, kind="image")
+    messages = f"/api/conversations/{id}/messages"
+
+    def kept() -> bool:
+        items = paired.api.get(messages).json()["items"]
+        return len([each for each in items if (each.get("media") or {}).get("state") == "ready"]) == 2
+
+    eventually(kept)
+    # Before a byte of it is there, its box is.
+    held: list[Route] = []
+    inbox.route("**/api/media/**", lambda route: held.append(route))
+    inbox.goto(f"{paired.url}/conversations/{id}")
+    boxes = inbox.locator(".bubble[data-kind=image]")
+    expect(boxes).to_have_count(2)
+    eventually(lambda: inbox.wait_for_timeout(10) or len(held) >= 2)
+    before = boxes.evaluate_all(HEIGHTS)
+    while held:
+        held.pop().continue_()
+    inbox.unroute_all()
+    for name in ("Foto um", "Foto dois"):
+        picture = inbox.get_by_role("img", name=name)
+        eventually(lambda shown=picture: shown.evaluate("img => img.complete && img.naturalWidth > 0"))
+    assert boxes.evaluate_all(HEIGHTS) == before
+    inbox.get_by_role("button", name="Ampliar a imagem").first.click()
+    large = inbox.get_by_role("dialog")
+    expect(large.get_by_role("img", name="Foto um")).to_be_visible()
+    inbox.keyboard.press("ArrowRight")
+    expect(large.get_by_role("img", name="Foto dois")).to_be_visible()
+    inbox.keyboard.press("ArrowLeft")
+    expect(large.get_by_role("img", name="Foto um")).to_be_visible()
+    inbox.keyboard.press("Escape")
+    expect(large).to_have_count(0)
 
 
 class Drag:
