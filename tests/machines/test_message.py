@@ -221,7 +221,7 @@ async def _all(asked: list[Coroutine[Any, Any, Any]]) -> None:
 
 def test_a_message_ends_the_same_whatever_is_told_of_it_and_when(database_url: str) -> None:
     with ground(database_url) as place:
-        check(lambda: MessageMachine(place), examples=25, steps=16)
+        check(lambda: MessageMachine(place), examples=20, steps=16)
 
 
 def test_a_status_that_goes_down_is_found(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
