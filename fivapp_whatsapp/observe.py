@@ -111,11 +111,11 @@ def error_code(error: BaseException) -> str:
 class Logger:
     """Logs to structlog once somebody set it up, else to the stdlib's logging: a library prints nothing by itself."""
 
-    __slots__ = ("_bound", "_host", "_name", "_processors")
+    __slots__ = ("_bound", "_host", "_made_for", "_name")
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._processors: Any = None
+        self._made_for: dict[str, Any] | None = None
         self._bound: Any = None
         self._host = structlog.wrap_logger(
             logging.getLogger(name),
@@ -126,11 +126,11 @@ class Logger:
     def __getattr__(self, level: str) -> Any:
         if not structlog.is_configured():
             return getattr(self._host, level)
-        # structlog would make a logger for each line, also for one that nobody sees; a new set-up has a new list.
-        processors = structlog.get_config()["processors"]
-        if processors is not self._processors:
+        # structlog would make a logger for each line, also for one that nobody sees.
+        made_for = structlog.get_config()
+        if made_for != self._made_for:
             self._bound = structlog.get_logger(self._name).bind()
-            self._processors = processors
+            self._made_for = made_for
         return getattr(self._bound, level)
 
 

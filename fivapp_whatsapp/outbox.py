@@ -29,6 +29,8 @@ _log = get_logger(__name__)
 # store how it went.
 _CALLS_OF_A_LEASE = 3
 _LOOK_SECONDS = 0.5
+# How often due sends are looked for that nobody told of.
+_TICK_SECONDS = 1.0
 
 
 class Sent(msgspec.Struct, frozen=True):
@@ -86,8 +88,11 @@ class Outbox:
             self._crowded = True
             yield None
             return
-        with self._places.held(tenant_id):
-            yield self.owner
+        try:
+            with self._places.held(tenant_id):
+                yield self.owner
+        finally:
+            self._wake_who_waits()
 
     def begin(self, queued: Queued) -> None:
         """Make a send that was just committed, or let its turn come; nobody waits for it."""
@@ -142,7 +147,15 @@ class Outbox:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         # Also of a task that was cancelled before it began.
-        task.add_done_callback(lambda _: self._places.give_back(item.tenant_id))
+        task.add_done_callback(lambda _: self._give_back(item.tenant_id))
+
+    def _give_back(self, tenant_id: str) -> None:
+        self._places.give_back(tenant_id)
+        self._wake_who_waits()
+
+    def _wake_who_waits(self) -> None:
+        if self._crowded:
+            self.wake()
 
     def wake(self) -> None:
         """Look for sends that are due."""
@@ -152,14 +165,16 @@ class Outbox:
         """Make sends as they become due; runs until cancelled."""
         while True:
             try:
-                if self._places.free and await self._claim():
+                if not self._places.free:
+                    self._crowded = True
+                elif await self._claim():
                     continue
             except StoreError as exc:
                 _log.warning("outbox_claim_failed", error=exc.code)
             # Timers, other processes' rows and lost wake-ups are found within a second. (wait_for of Python 3.11
             # may swallow a cancellation that comes together with the wake-up.)
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(1.0):
+                async with asyncio.timeout(_TICK_SECONDS):
                     await self._wake.wait()
             self._wake.clear()
 
@@ -228,7 +243,7 @@ class Outbox:
         ended = not pending or waiting_for is not None
         if ended and (future := self._waiting.get(item.message_id)) and not future.done():
             future.set_result(Sent(message, raw, waiting_for))
-        if recorded.frees or self._crowded or outcome.kind != "accepted":
+        if recorded.frees or outcome.kind != "accepted":
             self.wake()
 
     async def _call(self, item: OutboxItem) -> tuple[Outcome, Any, ConnectorError | None]:

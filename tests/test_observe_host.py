@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from pathlib import Path
+
+import structlog
+
+from fivapp_whatsapp.observe import get_logger
 
 from .processes import program
 
@@ -40,3 +45,30 @@ def test_a_gateway_in_a_script_prints_nothing_to_stdout_by_itself(tmp_path: Path
 def test_a_hosts_own_logging_gets_our_lines(tmp_path: Path) -> None:
     _, errors = run(tmp_path, "logging.basicConfig(level='INFO', format='%(levelname)s %(name)s %(message)s')")
     assert "WARNING fivapp_whatsapp.observe connect outcome=connector_unavailable" in errors
+
+
+def test_a_set_up_that_comes_later_counts_for_loggers_that_have_written_already() -> None:
+    log = get_logger("fivapp_whatsapp.test")
+    before = structlog.get_config()
+    lines: list[str] = []
+    try:
+        for level in (logging.INFO, logging.ERROR):
+            # Only the level changes: the processors are the same list.
+            structlog.configure(
+                processors=before["processors"],
+                wrapper_class=structlog.make_filtering_bound_logger(level),
+                logger_factory=lambda *_: _Into(lines),
+            )
+            log.info("told")
+    finally:
+        structlog.reset_defaults()
+        if before["wrapper_class"] is not structlog.get_config()["wrapper_class"]:
+            structlog.configure(**before)
+    assert len(lines) == 1
+
+
+class _Into:
+    """A logger that keeps its lines."""
+
+    def __init__(self, lines: list[str]) -> None:
+        self.info = self.error = lines.append

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from fivapp_whatsapp import outbox
 from fivapp_whatsapp.db.store import DatabaseStore
 from fivapp_whatsapp.errors import ConnectorUnavailable, OutcomeUnknown
 from fivapp_whatsapp.gateway import Gateway
@@ -42,6 +43,39 @@ async def test_what_one_tenant_sends_beyond_its_places_waits_in_the_store_and_is
         for message in sent:
             await _until_accepted(gateway, message)
         assert len({send.client_message_id for send in connector.sends}) == len(connector.sends) == SHARE + 4
+
+
+class OneAtATime(FakeConnector):
+    """Answers as many sends as `answers` were given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answers = asyncio.Semaphore(0)
+
+    async def send(self, send: OutgoingSend) -> SendResult:
+        result = await super().send(send)
+        await self.answers.acquire()
+        return result
+
+
+async def test_a_place_that_is_given_back_goes_to_who_waits_for_one_not_at_the_next_look(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "_TICK_SECONDS", 3600.0)
+    connector = OneAtATime()
+    async with Gateway(DatabaseStore(sqlite_url), {connector.name: connector}, Settings()) as gateway:
+        await gateway.store.add_tenant("acme", "Acme")
+        connector.report("acme", SessionStatus.CONNECTED)
+        await gateway.connect("acme")
+        for number in range(SHARE + 3):
+            await _send(gateway, number)
+        await _until(lambda: len(connector.sends) == SHARE)
+        await asyncio.sleep(0.05)  # until nobody looks any more
+        for more in (1, 2, 3):
+            connector.answers.release()
+            await _until(lambda wanted=SHARE + more: len(connector.sends) == wanted)
+        for _ in range(SHARE):
+            connector.answers.release()
 
 
 class Asked(DatabaseStore):

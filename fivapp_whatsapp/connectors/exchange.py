@@ -56,6 +56,12 @@ class Connection(asyncio.Protocol):
         """Tell whether an idle connection is still open, by the kernel's word: the loop may be late to hear of it."""
         return not self._closed and not self._poll.poll(0)
 
+    @property
+    def peer(self) -> str | None:
+        """Return the IP address that it goes to, while it is open."""
+        place = None if self._transport is None else self._transport.get_extra_info("peername")
+        return None if place is None else str(place[0])
+
     async def ask(self, request: bytes, seconds: float | None) -> _Head:
         """Write a request and return its answer's status, headers and reason.
 
@@ -167,7 +173,8 @@ class Connection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header."""
         self._head_size += len(name) + len(value)
-        self._headers.append((name, value))
+        if self._head is None:  # what comes behind the body is no header of it
+            self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """Take the head; what only announces one (100 Continue) is passed over."""

@@ -37,6 +37,9 @@ class KeptConnections(httpx.AsyncBaseTransport):
         self._idle: dict[tuple[str, int], deque[Connection]] = {}
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._busy: set[Connection] = set()
+        # Which of a name's addresses answered last: one that does not answer costs a share of the time only once.
+        self._answered: dict[tuple[str, int], str] = {}
+        self._closed = False
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Make one call. Raises httpx's errors: ConnectError, ConnectTimeout and PoolTimeout where nothing was sent."""
@@ -57,7 +60,11 @@ class KeptConnections(httpx.AsyncBaseTransport):
         return httpx.Response(status, headers=headers, stream=stream, extensions=extensions)
 
     async def aclose(self) -> None:
-        """Close all connections."""
+        """Close all connections; what waits for one is refused."""
+        self._closed = True
+        while self._waiting:
+            if not (turn := self._waiting.popleft()).done():
+                turn.set_exception(httpx.PoolTimeout("The connections were closed."))
         for connection in [*self._busy, *(each for kept in self._idle.values() for each in kept)]:
             connection.close()
         self._idle.clear()
@@ -78,11 +85,27 @@ class KeptConnections(httpx.AsyncBaseTransport):
         """Return an idle connection to an address, or a new one, once there is a place for a call."""
         await self._take_place(timeouts.get("pool"))
         try:
-            connection = self._kept(address) or await _open(address, timeouts.get("connect"))
+            connection = self._kept(address) or await self._open(address, timeouts.get("connect"))
+            if self._closed:
+                connection.close()
+                raise httpx.ConnectError("The connections were closed.")
         except BaseException:
             self._release()
             raise
         self._busy.add(connection)
+        return connection
+
+    async def _open(self, address: tuple[str, int], seconds: float | None) -> Connection:
+        try:
+            async with asyncio.timeout(seconds):
+                connection = await _first_that_answers(address, seconds, self._answered.get(address))
+        except TimeoutError:
+            raise httpx.ConnectTimeout("No connection within the time for it.") from None
+        except (OSError, UnicodeError) as exc:
+            # A name that no name can be fails where it is encoded.
+            raise httpx.ConnectError(str(exc)) from exc
+        if connection.peer is not None:
+            self._answered[address] = connection.peer
         return connection
 
     def _kept(self, address: tuple[str, int]) -> Connection | None:
@@ -107,7 +130,7 @@ class KeptConnections(httpx.AsyncBaseTransport):
             async with asyncio.timeout(seconds):
                 await turn
         except BaseException as exc:
-            if turn.done() and not turn.cancelled():
+            if turn.done() and not turn.cancelled() and turn.exception() is None:
                 self._release()  # a place was given just now
             if isinstance(exc, TimeoutError):
                 raise httpx.PoolTimeout("All connections are in use.") from None
@@ -118,7 +141,7 @@ class KeptConnections(httpx.AsyncBaseTransport):
         if connection not in self._busy:
             return
         self._busy.discard(connection)
-        if connection.reusable:
+        if connection.reusable and not self._closed:
             connection.idle_since = asyncio.get_running_loop().time()
             self._idle.setdefault(connection.address, deque()).append(connection)
         else:
@@ -142,29 +165,24 @@ class _Body(httpx.AsyncByteStream):
         self._pool = pool
         self._connection = connection
         self._seconds = seconds
+        self._given_back = False
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         while piece := await self._connection.read(self._seconds):
             yield piece
 
     async def aclose(self) -> None:
-        self._pool._give_back(self._connection)
+        # Once: it may be another request's by then.
+        if not self._given_back:
+            self._given_back = True
+            self._pool._give_back(self._connection)
 
 
-async def _open(address: tuple[str, int], seconds: float | None) -> Connection:
-    try:
-        async with asyncio.timeout(seconds):
-            return await _first_that_answers(address, seconds)
-    except TimeoutError:
-        raise httpx.ConnectTimeout("No connection within the time for it.") from None
-    except OSError as exc:
-        raise httpx.ConnectError(str(exc)) from exc
-
-
-async def _first_that_answers(address: tuple[str, int], seconds: float | None) -> Connection:
-    """Try a name's addresses one after the other, each for its share of the time."""
+async def _first_that_answers(address: tuple[str, int], seconds: float | None, first: str | None) -> Connection:
+    """Try a name's addresses one after the other, `first` before the others, each for its share of the time."""
     loop = asyncio.get_running_loop()
     found = [info[4] for info in await loop.getaddrinfo(*address, type=socket.SOCK_STREAM)]
+    found.sort(key=lambda place: place[0] != first)
     failure: OSError = OSError("The name has no address.")
     for host, port, *_ in found:
         try:

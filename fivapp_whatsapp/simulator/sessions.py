@@ -177,11 +177,11 @@ class Sessions:
         return number
 
 
-@lru_cache(maxsize=64)
 def _no_qr() -> Refusal:
     return Refusal(409, "No QR code is shown.", "NO_QR")
 
 
+@lru_cache(maxsize=64)
 def qr_data_url(text: str) -> str:
     """Return a QR code as a PNG data URL."""
     # Kept because a page asks for the same code every second, and drawing it takes a few hundredths of one.

@@ -23,6 +23,7 @@ _ALWAYS = (
     (b"referrer-policy", b"no-referrer"),
 )
 _CSP = b"content-security-policy"
+_REQUEST_ID = b"x-request-id"
 _NO_ROUTE = "none"
 # The server's own send of a WebSocket: what is open needs none of the layers that the handshake went through.
 SERVER_SEND = "fivapp.send"
@@ -124,5 +125,6 @@ def _with_headers(message: Any, scope: Scope, correlation_id: str) -> Any:
     headers += [header for header in _ALWAYS if header[0] not in names]
     if _CSP not in names:
         headers.append((_CSP, policy.encode()))
-    headers.append((b"x-request-id", correlation_id.encode()))
+    if _REQUEST_ID not in names:
+        headers.append((_REQUEST_ID, correlation_id.encode()))
     return {**message, "headers": headers}

@@ -221,3 +221,68 @@ async def test_closing_ends_the_calls_that_are_under_way() -> None:
         await client._transport.aclose()
         with pytest.raises(httpx.ReadError):
             await asking
+
+
+async def test_a_name_that_can_be_none_is_nothing_written() -> None:
+    async with httpx.AsyncClient(transport=KeptConnections(connections=1, idle_seconds=1)) as client:
+        for name in ("service..internal", "x" * 64 + ".internal"):
+            with pytest.raises(httpx.ConnectError):
+                await client.get(f"http://{name}/x")
+
+
+async def test_who_waits_for_a_place_when_all_are_closed_sends_nothing() -> None:
+    async with calling(silence, connections=1) as (service, client):
+        calls = [asyncio.create_task(client.get("/x", timeout=30)) for _ in range(3)]
+        while not service.requests:
+            await asyncio.sleep(0.01)
+        await client._transport.aclose()
+        ends = await asyncio.gather(*calls, return_exceptions=True)
+        assert [type(end) for end in ends] == [httpx.ReadError, httpx.PoolTimeout, httpx.PoolTimeout]
+        with pytest.raises(httpx.ConnectError):
+            await client.get("/x")
+        assert len(service.requests) == 1
+
+
+async def test_a_body_that_is_closed_twice_leaves_the_next_call_alone() -> None:
+    async with calling(answer_ok, connections=1) as (_, client):
+        stream = (await client.send(client.build_request("GET", "/x"), stream=True)).stream
+        assert isinstance(stream, httpx.AsyncByteStream)
+        async for _ in stream:
+            pass
+        await stream.aclose()
+        async with client.stream("GET", "/x") as response:
+            await stream.aclose()
+            assert await response.aread()
+
+
+async def test_what_follows_a_body_is_no_header_of_it() -> None:
+    chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nRetry-After: 9\r\n\r\n"
+    async with calling(saying(chunked)) as (_, client):
+        reply = await client.get("/x")
+        assert (reply.text, reply.headers.get("retry-after")) == ("ok", None)
+
+
+async def test_of_a_names_addresses_the_one_that_answered_is_the_first_that_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loop = asyncio.get_running_loop()
+    tried: list[str] = []
+    connect = loop.create_connection
+
+    async def two_addresses(*_: object, **__: object) -> list[object]:
+        # Nobody listens at the first one.
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, port)) for host in ("127.0.0.2", "127.0.0.1")]
+
+    async def noting(factory: object, host: str, port: int) -> object:
+        tried.append(host)
+        return await connect(factory, host, port)  # type: ignore[arg-type]
+
+    async with calling(hang_up) as (service, _):
+        port = httpx.URL(service.url).port
+        monkeypatch.setattr(loop, "getaddrinfo", two_addresses)
+        monkeypatch.setattr(loop, "create_connection", noting)
+        pool = KeptConnections(connections=1, idle_seconds=0.0)
+        for _ in range(2):
+            pool._give_back(await pool._connection(("service.test", port or 0), {"connect": 2.0}))
+        await pool.aclose()
+    assert tried == ["127.0.0.2", "127.0.0.1", "127.0.0.1"]

@@ -293,3 +293,12 @@ async def frees(store: DatabaseStore, item: OutboxItem | None, **facts: Any) -> 
     """Let the connection service accept a send; returns whether others may go now."""
     assert item is not None
     return (await store.record_outcome(item, OWNER, Outcome(kind="accepted", native_id=item.message_id, **facts))).frees
+
+
+async def test_an_outcome_tells_that_others_may_wait_for_a_pace_that_is_used_up(
+    paced: DatabaseStore, database_url: str
+) -> None:
+    first, second = await queue(paced, 1), await queue(paced, 2)
+    assert await frees(paced, first)  # the burst of two is used up
+    await run_sql(database_url, PACE_IS_OVER)
+    assert not await frees(paced, second)

@@ -10,6 +10,8 @@ import pytest
 import zxingcpp
 from PIL import Image
 
+from fivapp_whatsapp.simulator.sessions import qr_data_url
+
 from .conftest import Receiver, Running, Start, until
 
 pytestmark = pytest.mark.anyio
@@ -103,6 +105,10 @@ async def test_a_code_runs_out_at_once_when_it_is_told_to(running: Running) -> N
     last = (await running.phone.post("/simulator/sessions/acme/expire")).json()
     assert (last["status"], last["reason"]) == ("failed", "qr_timeout")
     assert (await running.phone.post("/simulator/sessions/acme/expire")).status_code == 409
+    drawn = qr_data_url.cache_info().currsize
+    assert drawn
+    await status(running)
+    assert qr_data_url.cache_info().currsize == drawn
 
 
 async def test_a_scan_works_only_while_a_code_is_shown(running: Running) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fivapp_whatsapp.errors import ConnectorUnavailable
+from fivapp_whatsapp.errors import ConnectorUnavailable, Overloaded
 
 from .tools import TestServer, bearer, make_token
 
@@ -55,6 +55,12 @@ async def test_people_of_the_main_application_may_be_assigned_to_once_they_came_
     assert (await server.client.post("/api/auth/login", json=login)).status_code == 200
     assert (await server.client.get("/api/me")).status_code == 200
     assert (await server.call("GET", "/api/accounts")).json()["items"] == items
+
+
+async def test_the_pages_open_also_while_nobody_can_be_written_down(server: TestServer) -> None:
+    server.store.faults["see_user"] = Overloaded()
+    reply = await server.client.get("/api/me", headers=bearer(make_token("acme", sub="7")))
+    assert (reply.status_code, server.store.refused) == (200, 1)
 
 
 async def test_a_session_says_what_its_connection_service_can_do(server: TestServer) -> None:

@@ -13,6 +13,8 @@ from fivapp_whatsapp.db.waits import LONGEST_WAIT_MS, is_over
 from fivapp_whatsapp.ports import Outcome, Pace
 
 FAULTS = 5
+# A look for sends that are due comes each second in any case.
+_TIGHT_MS = 2_000
 _PAUSES_MS = (5_000, 10_000, 20_000, 30_000)
 
 
@@ -25,6 +27,12 @@ def is_open(unit: Unit, session_id: str) -> bool:
     """Tell whether a send of a session may be made now."""
     gate = unit.get(SendGateRow, session_id)
     return gate is None or (is_over(gate.paced_until, unit.now) and is_over(gate.held_until, unit.now))
+
+
+def is_tight(unit: Unit, session_id: str) -> bool:
+    """Tell whether a session's sends may wait for its pace: the store of sends at once is used up."""
+    gate = unit.get(SendGateRow, session_id)
+    return gate is not None and gate.paced_until > unit.now - _TIGHT_MS
 
 
 def is_held(unit: Unit, session_id: str) -> bool:

@@ -48,7 +48,7 @@ class RecordOutcome:
             self._end(unit, send, row)
         opened = gates.learn(unit, row.tenant_id, row.session_id, self._outcome)
         behind = any(other.state == "queued" for other in unit.sends_of(row.conversation_id))
-        return Recorded(message(row), opened or behind)
+        return Recorded(message(row), opened or behind or gates.is_tight(unit, row.session_id))
 
     def _end(self, unit: Unit, send: OutboxRow, row: MessageRow) -> None:
         outcome = self._outcome

@@ -11,9 +11,10 @@ from litestar.di import NamedDependency
 from litestar.openapi.spec import Example
 from litestar.params import Body
 
-from fivapp_whatsapp.errors import InvalidInput, NotAuthenticated
+from fivapp_whatsapp.errors import InvalidInput, NotAuthenticated, Overloaded, StoreError
 from fivapp_whatsapp.gateway import Gateway
 from fivapp_whatsapp.models import TENANT_ID, Account, User, to_datetime
+from fivapp_whatsapp.observe import get_logger
 from fivapp_whatsapp.text import clean_text
 from fivapp_whatsapp.web.auth import PUBLIC, Authenticator, Credential, authenticator_of, check_origin
 from fivapp_whatsapp.web.openapi import problems
@@ -22,6 +23,7 @@ from fivapp_whatsapp.web.schemas import AccountPage, Login, LoginKind, Me
 
 from .common import CurrentUser, TheGateway
 
+_log = get_logger(__name__)
 _TENANT_ID = re.compile(TENANT_ID)
 
 
@@ -111,7 +113,11 @@ async def logout(request: Request[User, Credential | None, State]) -> Response[N
 async def me(request: Request[User, Credential, State], gateway: TheGateway, user: CurrentUser) -> Me:
     """Return the user of the token or the cookie; a person of the main application may be assigned to from now on."""
     if request.auth.kind != "account" and not user.program:
-        await gateway.store.see_user(user)
+        try:
+            await gateway.store.see_user(user)
+        except (StoreError, Overloaded) as exc:
+            # The pages open all the same, and it is tried again with the next visit.
+            _log.warning("user_not_seen", error=exc.code)
     return await _me(authenticator_of(request), user, request.auth.kind, request.auth.expires_at)
 
 

@@ -5,7 +5,7 @@ import { box, kindOf, mediaUrl, nameOf } from "./media";
 import { addressText, phone, typedNumber } from "./phones";
 import { fillIn, firstVariable, matching, slashQuery, unfilled } from "./quick";
 import { snoozes } from "./snooze";
-import { clock, dayName, duration, elapsed, fileSize, length, shortTime } from "./time";
+import { clock, comingTime, dayName, duration, elapsed, fileSize, length, shortTime } from "./time";
 import { message } from "../testing/make";
 
 describe("times", () => {
@@ -25,6 +25,10 @@ describe("times", () => {
     expect(day(new Date(2026, 2, 14))).toBe("Saturday");
     expect(day(new Date(2026, 0, 5))).toBe("5 January");
     expect(clock(now, "en")).toBe("15:30");
+  });
+  it("that are to come tell their day where it is not today", () => {
+    expect(comingTime(new Date(2026, 2, 18, 15, 42), now, "pt-BR")).toBe("15:42");
+    expect(comingTime(new Date(2026, 2, 19, 9, 10), now, "pt-BR")).toBe("09:10 (19/03)");
   });
   it("since something was are in seconds at first", () => {
     const at = "2026-11-26T12:00:00Z";

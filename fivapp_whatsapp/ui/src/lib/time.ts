@@ -26,6 +26,12 @@ export function daysBetween(before: Date, after: Date): number {
   return Math.round((start(after) - start(before)) / DAY);
 }
 
+/** Names a time that is to come: its clock, and its day where that is not today. */
+export function comingTime(at: Date, now: Date, language: Language): string {
+  if (daysBetween(now, at) <= 0) return clock(at, language);
+  return `${clock(at, language)} (${at.toLocaleDateString(language, { day: "2-digit", month: "2-digit" })})`;
+}
+
 /** Returns 14:05, ontem, seg., 12/03 or 12/03/24: as short as it stays clear. */
 export function shortTime(at: string, now: Date, language: Language, yesterday: string): string {
   const date = new Date(at);

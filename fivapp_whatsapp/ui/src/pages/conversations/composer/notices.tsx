@@ -5,7 +5,7 @@ import type { Conversation, Message } from "../../../api/types";
 import { useSpeech } from "../../../i18n";
 import { useMinute } from "../../../lib/clock";
 import { lazily } from "../../../lib/lazily";
-import { clock, elapsed } from "../../../lib/time";
+import { comingTime, elapsed } from "../../../lib/time";
 import { useWatched } from "../../../lib/external";
 import { writers } from "../../../live/typing";
 import { useLive } from "../../../live/provider";
@@ -104,7 +104,7 @@ function SessionNotice({ conversation }: { conversation: Conversation }) {
   const session = sessions.data?.find((one) => one.id === conversation.sessionId);
   if (session === undefined || (session.desired === "running" && session.status === "connected" && !session.problem))
     return null;
-  const time = clock(new Date(now + me.sendExpiry * 1000), language);
+  const time = comingTime(new Date(now + me.sendExpiry * 1000), new Date(now), language);
   const word =
     session.desired !== "running"
       ? "composer.stopped"
