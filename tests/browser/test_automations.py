@@ -76,6 +76,13 @@ class Shop(Site):
         items = self.api.get("/api/conversations", params={"limit": 200}).json()["items"]
         return {one["id"] for one in items if one["chatId"].partition("@")[0] == phone}
 
+    def decided(self, phone: str, text: str) -> bool:
+        """Tell whether it was decided who answers a contact's message."""
+        [conversation_id] = self.conversations_with(phone)
+        items = self.api.get(f"/api/conversations/{conversation_id}/messages").json()["items"]
+        ids = [item["id"] for item in items if item["text"] == text]
+        return bool(ids) and bool(self.api.get(f"/api/messages/{ids[0]}/timeline").json().get("automation"))
+
     def failed(self, phone: str) -> list[dict[str, Any]]:
         """Return the failed deliveries of a contact's messages."""
         ids = self.conversations_with(phone)
@@ -223,11 +230,13 @@ def test_bots_that_are_switched_off_say_nothing_and_the_talk_says_so(bots: Page,
     expect(say(bots, "Oi").get_by_text("De verdade, nada sairia")).to_be_visible()
     shop.write("Oi", "Caio Calado", "5511955551003")
     eventually(lambda: shop.conversations_with("5511955551003"))
+    eventually(lambda: shop.decided("5511955551003", "Oi"))
     bots.get_by_role("switch", name="Robôs respondem").click()
     eventually(lambda: shop.api.get("/api/automations").json()["enabled"])
     bots.get_by_role("switch", name="Respostas automáticas: ligado").click()
     eventually(lambda: shop.plugin("autoreply")["enabled"] is False)
     shop.write("Oi de novo", "Caio Calado", "5511955551003")
+    eventually(lambda: shop.decided("5511955551003", "Oi de novo"))
     bots.get_by_role("switch", name="Respostas automáticas: ligado").click()
     eventually(lambda: shop.plugin("autoreply")["enabled"])
     shop.write("E agora?", "Dora Falante", "5511955551004")
