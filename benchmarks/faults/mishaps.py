@@ -143,20 +143,28 @@ def _mark_before_effect(folder: str) -> None:
 
 def _cursor_of_sequence() -> None:
     """Events are numbered by a sequence before the commit, as auto-increment does, not under the tenant's lock."""
-    original = postgres_writer.run_on_postgres
+    run, look_up = postgres_writer.run_on_postgres, postgres_writer._look_up
 
-    async def run(connection: Any, statement: Any) -> list[Any]:
-        if not (isinstance(statement, Lookup) and statement.row is CursorRow and statement.lock):
-            return await original(connection, statement)
+    async def numbered(connection: Any, lookup: Lookup) -> list[Any]:
         await connection.execute(f"CREATE SEQUENCE IF NOT EXISTS planted INCREMENT {_BLOCK}")
         found = await connection.fetch(
             f"SELECT tenant_id, nextval('planted') + {_BLOCK}, epoch FROM fivapp_tenant_cursor"
             " WHERE tenant_id = ANY($1)",
-            [key for (key,) in statement.keys],
+            [key for (key,) in lookup.keys],
         )
         return [CursorRow.of(values) for values in found]
 
-    postgres_writer.run_on_postgres = run
+    async def run_one(connection: Any, statement: Any) -> list[Any]:
+        if isinstance(statement, Lookup) and statement.row is CursorRow:
+            return await numbered(connection, statement)
+        return await run(connection, statement)
+
+    async def look_up_all(connection: Any, lookups: Any) -> list[Any]:
+        found = zip(lookups, await look_up(connection, lookups), strict=True)
+        return [await numbered(connection, each) if each.row is CursorRow else rows for each, rows in found]
+
+    postgres_writer.run_on_postgres, postgres_writer._look_up = run_one, look_up_all
+    postgres_writer._opening = lambda _: postgres_writer._BEGIN
 
 
 def _blind_resend() -> None:

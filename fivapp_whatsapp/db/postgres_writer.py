@@ -7,6 +7,7 @@ tables are read at once, they come back as JSON too.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any, TypeVar, cast
 
@@ -18,10 +19,12 @@ from .postgres import PostgresEngine, pg_connection
 from .refusals import translate_refusals
 from .row import Row
 from .rows import QuarantineRow, WebhookBatchRow
-from .statements import Delete, Lookup, MakeWork, Many, Notify, Sql, Statement, Write, on_conflict
+from .statements import Delete, Lock, Lookup, MakeWork, Many, Notify, Sql, Statement, Work, Write, on_conflict
 from .tables import TABLES
 
 CHANNEL = "fivapp_changes"
+# What was locked is read by the statement after: it must see what was committed while it waited.
+_BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
 _NOTIFY = "SELECT pg_notify(${}, p) FROM unnest(${}::text[]) AS p"
 # A longer one is prepared anew each time: asyncpg's max_cacheable_statement_size.
 _CACHED_SQL = 15_000
@@ -42,28 +45,49 @@ class PostgresWriterDatabase:
     async def transact(self, work: MakeWork[T]) -> T:
         """Run the work in one transaction. Raises StoreUnavailable, InvalidInput, Collision."""
         with translate_refusals():
-            async with pg_connection(self._engine) as connection, connection.transaction():
-                return await _drive(connection, work)
+            async with pg_connection(self._engine) as connection:
+                return await _in_transaction(connection, work())
 
 
-async def _drive(connection: asyncpg.Connection[Any], make: MakeWork[T]) -> T:
-    work = make()
-    rows: list[Any] | None = None
+async def _in_transaction(connection: asyncpg.Connection[Any], work: Work[T]) -> T:
+    try:
+        statement = next(work)
+    except StopIteration as end:
+        return cast(T, end.value)
+    try:
+        await connection.execute(_opening(statement))
+        rows = [] if isinstance(statement, Lock) else await run_on_postgres(connection, statement)
+        result = await _drive(connection, work, rows)
+        await connection.execute("COMMIT")
+    except BaseException:
+        # A connection that is too broken for this is thrown away by whoever lent it.
+        with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+            await connection.execute("ROLLBACK")
+        raise
+    return result
+
+
+async def _drive(connection: asyncpg.Connection[Any], work: Work[T], rows: list[Any]) -> T:
     while True:
         try:
-            # A generator is begun by sending None.
-            statement = work.send(rows)  # type: ignore[arg-type]
+            statement = work.send(rows)
         except StopIteration as end:
-            result: T = end.value
-            return result
+            return cast(T, end.value)
         rows = await run_on_postgres(connection, statement)
+
+
+def _opening(statement: Statement) -> str:
+    """Return what begins a transaction; a lock goes with it, a round trip less for which everybody waits."""
+    return f"{_BEGIN}; {_lock(statement.row, statement.keys)}" if isinstance(statement, Lock) else _BEGIN
 
 
 async def run_on_postgres(connection: asyncpg.Connection[Any], statement: Statement) -> list[Any]:
     """Run one statement and return its rows."""
     match statement:
-        case Lookup(row=row, by=by, keys=keys, lock=lock):
-            found = await connection.fetch(_select(row, by, lock), *_arrays(keys, len(by)))
+        case Lock(row=row, keys=keys):
+            await connection.execute(_lock(row, keys))
+        case Lookup(row=row, by=by, keys=keys):
+            found = await connection.fetch(_select(row, by), *_arrays(keys, len(by)))
             return [row.of(values) for values in found]
         case Write(row=row, rows=rows, conflict=conflict):
             await connection.execute(_insert(row, conflict), _encode(rows).decode())
@@ -80,7 +104,7 @@ async def run_on_postgres(connection: asyncpg.Connection[Any], statement: Statem
 
 async def _run_many(connection: asyncpg.Connection[Any], statements: Sequence[Statement]) -> list[Any]:
     if len(statements) > 1:
-        if all(isinstance(each, Lookup) and not each.lock and each.row not in _WITH_BYTES for each in statements):
+        if all(isinstance(each, Lookup) and each.row not in _WITH_BYTES for each in statements):
             return await _look_up(connection, cast("Sequence[Lookup]", statements))
         if all(isinstance(each, Write | Delete | Notify) for each in statements):
             sql = _change(tuple(map(_shape, statements)))
@@ -132,7 +156,7 @@ def _selects(tables: tuple[tuple[type[Row], tuple[str, ...]], ...]) -> str:
     """Return the statement that reads several tables: one row, a column of JSON for each."""
     columns, first = [], 1
     for row, by in tables:
-        columns.append(f"(SELECT json_agg(q) FROM ({_select(row, by, False, first)}) AS q)")  # noqa: S608  # our names
+        columns.append(f"(SELECT json_agg(q) FROM ({_select(row, by, first)}) AS q)")  # noqa: S608  # our names
         first += len(by)
     return f"SELECT {', '.join(columns)}"
 
@@ -161,13 +185,19 @@ def _arrays(rows: Any, width: int) -> list[list[Any]]:
 
 
 @lru_cache
-def _select(row: type[Row], by: tuple[str, ...], lock: bool, first: int = 1) -> str:
+def _select(row: type[Row], by: tuple[str, ...], first: int = 1) -> str:
     columns = ", ".join(f'"{name}"' for name in row.__struct_fields__)
     same = " AND ".join(f't."{name}" = k."{name}"' for name in by)
     # OFFSET 0 keeps the planner from joining otherwise than key by key, whatever it thinks of an empty table.
-    tail = f"OFFSET 0{' FOR UPDATE' if lock else ''}"
-    found = f"SELECT {columns} FROM {row.table} AS t WHERE {same} {tail}"  # noqa: S608  # our names
+    found = f"SELECT {columns} FROM {row.table} AS t WHERE {same} OFFSET 0"  # noqa: S608  # our names
     return f"SELECT t.* FROM {_keys(row, by, first)} CROSS JOIN LATERAL ({found}) AS t"  # noqa: S608  # our names
+
+
+def _lock(row: type[Row], keys: Sequence[str]) -> str:
+    """Return the statement of a Lock without parameters, as what goes with BEGIN must be; its values cannot end it."""
+    values = ", ".join(f"convert_from(decode('{key.encode().hex()}', 'hex'), 'UTF8')" for key in keys)
+    [name] = row.primary_key
+    return f'SELECT 1 FROM {row.table} WHERE "{name}" IN ({values}) ORDER BY "{name}" FOR UPDATE'  # noqa: S608  # our names
 
 
 @lru_cache

@@ -17,7 +17,7 @@ from .failures import translate_errors
 from .refusals import check_texts, translate_refusals
 from .row import Row
 from .sqlite import BUSY_SECONDS, connect_sqlite
-from .statements import Delete, Lookup, MakeWork, Many, Notify, Sql, Statement, Write, on_conflict
+from .statements import Delete, Lock, Lookup, MakeWork, Many, Notify, Sql, Statement, Write, on_conflict
 
 T = TypeVar("T")
 _values = msgspec.structs.astuple
@@ -123,6 +123,8 @@ def run_on_sqlite(connection: sqlite3.Connection, statement: Statement) -> list[
             return connection.execute(_numbered(text), values).fetchall()
         case Many(statements=statements):
             return [run_on_sqlite(connection, each) for each in statements]
+        case Lock():
+            pass  # A transaction here holds the whole file.
         case Notify():
             pass  # The one server of this file is told by its own writer.
     return []

@@ -16,13 +16,22 @@ from .row import Row
 T = TypeVar("T")
 
 
+class Lock(msgspec.Struct, frozen=True):
+    """Hold the rows of a table with these primary keys of one column till the end; the first statement, if any.
+
+    What it holds is to be read afterwards: whoever held it before may have changed it meanwhile.
+    """
+
+    row: type[Row]
+    keys: Sequence[str]
+
+
 class Lookup(msgspec.Struct, frozen=True):
-    """Read the rows of a table whose columns `by` have one of the values `keys`; `lock` holds them till the end."""
+    """Read the rows of a table whose columns `by` have one of the values `keys`."""
 
     row: type[Row]
     by: tuple[str, ...]
     keys: Sequence[tuple[Any, ...]]
-    lock: bool = False
 
 
 class Write(msgspec.Struct, frozen=True):
@@ -63,7 +72,7 @@ class Many(msgspec.Struct, frozen=True):
     statements: Sequence[Lookup | Write | Delete | Sql | Notify]
 
 
-Statement = Lookup | Write | Delete | Sql | Notify | Many
+Statement = Lock | Lookup | Write | Delete | Sql | Notify | Many
 Work = Generator[Statement, list[Any], T]
 MakeWork = Callable[[], Work[T]]
 

@@ -174,9 +174,7 @@ class Unit:
     # --- loading and writing, by the writer -----------------------------------------------------
 
     def loads(self, needs: Needs) -> Iterable[Sequence[Lookup]]:
-        """Say what is to be read together, the locks first and in one order for all processes."""
-        if needs.tenants:
-            yield [Lookup(CursorRow, ("tenant_id",), [(t,) for t in sorted(needs.tenants)], lock=True)]
+        """Say what is to be read together, once the tenants are locked."""
         yield list(self._lookups(needs))
         # The sends have been loaded meanwhile: now their messages can be named.
         messages = {(send,) for conversation_id in needs.texts_of for send in self._sends[conversation_id]}
@@ -185,6 +183,8 @@ class Unit:
 
     @staticmethod
     def _lookups(needs: Needs) -> Iterable[Lookup]:
+        if needs.tenants:
+            yield Lookup(CursorRow, ("tenant_id",), sorted((tenant_id,) for tenant_id in needs.tenants))
         for kind, keys in needs.rows.items():
             yield Lookup(kind, kind.primary_key, sorted(keys))
         if needs.natives:

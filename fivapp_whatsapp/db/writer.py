@@ -18,7 +18,8 @@ from fivapp_whatsapp.ports import Metrics
 
 from .needs import Needs
 from .refusals import Collision
-from .statements import MakeWork, Many, Sql, Work
+from .rows import CursorRow
+from .statements import Lock, MakeWork, Many, Sql, Work
 from .unit import Operation, Unit
 
 _log = structlog.get_logger(__name__)
@@ -152,6 +153,9 @@ def apply_all(operations: list[Operation[Any]]) -> Work[tuple[Unit, list[Any]]]:
     needs = Needs()
     for operation in operations:
         operation.needs(needs)
+    if needs.tenants:
+        # In one order for all processes, so that no two wait for each other.
+        yield Lock(CursorRow, sorted(needs.tenants))
     unit = Unit()
     for lookups in unit.loads(needs):
         if lookups:

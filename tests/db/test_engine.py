@@ -531,9 +531,7 @@ async def test_what_a_batch_reads_is_found_key_by_key_however_the_plan_was_made(
     async with pg_connection(postgres_engine) as connection:
         await connection.execute("SET plan_cache_mode = force_generic_plan")
         for kind, names in by:
-            plan = await connection.fetch(
-                f"EXPLAIN {_select(kind, names, lock=kind is CursorRow)}", *([] for _ in names)
-            )
+            plan = await connection.fetch(f"EXPLAIN {_select(kind, names)}", *([] for _ in names))
             lines = [line for (line,) in plan]
             assert any(f"using {kind.table}_" in line for line in lines), (kind, names, lines)
             assert not any("Seq Scan" in line for line in lines), (kind, names, lines)
