@@ -164,7 +164,7 @@ def _cursor_of_sequence() -> None:
         return [await numbered(connection, each) if each.row is CursorRow else rows for each, rows in found]
 
     postgres_writer.run_on_postgres, postgres_writer._look_up = run_one, look_up_all
-    postgres_writer._opening = lambda _: postgres_writer._BEGIN
+    postgres_writer._opening = lambda statement: postgres_writer._BEGIN
 
 
 def _blind_resend() -> None:
