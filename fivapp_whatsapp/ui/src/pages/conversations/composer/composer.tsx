@@ -91,7 +91,8 @@ export function Composer({ conversation, messages, field }: Props) {
   }
 
   function onKeyDown(event: React.KeyboardEvent<HTMLTextAreaElement>) {
-    if (event.nativeEvent.isComposing) return;
+    // Where a word is composed its keys are the input method's; Safari tells of the Enter that ends it by 229 alone.
+    if (event.nativeEvent.isComposing || event.keyCode === 229) return;
     if (quick.open && quick.items.length > 0) {
       const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
       if (step !== undefined) {
