@@ -1,5 +1,5 @@
 import { beforeEach, expect, it, vi } from "vitest";
-import { following, nextSpeed, playing, seek, setSpeed, speed, toggle } from "./audio";
+import { following, nextSpeed, playing, seek, setSpeed, speed, toggle, unplayable } from "./audio";
 
 class Player extends EventTarget {
   static made: Player[] = [];
@@ -8,7 +8,7 @@ class Player extends EventTarget {
   currentTime = 0;
   duration = 10;
   playbackRate = 1;
-  error = null;
+  error: object | null = null;
 
   constructor() {
     super();
@@ -69,4 +69,18 @@ it("the next voice note follows, and after the last one nothing plays", async ()
   expect(last().src).toBe("/f");
   last().dispatchEvent(new Event("ended"));
   expect(playing.get()).toBeNull();
+});
+
+it("what could not be played is known until it is asked for anew", async () => {
+  toggle("g", () => Promise.reject(new Error("no link")));
+  await vi.waitFor(() => expect(unplayable.get()).toBe("g"));
+  seek("h", () => Promise.reject(new Error("no link")), 3);
+  await vi.waitFor(() => expect(unplayable.get()).toBe("h"));
+  toggle("h", () => "/h");
+  await vi.waitFor(() => expect(playing.get()).toMatchObject({ id: "h", running: true }));
+  expect(unplayable.get()).toBeNull();
+  // It breaks off in the middle.
+  last().error = { code: 2 };
+  last().dispatchEvent(new Event("error"));
+  expect([unplayable.get(), playing.get()?.running]).toEqual(["h", false]);
 });

@@ -13,6 +13,8 @@ const STORED = "fivapp.speed";
 
 /** What plays now, of all conversations. */
 export const playing = watched<Playing | null>(null);
+/** The recording that could not be played when it was asked for last, if that was so. */
+export const unplayable = watched<string | null>(null);
 export const speed = watched<number>(SPEEDS.find((one) => String(one) === read(STORED)) ?? 1);
 
 let element: HTMLAudioElement | null = null;
@@ -44,13 +46,16 @@ function load(id: string, source: Source): HTMLAudioElement {
   element?.pause();
   const audio = new Audio();
   element = audio;
+  unplayable.set(null);
   const found = source();
   if (typeof found === "string") audio.src = found;
   coming = typeof found === "string" ? null : found.then((url) => void (audio.src = url));
+  coming?.catch(() => forget(audio, id));
   audio.playbackRate = speed.get();
   for (const name of ["play", "pause", "timeupdate", "durationchange"] as const)
     audio.addEventListener(name, () => playing.get()?.id === id && show(id));
   audio.addEventListener("ended", () => playNext(id));
+  audio.addEventListener("error", () => forget(audio, id));
   playing.set({ id, running: false, position: 0, duration: null });
   return audio;
 }
@@ -69,7 +74,10 @@ export function toggle(id: string, source: Source): void {
 /** Lets go of what could not be played, so that the next click asks for it anew. */
 function forget(audio: HTMLAudioElement, id: string): void {
   if (element !== audio) return;
-  if (audio.error !== null || audio.src === "") element = null;
+  if (audio.error !== null || audio.src === "") {
+    element = null;
+    unplayable.set(id);
+  }
   playing.set({ id, running: false, position: 0, duration: null });
 }
 

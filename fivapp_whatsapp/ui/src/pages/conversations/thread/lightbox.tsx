@@ -70,7 +70,16 @@ export default function Lightbox({ pictures, shown, onShow }: Props) {
 
 function Large({ picture }: { picture: Message }) {
   const { t } = useSpeech();
-  const { url } = useMediaSource(picture);
-  if (url === null) return <span className="spinner" aria-hidden />;
-  return <img src={url} alt={picture.text || t("message.photo")} />;
+  const { url, lack, onError, again } = useMediaSource(picture);
+  if (lack === "failed" || lack === "expired")
+    return (
+      <div className="lightbox-text">
+        <p>{t(lack === "failed" ? "message.mediaFailed" : "message.mediaExpired")}</p>
+        <button type="button" className="button" onClick={again}>
+          {t("common.retry")}
+        </button>
+      </div>
+    );
+  if (url === null || lack !== null) return <span className="spinner" aria-hidden />;
+  return <img src={url} alt={picture.text || t("message.photo")} onError={onError} />;
 }

@@ -1,13 +1,12 @@
-import { FileText, ImageOff, MapPin, RotateCw, UserRound } from "lucide-react";
-import { Suspense, useState } from "react";
+import { FileText, MapPin, UserRound } from "lucide-react";
+import { Suspense } from "react";
 import { lazily } from "../../../lib/lazily";
 import type { Message } from "../../../api/types";
-import { currentToken } from "../../../api/token";
-import { address } from "../../../base";
-import { useSpeech, type Key } from "../../../i18n";
+import { useSpeech } from "../../../i18n";
 import { box, mediaUrl } from "../../../lib/media";
 import { useMediaSource } from "../../../lib/media-source";
 import { fileSize } from "../../../lib/time";
+import { Absent } from "./absent";
 import { useThreadActions } from "./context";
 import { Save } from "./save";
 
@@ -49,15 +48,9 @@ export function Media({ message }: { message: Message }) {
 function Picture({ message }: { message: Message }) {
   const { t } = useSpeech();
   const { showImage } = useThreadActions();
-  const [failed, setFailed] = useState(false);
   const source = useMediaSource(message, "preview");
-  if (source.failed || failed) {
-    const again = () => {
-      setFailed(false);
-      source.again();
-    };
-    return <Absent message={message} failed={failed || mediaUrl(message) !== null} onRetry={again} />;
-  }
+  if (mediaUrl(message) === null || source.lack !== null)
+    return <Absent message={message} lack={source.lack} onRetry={source.again} />;
   const size = box(message.media?.width, message.media?.height);
   return (
     <button
@@ -75,7 +68,7 @@ function Picture({ message }: { message: Message }) {
           alt={message.text || t("message.photo")}
           loading="lazy"
           decoding="async"
-          onError={() => setFailed(true)}
+          onError={source.onError}
         />
       )}
     </button>
@@ -85,7 +78,8 @@ function Picture({ message }: { message: Message }) {
 function Video({ message }: { message: Message }) {
   const film = useMediaSource(message);
   const poster = useMediaSource(message, "preview");
-  if (film.failed) return <Absent message={message} failed={mediaUrl(message) !== null} onRetry={film.again} />;
+  if (mediaUrl(message) === null || film.lack !== null)
+    return <Absent message={message} lack={film.lack} onRetry={film.again} />;
   const size = box(message.media?.width ?? 320, message.media?.height ?? 220);
   // What a customer films has no captions.
   return (
@@ -96,6 +90,7 @@ function Video({ message }: { message: Message }) {
       height={size.height}
       controls
       preload="metadata"
+      onError={film.onError}
       poster={message.media?.preview ? (poster.url ?? undefined) : undefined}
     />
   );
@@ -142,57 +137,4 @@ function Location({ message }: { message: Message }) {
       </span>
     </div>
   );
-}
-
-const STATES: Record<string, Key> = {
-  fetching: "message.mediaFetching",
-  failed: "message.mediaFailed",
-  expired: "message.mediaExpired",
-  gone: "message.mediaGone",
-  refused: "message.mediaRefused",
-};
-// Here a second try may bring the file; for the others only who sent it can help.
-const AGAIN = new Set(["failed", "expired"]);
-
-/** What stands for a file that is not here: why, and what to do about it. */
-function Absent({ message, failed = false, onRetry }: { message: Message; failed?: boolean; onRetry?: () => void }) {
-  const { t } = useSpeech();
-  const { askAgain } = useThreadActions();
-  const [asking, setAsking] = useState(false);
-  const state = message.media?.state ?? null;
-  const key = failed ? "message.mediaFailed" : (state !== null && STATES[state]) || "message.mediaNone";
-  const fetching = state === "fetching" || asking;
-  const again = async () => {
-    if (state !== null) {
-      setAsking(true);
-      await fetchAgain(message.id);
-      setAsking(false);
-    }
-    onRetry?.();
-  };
-  return (
-    <div className="absent" data-state={state ?? "none"}>
-      {fetching ? <span className="spinner" aria-hidden /> : <ImageOff size={22} aria-hidden />}
-      <span>{t(asking ? "message.mediaFetching" : key)}</span>
-      {!fetching && (failed || AGAIN.has(state ?? "")) && (
-        <button type="button" className="button slim" onClick={() => void again()}>
-          <RotateCw size={16} aria-hidden />
-          {t(state === "expired" ? "message.fetchAgain" : "common.retry")}
-        </button>
-      )}
-      {!fetching && !failed && message.direction === "incoming" && (
-        <button type="button" className="button slim" onClick={() => askAgain(message, t("message.askText"))}>
-          {t("message.askAgain")}
-        </button>
-      )}
-    </div>
-  );
-}
-
-/** Lets the gateway fetch a file again; what became of it comes as a frame, and says itself in words. */
-async function fetchAgain(messageId: string): Promise<void> {
-  const token = currentToken();
-  const headers: Record<string, string> = token === null ? {} : { Authorization: `Bearer ${token}` };
-  const path = `/api/media/${encodeURIComponent(messageId)}/retry`;
-  await fetch(address(path), { method: "POST", headers }).catch(() => undefined);
 }

@@ -1,13 +1,26 @@
 import { Pause, Play } from "lucide-react";
+import { useEffect, useState } from "react";
 import type { Message } from "../../../api/types";
 import { useSpeech } from "../../../i18n";
 import { useWatched } from "../../../lib/external";
-import { mediaSource } from "../../../lib/media-source";
+import { lackOf, mediaSource, type Lack } from "../../../lib/media-source";
 import { length } from "../../../lib/time";
-import { nextSpeed, playing, seek, setSpeed, speed, toggle } from "../../../live/audio";
+import { nextSpeed, playing, seek, setSpeed, speed, toggle, unplayable } from "../../../live/audio";
+import { Absent } from "./absent";
 
 /** A voice note or a piece of music: one plays at a time, and goes on while the conversation is changed. */
 export default function Player({ message }: { message: Message }) {
+  return useWatched(unplayable) === message.id ? <Unplayable message={message} /> : <Playable message={message} />;
+}
+
+/** Says why a recording did not come; a second try brings the player back. */
+function Unplayable({ message }: { message: Message }) {
+  const [lack, setLack] = useState<Lack | "looking">("looking");
+  useEffect(() => void lackOf(message).then(setLack), [message]);
+  return <Absent message={message} lack={lack} onRetry={() => unplayable.set(null)} />;
+}
+
+function Playable({ message }: { message: Message }) {
   const { t } = useSpeech();
   const now = useWatched(playing);
   const rate = useWatched(speed);
