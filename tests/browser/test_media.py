@@ -1,8 +1,10 @@
-"""Stories of files that come in: those that do not come say so and what helps."""
+"""Stories of files that come in: those that do not come say so and what helps; a recording plays on elsewhere."""
 
 from __future__ import annotations
 
+import io
 import re
+import wave
 
 import pytest
 from playwright.sync_api import Page, Route, expect
@@ -13,6 +15,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 
 FIELD = re.compile("Mensagem para")
 EXPIRED = "O arquivo já não está guardado aqui: o tempo dele passou."
+# The page's players are in no document: each that is made is remembered.
+PLAYERS = """window.players = [];
+window.Audio = class extends Audio { constructor(...how) { super(...how); window.players.push(this); } };"""
 
 
 def test_a_picture_that_does_not_come_is_tried_again_and_one_that_has_expired_is_fetched_or_asked_for(
@@ -52,6 +57,31 @@ def test_a_file_that_the_service_no_longer_has_is_asked_for_with_a_quote(inbox: 
     expect(inbox.get_by_text("Respondendo a Glória Sumiu")).to_be_visible()
 
 
+def test_a_recording_plays_on_while_one_answers_somebody_else(inbox: Page, paired: Site) -> None:
+    url = paired.phone.post(
+        "/simulator/media", content=silence(30), headers={"Content-Type": "audio/wav"}, params={"filename": "voz.wav"}
+    ).json()["url"]
+    id = received(paired, "Ouvida Primeiro", text="", kind="audio", mediaUrl=url)
+    paired.conversation("Outra Pessoa")
+    inbox.add_init_script(PLAYERS)
+    inbox.goto(f"{paired.url}/conversations/{id}")
+    inbox.get_by_role("button", name="Tocar").click()
+    eventually(lambda: inbox.evaluate("players.length === 1 && !players[0].paused && players[0].currentTime > 0"))
+    inbox.locator(".row", has_text="Outra Pessoa").click()
+    field = inbox.get_by_role("textbox", name="Mensagem para Outra Pessoa")
+    expect(field).to_be_visible()
+    before = inbox.evaluate("players[0].currentTime")
+    field.fill("Já vejo isso")
+    field.press("Enter")
+    expect(inbox.locator(".thread-row", has_text="Já vejo isso").locator("[data-status=read]")).to_be_visible()
+    eventually(lambda: inbox.evaluate("before => !players[0].paused && players[0].currentTime > before + 0.5", before))
+    # Back there it is the same recording that goes on, and one that can be stopped.
+    inbox.locator(".row", has_text="Ouvida Primeiro").click()
+    inbox.get_by_role("button", name="Pausar").click()
+    assert inbox.evaluate("[players.length, players[0].paused]") == [1, True]
+    assert float(inbox.get_by_role("slider", name="Posição no áudio").input_value()) > before
+
+
 def received(paired: Site, name: str, *, state: str = "ready", **file: str) -> str:
     """Let a new contact send a file; return the id of its conversation once it is known what becomes of the file."""
     id = paired.conversation(name)
@@ -76,3 +106,14 @@ def picture(paired: Site, id: str) -> str:
 def gone(route: Route) -> None:
     """Answer as the gateway does about a file that it does not keep."""
     route.fulfill(status=404, json={"status": 404, "code": "file_not_kept", "title": "x", "detail": "x"})
+
+
+def silence(seconds: int) -> bytes:
+    """Return a recording of nothing."""
+    made = io.BytesIO()
+    with wave.open(made, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(1)
+        file.setframerate(8000)
+        file.writeframes(b"\x80" * 8000 * seconds)
+    return made.getvalue()
