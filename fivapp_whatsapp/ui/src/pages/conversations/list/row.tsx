@@ -108,7 +108,7 @@ function Preview({ conversation }: { conversation: Conversation }) {
 /** How long a customer has waited: it turns at 5 and at 30 minutes, by itself. */
 function WaitChip({ conversation }: { conversation: Conversation }) {
   const { t } = useSpeech();
-  const now = useMinute();
+  const now = useMinute(conversation.waitingSince ?? null);
   if (conversation.waitingSince == null || conversation.status !== "open") return null;
   const minutes = minutesBetween(conversation.waitingSince, now);
   if (minutes < SOON) return null;
