@@ -41,6 +41,7 @@ _CODES = {
     "invalid_number": "not_on_whatsapp",
     "invalid_recipient": "not_on_whatsapp",
     "rate_limited": "rate_limited",
+    "window_closed": "window_closed",
 }
 
 

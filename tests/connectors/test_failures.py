@@ -129,6 +129,7 @@ async def test_a_date_to_wait_for_is_read(service: respx.MockRouter, connector: 
     [
         (400, {"error": "bad"}, "rejected"),
         (404, {"ok": False, "code": "NOT_ON_WHATSAPP"}, "not_on_whatsapp"),
+        (422, {"code": "window_closed"}, "window_closed"),
         (409, {"ok": False, "code": "DUPLICATE"}, "rejected"),
         (413, {}, "too_large"),
         (422, {"error": {"code": "invalid_number", "message": "no such number"}}, "not_on_whatsapp"),

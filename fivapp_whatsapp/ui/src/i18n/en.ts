@@ -225,6 +225,7 @@ export const en: Record<Key, Entry> = {
   "message.copy": "Copy text",
   "message.details": "Details",
   "message.retry": "Try again",
+  "message.keepDraft": "Keep as a draft",
   "message.edit": "Edit",
   "message.discard": "Discard",
   "message.cancel": "Cancel sending",
@@ -271,7 +272,8 @@ export const en: Record<Key, Entry> = {
   "error.session_not_connected": "The number is disconnected.",
   "error.rejected": "WhatsApp refused this message.",
   "error.expired": "The time to send it is over.",
-  "error.window_closed": "24 hours have passed without a word of the customer: only an approved template can go out.",
+  "error.window_closed":
+    "24 hours have passed since the customer last wrote: wait for a new message, then send it again.",
   "error.capability_missing": "The connection service cannot do that.",
   "error.offline": "No connection. Nothing is lost.",
   "error.generic": "It did not work: {detail}",

@@ -235,6 +235,7 @@ export const pt = {
   "message.copy": "Copiar texto",
   "message.details": "Detalhes",
   "message.retry": "Tentar de novo",
+  "message.keepDraft": "Guardar como rascunho",
   "message.edit": "Editar",
   "message.discard": "Descartar",
   "message.cancel": "Cancelar envio",
@@ -282,7 +283,8 @@ export const pt = {
   "error.session_not_connected": "O número está desconectado.",
   "error.rejected": "O WhatsApp recusou esta mensagem.",
   "error.expired": "O tempo para enviar acabou.",
-  "error.window_closed": "Passaram 24 horas sem resposta do cliente: só um modelo aprovado pode sair.",
+  "error.window_closed":
+    "Passaram 24 horas desde a última mensagem do cliente: espere que ele escreva e envie de novo.",
   "error.capability_missing": "O serviço de conexão não sabe fazer isso.",
   "error.offline": "Sem conexão. Nada se perde.",
   "error.generic": "Não deu certo: {detail}",

@@ -13,7 +13,7 @@ it.each([
   ["session_not_connected", "error.session_not_connected", "reconnect"],
   ["connector_not_connected", "error.session_not_connected", "reconnect"],
   ["logged_out", "error.session_not_connected", "reconnect"],
-  ["window_closed", "error.window_closed", "retry"],
+  ["window_closed", "error.window_closed", "keep"],
   ["rejected", "error.rejected", "retry"],
   ["message_expired", "error.expired", "retry"],
   ["rate_limited", "error.tooFast", "retry"],

@@ -2,7 +2,7 @@ import type { Key } from "../i18n";
 import { LIMITS } from "./media";
 
 /** What to do about a message that did not go out: one thing, by the code of what went wrong. */
-export type Remedy = "retry" | "edit" | "reconnect" | "checkNumber";
+export type Remedy = "retry" | "edit" | "reconnect" | "checkNumber" | "keep";
 
 const REMEDIES: Readonly<Record<string, Remedy>> = {
   not_on_whatsapp: "checkNumber",
@@ -12,6 +12,8 @@ const REMEDIES: Readonly<Record<string, Remedy>> = {
   too_large: "edit",
   capability_missing: "edit",
   message_held: "edit",
+  // Only a template could go now, and none is sent by us: the text waits as a draft until the customer writes.
+  window_closed: "keep",
   session_not_connected: "reconnect",
   connector_not_connected: "reconnect",
   connector_restricted: "reconnect",
@@ -30,6 +32,7 @@ export const REMEDY_WORDS: Readonly<Record<Remedy, Key>> = {
   edit: "message.edit",
   reconnect: "error.reconnect",
   checkNumber: "error.checkNumber",
+  keep: "message.keepDraft",
 };
 
 /** Returns how large a file of a kind may be, in bytes; undefined for what is no file. */

@@ -44,10 +44,15 @@ export function LocalBubble({ local }: { local: Local }) {
             code={local.code}
             detail={local.detail}
             onRetry={() => sender.again(local.key)}
-            onEdit={() => {
-              edit(local.text, note);
-              remove(local.key);
-            }}
+            // The field takes a text, and would lose the file.
+            onEdit={
+              local.media == null
+                ? () => {
+                    edit(local.text, note);
+                    remove(local.key);
+                  }
+                : undefined
+            }
           />
           <button type="button" onClick={() => remove(local.key)}>
             {t("message.discard")}

@@ -23,7 +23,9 @@ export function Remedy({ kind, code, detail, busy = false, onRetry, onEdit }: Pr
   const { t, language } = useSpeech();
   const { me } = useLive();
   const { number } = useThreadActions();
-  const remedy = remedyOf(code, me.role === "admin");
+  const found = remedyOf(code, me.role === "admin");
+  // A file is no draft: it is sent again, as it is, once the customer has written.
+  const remedy = found === "keep" && kind !== "text" ? "retry" : found;
   const limit = code === "too_large" ? limitOf(kind) : undefined;
   const word = t(REMEDY_WORDS[remedy]);
   return (
@@ -44,9 +46,9 @@ export function Remedy({ kind, code, detail, busy = false, onRetry, onEdit }: Pr
           {word}
         </button>
       )}
-      {(remedy === "retry" || remedy === "edit") && onEdit !== undefined && (
+      {(remedy === "retry" || remedy === "edit" || remedy === "keep") && onEdit !== undefined && (
         <button type="button" onClick={onEdit}>
-          {t("message.edit")}
+          {remedy === "keep" ? word : t("message.edit")}
         </button>
       )}
     </>
