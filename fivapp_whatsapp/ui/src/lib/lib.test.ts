@@ -1,15 +1,17 @@
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { initials } from "../parts/avatar";
 import { fold, holds } from "./fold";
 import { box, kindOf, mediaUrl, nameOf } from "./media";
 import { addressText, phone, typedNumber } from "./phones";
 import { fillIn, firstVariable, matching, slashQuery, unfilled } from "./quick";
 import { snoozes } from "./snooze";
-import { clock, comingTime, dayName, duration, elapsed, fileSize, length, shortTime } from "./time";
+import { clock, comingTime, dateAndTime, dayName, duration, elapsed, fileSize, length, shortTime } from "./time";
 import { message } from "../testing/make";
 
 describe("times", () => {
   const now = new Date(2026, 2, 18, 15, 30);
+  const inRegion = (name: string) => vi.spyOn(navigator, "language", "get").mockReturnValue(name);
+  afterEach(() => vi.restoreAllMocks());
   const short = (date: Date) => shortTime(date.toISOString(), now, "pt-BR", "ontem");
   it("are as short as they stay clear", () => {
     expect(short(new Date(2026, 2, 18, 14, 5))).toBe("14:05");
@@ -18,7 +20,30 @@ describe("times", () => {
     expect(short(new Date(2026, 2, 10, 9, 0))).toBe("10/03");
     expect(short(new Date(2025, 2, 12, 9, 0))).toBe("12/03/25");
   });
+  it.each([
+    ["en-US", "11/28/2026, 9:05 PM", "11/28", "11/28/26", "November 28", "9:05 PM"],
+    ["en-GB", "28/11/2026, 21:05", "28/11", "28/11/26", "28 November", "21:05"],
+    // What speaks English beside another language, or says no region, has the day first as it has here.
+    ["en", "28/11/2026, 21:05", "28/11", "28/11/26", "28 November", "21:05"],
+    ["pt-BR", "28/11/2026, 21:05", "28/11", "28/11/26", "28 November", "21:05"],
+  ])("in English are in the order of the browser's region: %s", (region, whole, day, dayAndYear, name, time) => {
+    inRegion(region);
+    const at = new Date(2026, 10, 28, 21, 5).toISOString();
+    const later = (year: number, month: number) => new Date(year, month, 20);
+    // Some have a space there that does not break.
+    const plain = (text: string) => text.replace(/\u202f/g, " ");
+    expect(plain(dateAndTime(at, "en"))).toBe(whole);
+    expect(shortTime(at, later(2026, 11), "en", "yesterday")).toBe(day);
+    expect(shortTime(at, later(2027, 1), "en", "yesterday")).toBe(dayAndYear);
+    expect(dayName(at, later(2026, 11), "en", "today", "yesterday")).toBe(name);
+    expect(plain(clock(at, "en"))).toBe(time);
+    expect(plain(comingTime(new Date(at), later(2026, 9), "en"))).toBe(`${time} (${day})`);
+    expect([dateAndTime(at, "pt-BR"), clock(at, "pt-BR")]).toEqual(["28/11/2026, 21:05", "21:05"]);
+    const morning = plain(dateAndTime(new Date(2026, 2, 1, 9, 5).toISOString(), "en"));
+    expect(morning).toBe(region === "en-US" ? "03/01/2026, 9:05 AM" : "01/03/2026, 09:05");
+  });
   it("of days are words", () => {
+    inRegion("en-GB");
     const day = (date: Date) => dayName(date.toISOString(), now, "en", "today", "yesterday");
     expect(day(new Date(2026, 2, 18, 0, 1))).toBe("today");
     expect(day(new Date(2026, 2, 17, 0, 1))).toBe("yesterday");

@@ -5,19 +5,26 @@ export type Language = "pt-BR" | "en";
 
 const formats = new Map<string, Intl.DateTimeFormat>();
 
+/** Returns whose order of day and month counts: English has more than one, and the browser's own region knows which. */
+function regionOf(language: Language, browser: string): string {
+  if (language !== "en") return language;
+  return /^en-\w/i.test(browser) ? browser : "en-GB";
+}
+
 function format(language: Language, key: string, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
-  const name = `${language} ${key}`;
+  const region = regionOf(language, navigator.language);
+  const name = `${region} ${key}`;
   let found = formats.get(name);
   if (found === undefined) {
-    found = new Intl.DateTimeFormat(language === "en" ? "en-GB" : language, options);
+    found = new Intl.DateTimeFormat(region, options);
     formats.set(name, found);
   }
   return found;
 }
 
-/** Returns 14:05. */
+/** Returns 14:05, or 2:05 PM where a region counts so. */
 export function clock(at: string | Date, language: Language): string {
-  return format(language, "clock", { hour: "2-digit", minute: "2-digit" }).format(new Date(at));
+  return format(language, "clock", { timeStyle: "short" }).format(new Date(at));
 }
 
 /** Returns the number of midnights between two moments, in this time zone. */
@@ -29,7 +36,8 @@ export function daysBetween(before: Date, after: Date): number {
 /** Names a time that is to come: its clock, and its day where that is not today. */
 export function comingTime(at: Date, now: Date, language: Language): string {
   if (daysBetween(now, at) <= 0) return clock(at, language);
-  return `${clock(at, language)} (${at.toLocaleDateString(language, { day: "2-digit", month: "2-digit" })})`;
+  const day = format(language, "day true", { day: "2-digit", month: "2-digit" });
+  return `${clock(at, language)} (${day.format(at)})`;
 }
 
 /** Returns 14:05, ontem, seg., 12/03 or 12/03/24: as short as it stays clear. */
@@ -61,8 +69,10 @@ export function wholeTime(at: string, language: Language): string {
   return format(language, "whole", { dateStyle: "full", timeStyle: "long" }).format(new Date(at));
 }
 
+/** Returns 12/03/2026, 14:05. */
 export function dateAndTime(at: string, language: Language): string {
-  return format(language, "date and time", { dateStyle: "short", timeStyle: "short" }).format(new Date(at));
+  const day = format(language, "day", { day: "2-digit", month: "2-digit", year: "numeric" });
+  return `${day.format(new Date(at))}, ${clock(at, language)}`;
 }
 
 /** Returns whole minutes between two moments, at least 0. */
