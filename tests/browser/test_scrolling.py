@@ -91,6 +91,26 @@ def test_older_messages_that_come_above_move_nothing_in_view(page: Page, long: t
     assert abs(thread.evaluate(PLACE, key) - place) <= 1
 
 
+def test_at_the_very_top_older_messages_of_the_day_come_above_what_one_reads(
+    page: Page, long: tuple[Site, str]
+) -> None:
+    held: list[Route] = []
+    page.route("**/messages?*cursor=*", lambda route: held.append(route), times=1)
+    thread = opened(page, long)
+    while not held or thread.evaluate("e => e.scrollTop") > 0:
+        wheel(page, thread, -600)
+    top = thread.get_by_text(re.compile(r"^Mensagem \d+\.")).first
+    text = top.inner_text()
+    height = thread.evaluate("e => e.scrollHeight")
+    held.pop().continue_()
+    page.wait_for_function(
+        "height => document.querySelector('.messages .scroller').scrollHeight > height + 500", arg=height
+    )
+    page.wait_for_load_state("networkidle")
+    expect(thread.get_by_text(text, exact=True)).to_be_in_viewport()
+    assert thread.evaluate("e => e.scrollTop") > 500
+
+
 def test_at_the_end_one_follows_and_above_it_a_pill_counts_until_one_goes_down(
     page: Page, long: tuple[Site, str]
 ) -> None:

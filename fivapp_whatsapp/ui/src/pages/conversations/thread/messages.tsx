@@ -51,6 +51,7 @@ export function Messages({ conversation, rows, target, hasOlder, loadingOlder, o
   });
   const items = virtual.getVirtualItems();
   const { atEnd, look } = useAtEnd(virtual, scroller, rows);
+  useHeldPlace(virtual, scroller, rows);
   const below = useNewBelow(rows, atEnd);
   const marked = useOpening(virtual, rows, target, hasOlder, onOlder);
   useOwnSends(virtual, rows);
@@ -143,6 +144,39 @@ function useAtEnd(virtual: Virtual, scroller: RefObject<HTMLDivElement | null>, 
     if (atEnd && before.current !== null) virtual.scrollToEnd();
   }, [rows, atEnd, virtual]);
   return { atEnd, look };
+}
+
+/**
+ * What one reads stays where it is when older messages come above it.
+ *
+ * The virtualizer sees to it by the row at the top of the view. Where that is the name of a day, it is gone once older
+ * messages of that day are there: then the start would stay in view, and ask for what is older still, to the very first.
+ */
+function useHeldPlace(virtual: Virtual, scroller: RefObject<HTMLDivElement | null>, rows: readonly Row[]): void {
+  const first = rows[0]?.key;
+  const held = useRef<{ first: string; key: string; top: number; at: number } | null>(null);
+  useLayoutEffect(() => {
+    const before = held.current;
+    // Where it has been moved, by the virtualizer or by a hand, it is left to them.
+    if (before === null || before.first === first || scroller.current?.scrollTop !== before.at) return;
+    // On iOS, while a finger holds the list, the row is drawn where it was, and not where it stands.
+    if (virtual.getVirtualItems().some((one) => one.key === before.key)) return;
+    const stands = virtual.measurementsCache[rows.findIndex((row) => row.key === before.key)];
+    if (stands !== undefined) virtual.scrollToOffset(stands.start - before.top);
+  }, [rows, first, scroller, virtual]);
+  useEffect(() => {
+    const element = scroller.current;
+    if (element === null || first === undefined) return undefined;
+    const note = () => {
+      const at = element.scrollTop;
+      const item = virtual.getVirtualItems().find((one) => one.end > at && rows[one.index]?.type === "message");
+      const key = rows[item?.index ?? -1]?.key;
+      held.current = item === undefined || key === undefined ? null : { first, key, top: item.start - at, at };
+    };
+    note();
+    element.addEventListener("scroll", note, { passive: true });
+    return () => element.removeEventListener("scroll", note);
+  }, [rows, first, scroller, virtual]);
 }
 
 function hasScrolled(before: { top: number; height: number } | null, now: { top: number; height: number }): boolean {
