@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -23,13 +24,27 @@ from fivapp_whatsapp.testing.connector import FakeConnector
 pytestmark = pytest.mark.anyio
 
 
-async def test_what_one_tenant_sends_beyond_its_places_waits_in_the_store_and_is_sent_once(sqlite_url: str) -> None:
-    connector = FakeConnector()
-    async with Gateway(DatabaseStore(sqlite_url), {connector.name: connector}, Settings()) as gateway:
-        for tenant_id in ("acme", "beta"):
+@asynccontextmanager
+async def connected(
+    store: DatabaseStore,
+    connector: FakeConnector,
+    settings: Settings | None = None,
+    *,
+    tenants: Sequence[str] = ("acme",),
+    **more: Any,
+) -> AsyncIterator[Gateway]:
+    """Run a gateway whose tenants have a connected session each."""
+    async with Gateway(store, {connector.name: connector}, settings or Settings(), **more) as gateway:
+        for tenant_id in tenants:
             await gateway.store.add_tenant(tenant_id, tenant_id)
             connector.report(tenant_id, SessionStatus.CONNECTED)
             await gateway.connect(tenant_id)
+        yield gateway
+
+
+async def test_what_one_tenant_sends_beyond_its_places_waits_in_the_store_and_is_sent_once(sqlite_url: str) -> None:
+    connector = FakeConnector()
+    async with connected(DatabaseStore(sqlite_url), connector, tenants=("acme", "beta")) as gateway:
         connector.hold.clear()
         sent = [await _send(gateway, number) for number in range(SHARE + 3)]
         await _until(lambda: len(connector.sends) == SHARE)
@@ -63,10 +78,7 @@ async def test_a_place_that_is_given_back_goes_to_who_waits_for_one_not_at_the_n
 ) -> None:
     monkeypatch.setattr(outbox, "_TICK_SECONDS", 3600.0)
     connector = OneAtATime()
-    async with Gateway(DatabaseStore(sqlite_url), {connector.name: connector}, Settings()) as gateway:
-        await gateway.store.add_tenant("acme", "Acme")
-        connector.report("acme", SessionStatus.CONNECTED)
-        await gateway.connect("acme")
+    async with connected(DatabaseStore(sqlite_url), connector) as gateway:
         for number in range(SHARE + 3):
             await _send(gateway, number)
         await _until(lambda: len(connector.sends) == SHARE)
@@ -90,10 +102,7 @@ class Asked(DatabaseStore):
 
 async def test_sends_that_others_do_not_wait_for_are_not_followed_by_a_look_for_others(sqlite_url: str) -> None:
     connector, store = FakeConnector(), Asked(sqlite_url)
-    async with Gateway(store, {connector.name: connector}, Settings()) as gateway:
-        await gateway.store.add_tenant("acme", "Acme")
-        connector.report("acme", SessionStatus.CONNECTED)
-        await gateway.connect("acme")
+    async with connected(store, connector) as gateway:
         before, began = store.times, time.monotonic()
         for number in range(30):
             await gateway.outbox.finish(await _queue(gateway, number), 8.0)
@@ -101,17 +110,14 @@ async def test_sends_that_others_do_not_wait_for_are_not_followed_by_a_look_for_
         assert store.times - before <= time.monotonic() - began + 2
 
 
-async def test_what_stands_behind_in_a_conversation_goes_out_as_soon_as_its_turn_comes(sqlite_url: str) -> None:
+async def test_what_stands_behind_in_a_conversation_goes_out_as_soon_as_its_turn_comes(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "_TICK_SECONDS", 3600.0)
     connector = FakeConnector()
-    async with Gateway(DatabaseStore(sqlite_url), {connector.name: connector}, Settings()) as gateway:
-        await gateway.store.add_tenant("acme", "Acme")
-        connector.report("acme", SessionStatus.CONNECTED)
-        await gateway.connect("acme")
-        began = time.monotonic()
+    async with connected(DatabaseStore(sqlite_url), connector) as gateway:
         for message in [await _send(gateway, 1) for _ in range(8)]:
             await _until_accepted(gateway, message)
-        # With one look a second it would take seven.
-        assert time.monotonic() - began < 6
 
 
 class SlowToTwo(FakeConnector):
@@ -150,20 +156,14 @@ def connector() -> FakeConnector:
 
 @pytest.fixture
 async def gateway(connector: FakeConnector, counts: Counts, sqlite_url: str) -> AsyncIterator[Gateway]:
-    settings, store = Settings(send_expiry=2.0), DatabaseStore(sqlite_url)
-    async with Gateway(store, {connector.name: connector}, settings, metrics=counts) as gateway:
-        await gateway.store.add_tenant("acme", "Acme")
-        connector.report("acme", SessionStatus.CONNECTED)
-        await gateway.connect("acme")
+    settings = Settings(send_expiry=2.0)
+    async with connected(DatabaseStore(sqlite_url), connector, settings, metrics=counts) as gateway:
         yield gateway
 
 
 async def test_a_gateway_that_stops_ends_what_is_in_flight_and_begins_nothing_more(sqlite_url: str) -> None:
     connector = SlowToTwo()
-    async with Gateway(DatabaseStore(sqlite_url), {connector.name: connector}, Settings()) as gateway:
-        await gateway.store.add_tenant("acme", "Acme")
-        connector.report("acme", SessionStatus.CONNECTED)
-        await gateway.connect("acme")
+    async with connected(DatabaseStore(sqlite_url), connector) as gateway:
         connector.hold.clear()
         first, slow, behind_first = [await _send(gateway, number) for number in (1, 2, 1)]
         await _until(lambda: len(connector.sends) == 2)

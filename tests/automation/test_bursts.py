@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 from types import ModuleType
 from typing import Any
@@ -113,7 +114,8 @@ async def test_a_bot_may_wait_for_silence_longer_than_a_message_may_be_old(sqlit
         assert here.sent == ["oi"]
 
 
-async def test_what_comes_while_a_patient_bot_thinks_is_another_turn(sqlite_url: str, clock: MovingClock) -> None:
+def a_patient_thinker() -> tuple[asyncio.Event, asyncio.Event, Callable[..., Any]]:
+    """Return a bot's answer after five quiet seconds, what it sets when it thinks, and what it waits for then."""
     thinking, think = asyncio.Event(), asyncio.Event()
 
     @hookimpl(quiet_for=5)
@@ -122,6 +124,11 @@ async def test_what_comes_while_a_patient_bot_thinks_is_another_turn(sqlite_url:
         await think.wait()
         return " / ".join(each.text or "" for each in messages)
 
+    return thinking, think, reply_to
+
+
+async def test_what_comes_while_a_patient_bot_thinks_is_another_turn(sqlite_url: str, clock: MovingClock) -> None:
+    thinking, think, reply_to = a_patient_thinker()
     async with world(sqlite_url, clock, plugin("a", reply_to)) as here:
         await here.says("um")
         await clock.move(6)
@@ -137,14 +144,7 @@ async def test_what_comes_while_a_patient_bot_thinks_is_another_turn(sqlite_url:
 async def test_a_bot_that_begins_to_think_while_a_message_is_read_is_not_broken_off(
     sqlite_url: str, clock: MovingClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    thinking, think = asyncio.Event(), asyncio.Event()
-
-    @hookimpl(quiet_for=5)
-    async def reply_to(messages: list[Message]) -> str:
-        thinking.set()
-        await think.wait()
-        return " / ".join(each.text or "" for each in messages)
-
+    thinking, think, reply_to = a_patient_thinker()
     async with world(sqlite_url, clock, plugin("a", reply_to)) as here:
         first = await here.says("um")
         marked = here.gateway.store.marked

@@ -127,6 +127,8 @@ def test_one_takes_a_conversation_puts_it_off_and_brings_it_back(inbox: Page, pa
     expect(closed).to_have_count(0)
     inbox.get_by_role("button", name="Encerrar").click()
     expect(closed).to_be_visible()
+    # It is shown before the gateway has heard of it; what is written before that is no word after the end.
+    eventually(lambda: paired.api.get(path).json()["status"] == "closed")
     inbox.get_by_role("textbox", name="Mensagem para").fill("Mais uma coisa")
     inbox.keyboard.press("Enter")
     expect(inbox.locator(".thread-row", has_text="Mais uma coisa")).to_be_visible()

@@ -14,6 +14,8 @@ export function useChange(id: string | null) {
   const { me } = useLive();
   const { t } = useSpeech();
   return useMutation({
+    // One after the other: what was asked for last is what stays, whatever way each takes to the gateway.
+    scope: { id: `change ${id ?? ""}` },
     mutationFn: async (change: ConversationChange) => {
       if (id === null) return undefined;
       return ask(
